@@ -1,0 +1,1 @@
+//! Keeps programs connected to Spotify.
