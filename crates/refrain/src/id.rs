@@ -105,7 +105,7 @@ impl fmt::Display for GrantId {
 /// Names one running process of refrain; the owner of an intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct InstanceId(pub u128);
+pub struct InstanceId(#[serde(with = "crate::time::hex128")] pub u128);
 
 impl InstanceId {
     /// A fresh identity.

@@ -2,8 +2,11 @@
 
 pub mod config;
 pub mod id;
+pub mod lifecycle;
 pub mod oauth;
 pub mod provider;
 pub mod random;
+pub mod seal;
 pub mod secret;
+pub mod store;
 pub mod time;

@@ -66,7 +66,21 @@ impl Uptime {
 /// Names one run of the machine; uptimes compare only within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct BootId(pub u128);
+pub struct BootId(#[serde(with = "hex128")] pub u128);
+
+/// 128-bit identifiers as 32 hexadecimal digits, for readers whose numbers end at 53 bits.
+pub(crate) mod hex128 {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(crate) fn serialize<S: Serializer>(id: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{id:032x}"))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        u128::from_str_radix(&text, 16).map_err(D::Error::custom)
+    }
+}
 
 /// One reading of everything a decision about time needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +131,35 @@ impl Deadline {
     /// The uptime, in this boot, at which the instant comes.
     pub fn uptime_in(&self, now: &Moment) -> Uptime {
         now.uptime.after(self.remaining(now))
+    }
+}
+
+/// An instant of the store's own clock, which alone decides how long a lease holds.
+///
+/// SQLite's is the machine's uptime and PostgreSQL's the server's clock; instants of two eras (two
+/// boots, two servers) do not compare, and a lease of another era has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreInstant {
+    /// Which run of which clock.
+    #[serde(with = "hex128")]
+    pub era: u128,
+    /// Milliseconds within the era.
+    pub millis: i64,
+}
+
+impl StoreInstant {
+    /// This instant plus a duration.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self { era: self.era, millis: self.millis.saturating_add(millis(duration)) }
+    }
+
+    /// How long until this instant, seen from `now`; zero once it has come or its era has ended.
+    pub fn remaining(self, now: Self) -> Duration {
+        if self.era != now.era {
+            return Duration::ZERO;
+        }
+        Duration::from_millis(u64::try_from(self.millis.saturating_sub(now.millis)).unwrap_or(0))
     }
 }
 

@@ -1,0 +1,46 @@
+//! What may happen to a grant: pure functions from a row and an event to the next row.
+//!
+//! No clock, no store, no HTTP. The keeper reads a row, asks a function of this module what the row
+//! becomes, and writes the result by compare-and-set; when somebody else was faster it asks again with
+//! the newer row. So each promise about a grant can be read off here:
+//!
+//! | promise | where |
+//! | --- | --- |
+//! | an intent is durable before a refresh token is presented, one presenter at a time | [`arm`] |
+//! | (epoch, generation, fence) only grow; a late answer is kept, never written over a newer one | [`commit`] |
+//! | the answer decides rotation; rotation does not move `reauthorize_by` | [`commit`] |
+//! | only `invalid_grant` for the exact token that is still the durable one counts | [`refuse`] |
+//! | a refusal well before its time is verified again; nothing is erased | [`refuse`] |
+//! | a fault moves no grant towards `reauthorize` | [`resolve`] |
+//! | logout and re-login win over any refresh in flight | [`consent`], [`sign_out`] |
+//! | many refusals at once open a breaker | [`app`] |
+
+pub mod app;
+mod arm;
+mod consent;
+pub mod event;
+mod outcome;
+pub mod row;
+pub mod timing;
+
+pub use arm::{Ask, Cause, Hold, Ticket, arm};
+pub use consent::{Consented, consent, sign_out};
+pub use event::Event;
+pub use outcome::{
+    Commit, Evidence, Minted, Refusal, Replaced, Resolution, commit, promote, refuse, resolve,
+};
+pub use row::GrantRow;
+
+/// A row's next state and what the grant's story gains by it.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The row to write.
+    pub row: GrantRow,
+    /// What happened, in order.
+    pub events: Vec<Event>,
+    /// Whether the story so far goes: it is about a user who has left.
+    pub forgets: bool,
+}
+
+#[cfg(test)]
+mod tests;

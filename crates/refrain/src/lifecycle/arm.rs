@@ -1,0 +1,212 @@
+//! Arming: may this process present the refresh token now?
+
+use std::time::Duration;
+
+use crate::{
+    id::{Epoch, Fence, Generation, InstanceId, Minting},
+    lifecycle::{
+        Change, Event,
+        app::AppState,
+        event::What,
+        row::{GrantRow, Intent, Reason, Status, Unanswered},
+        timing,
+    },
+    time::{Deadline, Moment, StoreInstant, UnixMillis},
+};
+
+/// Why a refresh is wanted; some causes may do what others may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// The access token is due, or gone.
+    Due,
+    /// The API rejected the access token.
+    Rejected,
+    /// A person asked: also where refrain itself would wait, or has given up.
+    Asked,
+}
+
+/// Who wants to present, and when.
+#[derive(Debug)]
+pub struct Ask<'a> {
+    /// Why.
+    pub cause: Cause,
+    /// The process that asks.
+    pub instance: InstanceId,
+    /// Its clocks.
+    pub now: &'a Moment,
+    /// The store's clock.
+    pub store_now: StoreInstant,
+    /// Whether the process that holds the present intent is known to be dead.
+    pub holder_dead: bool,
+    /// What is known about the app.
+    pub app: &'a AppState,
+}
+
+/// The right to present one generation, once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    /// The login it is for.
+    pub epoch: Epoch,
+    /// The generation to present.
+    pub generation: Generation,
+    /// The newest access token when it was written.
+    pub minting: Minting,
+    /// Its number.
+    pub fence: Fence,
+    /// Whose it is.
+    pub owner: InstanceId,
+    /// When it lapses, by the store's clock.
+    pub deadline: StoreInstant,
+}
+
+/// Why not now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hold {
+    /// Another process is at it; read the row again soon.
+    Held {
+        /// Which.
+        by: InstanceId,
+        /// How long its lease still runs.
+        remaining: Duration,
+    },
+    /// No token is here.
+    SignedOut,
+    /// The user has to log in again.
+    Reauthorize {
+        /// Why.
+        reason: Reason,
+        /// Since when.
+        since: UnixMillis,
+    },
+    /// Refused once; asked again at a time of its own.
+    Suspect {
+        /// The first refusal.
+        since: UnixMillis,
+        /// When it is asked again.
+        retry: Deadline,
+    },
+    /// The provider is in trouble.
+    BackingOff {
+        /// Since when.
+        since: UnixMillis,
+        /// The next attempt.
+        retry: Deadline,
+        /// The last HTTP status.
+        http_status: Option<u16>,
+    },
+    /// The provider's rate limit.
+    Throttled {
+        /// Its end.
+        retry: Deadline,
+    },
+    /// The provider refuses many grants of this app at once.
+    BreakerOpen {
+        /// Since when.
+        since: UnixMillis,
+        /// When one grant asks again.
+        retry: Deadline,
+    },
+    /// The API rejects a token that is younger than the last forced refresh: another would not help.
+    ForcedRecently {
+        /// When the next may be forced.
+        retry: Deadline,
+    },
+}
+
+/// Writes the intent to present, or says why not.
+///
+/// The breaker's canary is not decided here: whoever has claimed the turn passes an `app` whose breaker
+/// is closed.
+pub fn arm(row: &GrantRow, ask: &Ask<'_>) -> Result<(Change, Ticket), Hold> {
+    if row.tokens.is_none() {
+        return Err(Hold::SignedOut);
+    }
+    may_present(row, ask)?;
+    let mut next = row.clone();
+    let mut events = Vec::new();
+    if let Some(intent) = &row.intent {
+        let own = intent.owner == ask.instance;
+        let remaining = intent.deadline.after(timing::SKEW).remaining(ask.store_now);
+        if !own && !ask.holder_dead && !remaining.is_zero() {
+            return Err(Hold::Held { by: intent.owner, remaining });
+        }
+        // Whoever held it may have presented: from here on a refusal can be the echo of that.
+        note_unanswered(&mut next, intent.armed_at);
+        if !own {
+            let what = What::TookOver { from: intent.owner, fence: intent.fence };
+            events.push(Event { at: ask.now.wall, epoch: row.epoch, what });
+        }
+    }
+    let fence = row.fence.next();
+    let deadline = ask.store_now.after(timing::LEASE);
+    next.fence = fence;
+    next.intent =
+        Some(Intent { fence, owner: ask.instance, armed_at: ask.now.wall, deadline });
+    if ask.cause == Cause::Rejected {
+        next.forced_until = Some(Deadline::after(ask.now, timing::FORCED_APART));
+    }
+    let ticket = Ticket {
+        epoch: row.epoch,
+        generation: row.generation,
+        minting: row.minting,
+        fence,
+        owner: ask.instance,
+        deadline,
+    };
+    Ok((Change { row: next, events, forgets: false }, ticket))
+}
+
+/// Everything but the intent: where the grant and its app stand.
+fn may_present(row: &GrantRow, ask: &Ask<'_>) -> Result<(), Hold> {
+    let now = ask.now;
+    let asked = ask.cause == Cause::Asked;
+    if let Some(retry) = ask.app.throttled.filter(|until| !until.passed(now)) {
+        return Err(Hold::Throttled { retry });
+    }
+    match &row.status {
+        Status::Active => {}
+        Status::SignedOut { .. } => return Err(Hold::SignedOut),
+        Status::Reauthorize { reason, since } => {
+            if !asked {
+                return Err(Hold::Reauthorize { reason: *reason, since: *since });
+            }
+        }
+        Status::Suspect(suspicion) => {
+            let over = ask.app.explains(suspicion.since);
+            if !asked && !over && !suspicion.next_probe.passed(now) {
+                let (since, retry) = (suspicion.since, suspicion.next_probe);
+                return Err(Hold::Suspect { since, retry });
+            }
+        }
+    }
+    if let (Some(breaker), false) = (&ask.app.breaker, asked) {
+        let (since, retry) = (breaker.since, breaker.next_canary);
+        return Err(Hold::BreakerOpen { since, retry });
+    }
+    if let Some(trouble) = &row.trouble
+        && !asked
+        && !trouble.retry.passed(now)
+    {
+        let http_status = trouble.http_status;
+        return Err(Hold::BackingOff { since: trouble.since, retry: trouble.retry, http_status });
+    }
+    if let Some(retry) = row.forced_until
+        && ask.cause == Cause::Rejected
+        && !retry.passed(now)
+    {
+        return Err(Hold::ForcedRecently { retry });
+    }
+    Ok(())
+}
+
+/// Notes a presentation whose answer never came.
+pub(super) fn note_unanswered(row: &mut GrantRow, at: UnixMillis) {
+    let generation = row.generation;
+    let before = row.unanswered.take().filter(|unanswered| unanswered.generation == generation);
+    row.unanswered = Some(match before {
+        Some(before) => {
+            Unanswered { presentations: before.presentations.saturating_add(1), ..before }
+        }
+        None => Unanswered { generation, since: at, presentations: 1 },
+    });
+}

@@ -1,0 +1,91 @@
+//! A grant's story: what `why` tells. Nothing secret, and nothing about the user.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{Epoch, Fence, Generation, InstanceId},
+    lifecycle::row::Reason,
+    time::UnixMillis,
+};
+
+/// Something that happened to a grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, by the wall clock of whoever wrote it.
+    pub at: UnixMillis,
+    /// The login it belongs to.
+    pub epoch: Epoch,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum What {
+    /// The user consented.
+    Consented {
+        /// Until when.
+        reauthorize_by: UnixMillis,
+    },
+    /// A new access token was committed.
+    Refreshed {
+        /// Which process did it.
+        by: InstanceId,
+        /// Under which intent.
+        fence: Fence,
+        /// The generation from now on.
+        generation: Generation,
+        /// Whether the refresh token was replaced.
+        rotated: bool,
+        /// The provider's id of the request.
+        request_id: Option<String>,
+    },
+    /// Another process died, or let its lease lapse, while it held an intent.
+    TookOver {
+        /// Whose it was.
+        from: InstanceId,
+        /// Its number.
+        fence: Fence,
+    },
+    /// The provider answered with a fault, or not at all.
+    Faulted {
+        /// Whether the token may have been looked at.
+        presented: bool,
+        /// The status, where there was one.
+        http_status: Option<u16>,
+        /// In a few words.
+        why: String,
+    },
+    /// `invalid_grant` for the token that is still the durable one.
+    Refused {
+        /// The generation that was presented.
+        generation: Generation,
+        /// The provider's words.
+        description: Option<String>,
+        /// The provider's id of the request.
+        request_id: Option<String>,
+        /// When it is asked again, unless it was believed at once.
+        next_probe: Option<UnixMillis>,
+    },
+    /// Refusals were believed.
+    Condemned {
+        /// As what.
+        reason: Reason,
+    },
+    /// An answer came after its intent had lapsed; its refresh token is kept.
+    CameLate {
+        /// The intent's number.
+        fence: Fence,
+    },
+    /// The token of a late answer became the current one, because the current one was refused.
+    Promoted {
+        /// The generation from now on.
+        generation: Generation,
+    },
+    /// A grant that was in doubt works again.
+    Recovered,
+    /// Signed out here.
+    SignedOut,
+}

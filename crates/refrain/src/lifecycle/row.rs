@@ -1,0 +1,210 @@
+//! One grant as it is stored.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{AppName, Epoch, Fence, Generation, GrantId, GrantName, InstanceId, Minting},
+    oauth::{client::ClientId, scope::Scope},
+    secret::Sealed,
+    time::{Deadline, StoreInstant, UnixMillis},
+};
+
+/// One user's authorization of one app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantRow {
+    /// Its identity; part of what every sealed field is bound to.
+    pub id: GrantId,
+    /// What people call it.
+    pub name: GrantName,
+    /// The app of the configuration that it belongs to.
+    pub app: AppName,
+    /// The client that the tokens were issued to; a changed configuration must not present them.
+    pub client_id: ClientId,
+    /// Counts consents and logouts.
+    pub epoch: Epoch,
+    /// Counts refresh tokens within the epoch.
+    pub generation: Generation,
+    /// Counts access tokens within the epoch.
+    pub minting: Minting,
+    /// Counts intents; never reset.
+    pub fence: Fence,
+    /// Where the grant stands.
+    pub status: Status,
+    /// When the user consented, and how long that lasts. Moved by consent alone.
+    pub consent: Option<Consent>,
+    /// What was granted, by the provider's last word.
+    pub scope: Scope,
+    /// Whose grant it is.
+    pub account: Option<Account>,
+    /// The sealed tokens; `None` once signed out.
+    pub tokens: Option<Tokens>,
+    /// Refresh tokens of late answers, oldest first.
+    pub candidates: Vec<Candidate>,
+    /// The presentation that may be going on.
+    pub intent: Option<Intent>,
+    /// A presentation of this generation whose answer never came.
+    pub unanswered: Option<Unanswered>,
+    /// The fault that the last attempts met.
+    pub trouble: Option<Trouble>,
+    /// Until when no 401 may force another refresh.
+    pub forced_until: Option<Deadline>,
+}
+
+/// Where a grant stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Status {
+    /// Refreshes work, as far as anyone knows.
+    Active,
+    /// Refused once, well before its time, and to be asked again; nothing was erased.
+    Suspect(Suspicion),
+    /// The user has to log in again.
+    Reauthorize {
+        /// Why.
+        reason: Reason,
+        /// Since when.
+        since: UnixMillis,
+    },
+    /// Signed out here; no token is left.
+    SignedOut {
+        /// Since when.
+        since: UnixMillis,
+    },
+}
+
+impl Status {
+    /// The word for it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspect(_) => "suspect",
+            Self::Reauthorize { .. } => "reauthorize",
+            Self::SignedOut { .. } => "signed_out",
+        }
+    }
+}
+
+/// A refusal that is being verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspicion {
+    /// The first refusal.
+    pub since: UnixMillis,
+    /// How many refusals in a row.
+    pub refusals: u32,
+    /// When the same token is presented again.
+    pub next_probe: Deadline,
+}
+
+/// Why a new consent is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Six months have passed.
+    Expired,
+    /// Refused again and again before that: removed by the user, a new password, or the like.
+    Revoked,
+    /// The provider rotated the token and its answer was lost on the way.
+    AnswerLost,
+    /// The grant lacks a scope that is now needed.
+    Scope,
+}
+
+impl Reason {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::AnswerLost => "answer_lost",
+            Self::Scope => "scope",
+        }
+    }
+}
+
+/// When the user consented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Consent {
+    /// The consent.
+    pub authorized_at: UnixMillis,
+    /// When the provider stops honouring it, whatever is done.
+    pub reauthorize_by: UnixMillis,
+}
+
+/// A user at the provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Spotify's public, immutable `account_id`, or the user `id` where it is absent.
+    pub id: String,
+    /// What the user calls themselves.
+    pub display_name: Option<String>,
+}
+
+/// The sealed secrets of a grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tokens {
+    /// The key that seals the fields below, itself sealed by the master key; one per epoch.
+    pub data_key: Sealed,
+    /// The refresh token of the current generation.
+    pub refresh: Sealed,
+    /// The newest access token.
+    pub access: Option<Access>,
+}
+
+/// A sealed access token and its life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// The token.
+    pub sealed: Sealed,
+    /// When it expires.
+    pub expires: Deadline,
+    /// Its whole life from minting, in milliseconds.
+    pub life_millis: i64,
+}
+
+/// A refresh token from an answer that came too late to be the current one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The generation that was presented for it.
+    pub presented: Generation,
+    /// The intent it came under; part of what it is sealed to.
+    pub fence: Fence,
+    /// The token.
+    pub sealed: Sealed,
+}
+
+/// "I am about to present this generation": the lease and the write-ahead record in one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Its number.
+    pub fence: Fence,
+    /// The process that holds it.
+    pub owner: InstanceId,
+    /// When it was made, for the story.
+    pub armed_at: UnixMillis,
+    /// When it lapses, by the store's clock.
+    pub deadline: StoreInstant,
+}
+
+/// The provider may have acted on a presentation, and we do not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unanswered {
+    /// The generation that was presented.
+    pub generation: Generation,
+    /// The first such presentation.
+    pub since: UnixMillis,
+    /// How many there were.
+    pub presentations: u32,
+}
+
+/// A fault, and when to try again; never a verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// The first failure in a row.
+    pub since: UnixMillis,
+    /// How many in a row.
+    pub failures: u32,
+    /// When the next attempt is due.
+    pub retry: Deadline,
+    /// The last HTTP status, where there was an answer.
+    pub http_status: Option<u16>,
+}

@@ -1,0 +1,196 @@
+//! Sealing: authenticated encryption of one field of one row, bound to that row's identity.
+//!
+//! Two layers. The master key, in a file of its own, seals one data key per grant and epoch; the data
+//! key seals that grant's tokens. So logging out destroys the data key and with it every copy of the
+//! tokens, and a new master key needs the data keys re-sealed and nothing else.
+//!
+//! Every ciphertext names the key that seals it, and opens only at the deployment, table, row, epoch,
+//! number and field that it was sealed for: a row swapped in by hand does not open.
+
+mod cipher;
+mod keyring;
+mod place;
+
+pub use cipher::{Key, KeyId, SealError};
+pub(crate) use keyring::private_folder;
+pub use keyring::{KeyFileError, Keyring};
+pub use place::{Field, Place};
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::{
+    id::{Epoch, GrantId},
+    random::{self, Random, RandomError},
+    secret::Sealed,
+};
+
+/// A store's own identity: part of everything that is sealed in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeploymentId(pub u128);
+
+impl DeploymentId {
+    /// A fresh identity.
+    pub fn random(random: &dyn Random) -> Result<Self, RandomError> {
+        Ok(Self(u128::from_be_bytes(random::bytes(random)?)))
+    }
+}
+
+/// Seals and opens for one store.
+#[derive(Debug)]
+pub struct Sealer {
+    keyring: Keyring,
+    deployment: DeploymentId,
+    pepper: Key,
+}
+
+/// What a store keeps to recognise its key by: a sealed random value, which is also the pepper of its
+/// fingerprints.
+#[derive(Debug, Clone)]
+pub struct KeyCheck(pub Sealed);
+
+impl Sealer {
+    /// Makes the key check of a new store.
+    pub fn found(
+        keyring: Keyring,
+        deployment: DeploymentId,
+        random: &dyn Random,
+    ) -> Result<(Self, KeyCheck), SealError> {
+        let pepper = Key::random(random)?;
+        let place = Place::of_store(deployment, Field::KeyCheck);
+        let check = KeyCheck(keyring.newest().seal(&place, pepper.bytes(), random)?);
+        Ok((Self { keyring, deployment, pepper }, check))
+    }
+
+    /// Opens a store's key check: the proof that this keyring is the store's.
+    ///
+    /// # Errors
+    /// [`SealError::UnknownKey`] names the key that the store expects.
+    pub fn open(
+        keyring: Keyring,
+        deployment: DeploymentId,
+        check: &KeyCheck,
+    ) -> Result<Self, SealError> {
+        let place = Place::of_store(deployment, Field::KeyCheck);
+        let pepper = keyring.named(&check.0)?.open(&place, &check.0)?;
+        let pepper = Key::from_bytes(&pepper)?;
+        Ok(Self { keyring, deployment, pepper })
+    }
+
+    /// A fresh data key for one epoch of one grant, and its sealed form.
+    pub fn new_data_key(
+        &self,
+        grant: &GrantId,
+        epoch: Epoch,
+        random: &dyn Random,
+    ) -> Result<(DataKey, Sealed), SealError> {
+        let key = Key::random(random)?;
+        let place = self.place(grant, epoch, 0, Field::DataKey);
+        let sealed = self.keyring.newest().seal(&place, key.bytes(), random)?;
+        Ok((self.data_key(key, grant, epoch), sealed))
+    }
+
+    /// Opens the data key of one epoch of one grant.
+    pub fn open_data_key(
+        &self,
+        grant: &GrantId,
+        epoch: Epoch,
+        sealed: &Sealed,
+    ) -> Result<DataKey, SealError> {
+        let place = self.place(grant, epoch, 0, Field::DataKey);
+        let bytes = self.keyring.named(sealed)?.open(&place, sealed)?;
+        Ok(self.data_key(Key::from_bytes(&bytes)?, grant, epoch))
+    }
+
+    /// Seals a login attempt's verifier.
+    pub fn seal_attempt(
+        &self,
+        attempt: &str,
+        text: &str,
+        random: &dyn Random,
+    ) -> Result<Sealed, SealError> {
+        let place = Place::of_attempt(self.deployment, attempt);
+        self.keyring.newest().seal(&place, text.as_bytes(), random)
+    }
+
+    /// Opens a login attempt's verifier.
+    pub fn open_attempt(
+        &self,
+        attempt: &str,
+        sealed: &Sealed,
+    ) -> Result<Zeroizing<String>, SealError> {
+        let place = Place::of_attempt(self.deployment, attempt);
+        text(self.keyring.named(sealed)?.open(&place, sealed)?)
+    }
+
+    /// Recognises a secret without keeping it: a keyed hash, different in every store.
+    pub fn fingerprint(&self, domain: &str, secret: &str) -> [u8; 32] {
+        // HMAC takes keys of any length, so this cannot fail; an all-zero answer would be no secret.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.pepper.bytes()) else {
+            return [0; 32];
+        };
+        mac.update(&(domain.len() as u64).to_be_bytes());
+        mac.update(domain.as_bytes());
+        mac.update(secret.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
+    /// The key that new data is sealed with.
+    pub fn key_id(&self) -> KeyId {
+        self.keyring.newest().id()
+    }
+
+    fn data_key(&self, key: Key, grant: &GrantId, epoch: Epoch) -> DataKey {
+        DataKey { key, deployment: self.deployment, grant: grant.clone(), epoch }
+    }
+
+    fn place(&self, grant: &GrantId, epoch: Epoch, number: u64, field: Field) -> Place {
+        Place::of_grant(self.deployment, grant, epoch, number, field)
+    }
+}
+
+/// The key of one epoch of one grant.
+#[derive(Debug)]
+pub struct DataKey {
+    key: Key,
+    deployment: DeploymentId,
+    grant: GrantId,
+    epoch: Epoch,
+}
+
+impl DataKey {
+    /// Seals one field; `number` is its generation, minting or fence.
+    pub fn seal(
+        &self,
+        field: Field,
+        number: u64,
+        text: &str,
+        random: &dyn Random,
+    ) -> Result<Sealed, SealError> {
+        self.key.seal(&self.place(field, number), text.as_bytes(), random)
+    }
+
+    /// Opens one field.
+    pub fn open(
+        &self,
+        field: Field,
+        number: u64,
+        sealed: &Sealed,
+    ) -> Result<Zeroizing<String>, SealError> {
+        text(self.key.open(&self.place(field, number), sealed)?)
+    }
+
+    fn place(&self, field: Field, number: u64) -> Place {
+        Place::of_grant(self.deployment, &self.grant, self.epoch, number, field)
+    }
+}
+
+fn text(bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, SealError> {
+    std::str::from_utf8(&bytes).map(|text| Zeroizing::new(text.to_owned())).map_err(|_| {
+        SealError::Damaged { why: "what was sealed is not text" }
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! A store in memory: for tests, and the contract in its shortest form.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+
+use crate::{
+    id::{AppName, GrantId, GrantName, InstanceId},
+    lifecycle::{Change, Event, GrantRow, app::AppState},
+    store::{Identity, Liveness, Store, StoreError, Version, Versioned, Written, attempt::Attempt},
+    time::{Clock, StoreInstant, UnixMillis},
+};
+
+/// Everything in one locked struct; nothing survives the process.
+#[derive(Debug)]
+pub struct MemoryStore {
+    clock: Arc<dyn Clock>,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    identity: Option<Identity>,
+    grants: BTreeMap<GrantName, Versioned<GrantRow>>,
+    events: HashMap<GrantId, Vec<Event>>,
+    apps: HashMap<AppName, Versioned<AppState>>,
+    attempts: HashMap<String, Attempt>,
+    dead: HashSet<InstanceId>,
+}
+
+impl MemoryStore {
+    /// An empty store on a clock.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, tables: Mutex::default() }
+    }
+
+    /// Declares a process dead.
+    pub fn bury(&self, instance: InstanceId) {
+        self.tables().dead.insert(instance);
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn put(&mut self, change: &Change, version: Version) -> Written {
+        let row = Versioned { value: change.row.clone(), version };
+        self.grants.insert(change.row.name.clone(), row);
+        let story = self.events.entry(change.row.id.clone()).or_default();
+        if change.forgets {
+            story.clear();
+        }
+        story.extend(change.events.iter().cloned());
+        Written::Durably(version)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn place(&self) -> String {
+        "memory".to_owned()
+    }
+
+    async fn now(&self) -> Result<StoreInstant, StoreError> {
+        let now = self.clock.now();
+        Ok(StoreInstant { era: now.boot.0, millis: now.uptime.0 })
+    }
+
+    async fn identity(&self) -> Result<Option<Identity>, StoreError> {
+        Ok(self.tables().identity.clone())
+    }
+
+    async fn found(&self, identity: Identity) -> Result<Identity, StoreError> {
+        Ok(self.tables().identity.get_or_insert(identity).clone())
+    }
+
+    async fn grant(&self, name: &GrantName) -> Result<Option<Versioned<GrantRow>>, StoreError> {
+        Ok(self.tables().grants.get(name).cloned())
+    }
+
+    async fn grants(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        Ok(self.tables().grants.values().cloned().collect())
+    }
+
+    async fn insert(&self, change: &Change) -> Result<Written, StoreError> {
+        let mut tables = self.tables();
+        if tables.grants.contains_key(&change.row.name) {
+            return Ok(Written::Conflict);
+        }
+        Ok(tables.put(change, Version(1)))
+    }
+
+    async fn replace(&self, seen: Version, change: &Change) -> Result<Written, StoreError> {
+        let mut tables = self.tables();
+        match tables.grants.get(&change.row.name) {
+            Some(row) if row.version == seen => Ok(tables.put(change, Version(seen.0 + 1))),
+            Some(_) | None => Ok(Written::Conflict),
+        }
+    }
+
+    async fn story(&self, grant: &GrantId, most: u32) -> Result<Vec<Event>, StoreError> {
+        let story = self.tables().events.get(grant).cloned().unwrap_or_default();
+        let skip = story.len().saturating_sub(most as usize);
+        Ok(story.into_iter().skip(skip).collect())
+    }
+
+    async fn app_state(&self, app: &AppName) -> Result<Versioned<AppState>, StoreError> {
+        let unknown = Versioned { value: AppState::default(), version: Version(0) };
+        Ok(self.tables().apps.get(app).cloned().unwrap_or(unknown))
+    }
+
+    async fn replace_app_state(
+        &self,
+        app: &AppName,
+        seen: Version,
+        state: &AppState,
+    ) -> Result<Written, StoreError> {
+        let mut tables = self.tables();
+        if tables.apps.get(app).map_or(Version(0), |row| row.version) != seen {
+            return Ok(Written::Conflict);
+        }
+        let version = Version(seen.0 + 1);
+        tables.apps.insert(app.clone(), Versioned { value: state.clone(), version });
+        Ok(Written::Durably(version))
+    }
+
+    async fn insert_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
+        self.tables().attempts.insert(attempt.id.clone(), attempt.clone());
+        Ok(())
+    }
+
+    async fn take_attempt(&self, id: &str, now: UnixMillis) -> Result<Option<Attempt>, StoreError> {
+        let mut tables = self.tables();
+        tables.attempts.retain(|_, attempt| now < attempt.expires_at);
+        Ok(tables.attempts.remove(id))
+    }
+
+    async fn announce(&self, instance: InstanceId) -> Result<(), StoreError> {
+        self.tables().dead.remove(&instance);
+        Ok(())
+    }
+
+    async fn liveness(&self, instance: InstanceId) -> Result<Liveness, StoreError> {
+        let dead = self.tables().dead.contains(&instance);
+        Ok(if dead { Liveness::Dead } else { Liveness::MayRun })
+    }
+
+    async fn scrub(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{store::contract, time::SystemClock};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn memory_keeps_the_contract() {
+        contract::run(|| async {
+            let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::new(SystemClock::new())));
+            (Arc::clone(&store), store)
+        })
+        .await;
+    }
+}

@@ -1,0 +1,339 @@
+//! The store in one SQLite file, shared by any number of processes of one machine.
+//!
+//! WAL with `synchronous=FULL`: what was acknowledged survives a power cut. Every write transaction
+//! begins IMMEDIATE, because one that upgrades later can fail half-way. One connection writes and a few
+//! read, so that a reader never waits for a refresh.
+
+mod files;
+mod open;
+mod row;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use sqlx::{Row as _, Sqlite, SqlitePool, Transaction, sqlite::SqliteRow};
+
+use crate::{
+    id::{AppName, GrantId, GrantName, InstanceId},
+    lifecycle::{Change, Event, GrantRow, app::AppState},
+    seal::{DeploymentId, KeyCheck},
+    secret::Sealed,
+    store::{
+        Identity, Liveness, Store, StoreError, Version, Versioned, Written,
+        attempt::Attempt,
+        sqlite::{files::Announced, row::read_json},
+    },
+    time::{Clock, StoreInstant, UnixMillis},
+};
+
+/// How long a statement waits for another process's transaction.
+const BUSY: Duration = Duration::from_secs(5);
+/// So many events of a grant are kept.
+const STORY: i64 = 200;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    clock: Arc<dyn Clock>,
+    writer: SqlitePool,
+    readers: SqlitePool,
+    announced: Mutex<Option<Announced>>,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it where there is none, and brings its layout up to date.
+    pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        files::check_place(path)?;
+        files::create_private(path).map_err(|error| files::io_error(path, error))?;
+        let (writer, readers) = open::pools(path).await?;
+        Ok(Self { path: path.to_owned(), clock, writer, readers, announced: Mutex::default() })
+    }
+
+    /// The version of the SQLite library and of the durability settings in force; for `doctor`.
+    pub async fn settings(&self) -> Result<Settings, StoreError> {
+        let row = sqlx::query(
+            "SELECT sqlite_version() AS version, j.journal_mode AS journal, s.synchronous AS sync
+             FROM pragma_journal_mode AS j, pragma_synchronous AS s",
+        )
+        .fetch_one(&self.writer)
+        .await
+        .map_err(|error| self.error(error))?;
+        Ok(Settings {
+            version: row.try_get("version").map_err(|error| self.error(error))?,
+            journal: row.try_get("journal").map_err(|error| self.error(error))?,
+            synchronous: row.try_get("sync").map_err(|error| self.error(error))?,
+        })
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| self.error(error))
+    }
+
+    async fn commit(&self, transaction: Transaction<'static, Sqlite>) -> Result<(), StoreError> {
+        transaction.commit().await.map_err(|error| self.error(error))
+    }
+
+    async fn add_story(
+        &self,
+        transaction: &mut Transaction<'static, Sqlite>,
+        change: &Change,
+    ) -> Result<(), StoreError> {
+        let grant = change.row.id.as_str();
+        let error = |error| self.error(error);
+        if change.forgets {
+            sqlx::query("DELETE FROM events WHERE grant_id = ?")
+                .bind(grant)
+                .execute(&mut **transaction)
+                .await
+                .map_err(error)?;
+        }
+        for event in &change.events {
+            sqlx::query("INSERT INTO events (grant_id, event) VALUES (?, ?)")
+                .bind(grant)
+                .bind(row::json(event))
+                .execute(&mut **transaction)
+                .await
+                .map_err(error)?;
+        }
+        if !change.events.is_empty() {
+            sqlx::query(
+                "DELETE FROM events WHERE grant_id = ?1 AND id <=
+                 (SELECT id FROM events WHERE grant_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+            )
+            .bind(grant)
+            .bind(STORY)
+            .execute(&mut **transaction)
+            .await
+            .map_err(error)?;
+        }
+        Ok(())
+    }
+
+    fn error(&self, error: sqlx::Error) -> StoreError {
+        open::store_error(&self.path, error)
+    }
+
+    fn column<'r, T>(&self, row: &'r SqliteRow, column: &str) -> Result<T, StoreError>
+    where
+        T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
+    {
+        row.try_get(column).map_err(|error| self.error(error))
+    }
+}
+
+/// What SQLite says of itself.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The library's version.
+    pub version: String,
+    /// The journal mode: `wal`.
+    pub journal: String,
+    /// The level of `synchronous`: 2 is FULL.
+    pub synchronous: i64,
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    async fn now(&self) -> Result<StoreInstant, StoreError> {
+        let now = self.clock.now();
+        Ok(StoreInstant { era: now.boot.0, millis: now.uptime.0 })
+    }
+
+    async fn identity(&self) -> Result<Option<Identity>, StoreError> {
+        let row = sqlx::query("SELECT deployment, key_check FROM store WHERE id = 1")
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|error| self.error(error))?;
+        let Some(row) = row else { return Ok(None) };
+        let deployment: &[u8] = self.column(&row, "deployment")?;
+        let bytes = deployment.try_into().map_err(|source| StoreError::Value {
+            table: "store",
+            column: "deployment",
+            row: "1".to_owned(),
+            source: Box::new(source),
+        })?;
+        let key_check: Vec<u8> = self.column(&row, "key_check")?;
+        Ok(Some(Identity {
+            deployment: DeploymentId(u128::from_be_bytes(bytes)),
+            key_check: KeyCheck(Sealed::from_bytes(key_check)),
+        }))
+    }
+
+    async fn found(&self, identity: Identity) -> Result<Identity, StoreError> {
+        sqlx::query("INSERT OR IGNORE INTO store (id, deployment, key_check) VALUES (1, ?, ?)")
+            .bind(identity.deployment.0.to_be_bytes().to_vec())
+            .bind(identity.key_check.0.as_bytes())
+            .execute(&self.writer)
+            .await
+            .map_err(|error| self.error(error))?;
+        Ok(self.identity().await?.unwrap_or(identity))
+    }
+
+    async fn grant(&self, name: &GrantName) -> Result<Option<Versioned<GrantRow>>, StoreError> {
+        let row = sqlx::query("SELECT * FROM grants WHERE name = ?")
+            .bind(name.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|error| self.error(error))?;
+        row.as_ref().map(row::read).transpose()
+    }
+
+    async fn grants(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM grants ORDER BY name")
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| self.error(error))?;
+        rows.iter().map(row::read).collect()
+    }
+
+    async fn insert(&self, change: &Change) -> Result<Written, StoreError> {
+        let mut transaction = self.begin().await?;
+        let query = row::bind(sqlx::query(row::INSERT), &change.row, Version(1));
+        let done =
+            query.execute(&mut *transaction).await.map_err(|error| self.error(error))?;
+        if done.rows_affected() == 0 {
+            return Ok(Written::Conflict);
+        }
+        self.add_story(&mut transaction, change).await?;
+        self.commit(transaction).await?;
+        Ok(Written::Durably(Version(1)))
+    }
+
+    async fn replace(&self, seen: Version, change: &Change) -> Result<Written, StoreError> {
+        let version = Version(seen.0.saturating_add(1));
+        let mut transaction = self.begin().await?;
+        let query = row::bind(sqlx::query(row::REPLACE), &change.row, version);
+        let done = query
+            .bind(row::integer(seen.0))
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| self.error(error))?;
+        if done.rows_affected() == 0 {
+            return Ok(Written::Conflict);
+        }
+        self.add_story(&mut transaction, change).await?;
+        self.commit(transaction).await?;
+        Ok(Written::Durably(version))
+    }
+
+    async fn story(&self, grant: &GrantId, most: u32) -> Result<Vec<Event>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT event FROM (SELECT id, event FROM events WHERE grant_id = ? ORDER BY id DESC
+             LIMIT ?) ORDER BY id",
+        )
+        .bind(grant.as_str())
+        .bind(most)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|error| self.error(error))?;
+        rows.iter()
+            .map(|row| read_json(self.column(row, "event")?, "events", "event", grant.as_str()))
+            .collect()
+    }
+
+    async fn app_state(&self, app: &AppName) -> Result<Versioned<AppState>, StoreError> {
+        let row = sqlx::query("SELECT version, state FROM apps WHERE name = ?")
+            .bind(app.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|error| self.error(error))?;
+        let Some(row) = row else {
+            return Ok(Versioned { value: AppState::default(), version: Version(0) });
+        };
+        let version: i64 = self.column(&row, "version")?;
+        Ok(Versioned {
+            value: read_json(self.column(&row, "state")?, "apps", "state", app.as_str())?,
+            version: Version(version.unsigned_abs()),
+        })
+    }
+
+    async fn replace_app_state(
+        &self,
+        app: &AppName,
+        seen: Version,
+        state: &AppState,
+    ) -> Result<Written, StoreError> {
+        let version = Version(seen.0.saturating_add(1));
+        let statement = if seen == Version(0) {
+            "INSERT OR IGNORE INTO apps (version, state, name) VALUES (?, ?, ?)"
+        } else {
+            "UPDATE apps SET version = ?, state = ? WHERE name = ? AND version = ?"
+        };
+        let query = sqlx::query(statement)
+            .bind(row::integer(version.0))
+            .bind(row::json(state))
+            .bind(app.as_str());
+        let query = if seen == Version(0) { query } else { query.bind(row::integer(seen.0)) };
+        let done = query.execute(&self.writer).await.map_err(|error| self.error(error))?;
+        let written = done.rows_affected() > 0;
+        Ok(if written { Written::Durably(version) } else { Written::Conflict })
+    }
+
+    async fn insert_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO attempts (id, expires_at, attempt, verifier) VALUES (?, ?, ?, ?)")
+            .bind(&attempt.id)
+            .bind(attempt.expires_at.0)
+            .bind(row::json(&attempt.terms))
+            .bind(attempt.verifier.as_bytes())
+            .execute(&self.writer)
+            .await
+            .map_err(|error| self.error(error))?;
+        Ok(())
+    }
+
+    async fn take_attempt(&self, id: &str, now: UnixMillis) -> Result<Option<Attempt>, StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("DELETE FROM attempts WHERE expires_at <= ?")
+            .bind(now.0)
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| self.error(error))?;
+        let row =
+            sqlx::query("DELETE FROM attempts WHERE id = ? RETURNING expires_at, attempt, verifier")
+                .bind(id)
+                .fetch_optional(&mut *transaction)
+                .await
+                .map_err(|error| self.error(error))?;
+        self.commit(transaction).await?;
+        let Some(row) = row else { return Ok(None) };
+        let verifier: Vec<u8> = self.column(&row, "verifier")?;
+        Ok(Some(Attempt {
+            id: id.to_owned(),
+            expires_at: UnixMillis(self.column(&row, "expires_at")?),
+            terms: read_json(self.column(&row, "attempt")?, "attempts", "attempt", id)?,
+            verifier: Sealed::from_bytes(verifier),
+        }))
+    }
+
+    async fn announce(&self, instance: InstanceId) -> Result<(), StoreError> {
+        let announced = Announced::new(&self.path, instance)
+            .map_err(|error| files::io_error(&self.path, error))?;
+        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = Some(announced);
+        Ok(())
+    }
+
+    async fn liveness(&self, instance: InstanceId) -> Result<Liveness, StoreError> {
+        files::liveness(&self.path, instance).map_err(|error| files::io_error(&self.path, error))
+    }
+
+    async fn scrub(&self) -> Result<(), StoreError> {
+        // secure_delete has overwritten the pages; the log still holds older copies of them.
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&self.writer)
+            .await
+            .map_err(|error| self.error(error))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

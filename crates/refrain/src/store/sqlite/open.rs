@@ -1,0 +1,97 @@
+//! Opening the file: settings, layout, and what SQLite's errors mean.
+
+use std::path::Path;
+
+use sqlx::{
+    SqlitePool,
+    error::DatabaseError as _,
+    sqlite::{
+        SqliteConnectOptions, SqliteError, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+    },
+};
+
+use crate::store::{
+    StoreError,
+    sqlite::{BUSY, files},
+};
+
+/// The layouts, oldest first; an applied one is never edited.
+const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_initial.sql")];
+
+/// One connection that writes, and some that read.
+pub(super) async fn pools(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .busy_timeout(BUSY)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        // What is deleted is overwritten: a sealed token of a signed-out user leaves no copy behind.
+        .pragma("secure_delete", "ON");
+    let error = |error| store_error(path, error);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(BUSY)
+        .connect_with(options.clone())
+        .await
+        .map_err(error)?;
+    migrate(path, &writer).await?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(BUSY)
+        .connect_lazy_with(options.read_only(false).pragma("query_only", "ON"));
+    Ok((writer, readers))
+}
+
+/// Brings the layout up to date; of several processes that try, one does it and the rest find it done.
+async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), StoreError> {
+    let error = |error| store_error(path, error);
+    let known = MIGRATIONS.len();
+    let found = user_version(writer).await.map_err(error)?;
+    if usize::try_from(found).is_ok_and(|found| found == known) {
+        return Ok(());
+    }
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(error)?;
+    let found = user_version(&mut *transaction).await.map_err(error)?;
+    let done = usize::try_from(found).unwrap_or(0);
+    if done > known {
+        let known = i64::try_from(known).unwrap_or(i64::MAX);
+        return Err(StoreError::Newer { place: path.display().to_string(), found, known });
+    }
+    for (layout, migration) in MIGRATIONS.into_iter().enumerate().skip(done) {
+        sqlx::raw_sql(migration).execute(&mut *transaction).await.map_err(error)?;
+        // A pragma takes no parameter; the number is our own.
+        let mark = format!("PRAGMA user_version = {}", layout.saturating_add(1));
+        sqlx::raw_sql(sqlx::AssertSqlSafe(mark)).execute(&mut *transaction).await.map_err(error)?;
+    }
+    transaction.commit().await.map_err(error)
+}
+
+async fn user_version<'e>(
+    executor: impl sqlx::Executor<'e, Database = sqlx::Sqlite>,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("PRAGMA user_version").fetch_one(executor).await
+}
+
+/// Says what a database error means for its user.
+pub(super) fn store_error(path: &Path, error: sqlx::Error) -> StoreError {
+    let place = path.display().to_string();
+    let code = match &error {
+        sqlx::Error::Database(database) => database
+            .try_downcast_ref::<SqliteError>()
+            .and_then(|error| error.code())
+            .and_then(|code| code.parse::<u32>().ok()),
+        sqlx::Error::Io(io) => return files::io_error(path, std::io::Error::from(io.kind())),
+        _ => None,
+    };
+    let source = Box::new(error);
+    // The low byte is the primary result code (sqlite.org/rescode.html).
+    match code.map(|code| code & 0xff) {
+        Some(8) => StoreError::ReadOnly { place, source },
+        Some(13) => StoreError::Full { place, source },
+        Some(1 | 11 | 26) => StoreError::Damaged { place, source },
+        // READONLY may also come as CANTOPEN: the folder refuses the log beside the file.
+        Some(14) if !files::folder_is_writable(path) => StoreError::ReadOnly { place, source },
+        _ => StoreError::Unavailable { place, source },
+    }
+}

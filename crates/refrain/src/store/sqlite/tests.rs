@@ -1,0 +1,112 @@
+//! The contract on SQLite, and what only a file can suffer.
+
+use std::os::unix::fs::MetadataExt as _;
+
+use super::*;
+use crate::{random::SystemRandom, store::contract, time::SystemClock};
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::new())
+}
+
+async fn open(path: &Path) -> SqliteStore {
+    SqliteStore::open(path, clock()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let number = std::sync::atomic::AtomicU32::new(0);
+    contract::run(|| async {
+        let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let path = folder.path().join(format!("{number}.db"));
+        let pair: (Arc<dyn Store>, Arc<dyn Store>) =
+            (Arc::new(open(&path).await), Arc::new(open(&path).await));
+        pair
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_may_open_a_new_file_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/er/refrain.db");
+    let mut openers = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let path = path.clone();
+        openers.spawn(async move { SqliteStore::open(&path, clock()).await.map(drop) });
+    }
+    while let Some(opened) = openers.join_next().await {
+        opened.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn acknowledged_writes_are_durable_and_private() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/refrain.db");
+    let store = open(&path).await;
+    let settings = store.settings().await.unwrap();
+    assert_eq!((settings.journal.as_str(), settings.synchronous), ("wal", 2));
+    let version: Vec<u32> = settings.version.split('.').map(|it| it.parse().unwrap()).collect();
+    assert!(version >= vec![3, 51, 3], "{}", settings.version);
+    store.insert(&Change { row: contract::full_row("a"), events: vec![], forgets: false }).await.unwrap();
+    assert_eq!(std::fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
+    for entry in std::fs::read_dir(path.parent().unwrap()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().mode() & 0o077, 0, "{entry:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_dead_process_is_told_from_a_living_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("refrain.db");
+    let (one, other) = (open(&path).await, open(&path).await);
+    let instance = InstanceId::random(&SystemRandom).unwrap();
+    one.announce(instance).await.unwrap();
+    assert_eq!(other.liveness(instance).await.unwrap(), Liveness::MayRun);
+    drop(one);
+    assert_eq!(other.liveness(instance).await.unwrap(), Liveness::Dead);
+    let stranger = InstanceId::random(&SystemRandom).unwrap();
+    assert_eq!(other.liveness(stranger).await.unwrap(), Liveness::Dead);
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_named_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("refrain.db");
+    std::fs::write(&path, "this is no database, it is a letter to a friend".repeat(100)).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let error = SqliteStore::open(&path, clock()).await.unwrap_err();
+    assert_eq!(error.code(), "storage_damaged", "{error:?}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_newer_layout_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("refrain.db");
+    let store = open(&path).await;
+    sqlx::raw_sql("PRAGMA user_version = 99").execute(&store.writer).await.unwrap();
+    let error = SqliteStore::open(&path, clock()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Newer { found: 99, known: 1, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_value_that_makes_no_sense_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("refrain.db");
+    let store = open(&path).await;
+    let row = contract::full_row("alice");
+    store.insert(&Change { row, events: vec![], forgets: false }).await.unwrap();
+    sqlx::raw_sql("UPDATE grants SET standing = '{\"is\":\"asleep\"}'")
+        .execute(&store.writer)
+        .await
+        .unwrap();
+    let error = store.grant(&"alice".parse().unwrap()).await.unwrap_err();
+    let StoreError::Value { table: "grants", column: "standing", row, .. } = error else {
+        panic!("{error:?}");
+    };
+    assert!(row.starts_with("grt_"));
+}
