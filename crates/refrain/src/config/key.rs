@@ -1,0 +1,211 @@
+//! The names that a value goes by: dotted in the file, `REFRAIN_…` in the environment.
+
+use std::fmt;
+
+use crate::{
+    id::AppName,
+    provider::spotify::{ACCOUNTS_URL, API_URL},
+};
+
+use super::source::Source;
+
+pub(super) const DEFAULT_STORE: &str = "sqlite:$XDG_DATA_HOME/refrain/refrain.db";
+pub(super) const DEFAULT_KEY_FILE: &str = "$XDG_CONFIG_HOME/refrain/master.key";
+pub(super) const DEFAULT_REDIRECT_URI: &str = "http://127.0.0.1:4280/callback";
+
+/// The name of one value. The order is the one in which they are shown.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    Store,
+    SealingKeyFile,
+    SealingKeyCredential,
+    App(AppName, AppKey),
+    SessionsKeep,
+    SpotifyAccountsUrl,
+    SpotifyApiUrl,
+    SpotifyRevocationUrl,
+    NetworkProxy,
+}
+
+/// The name of one value of an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum AppKey {
+    ClientId,
+    ClientSecret,
+    ClientSecretFile,
+    ClientSecretCredential,
+    RedirectUri,
+    Scopes,
+}
+
+/// Section, name and key of every value that is not an app's; a section of "" is the top of the file.
+const FIXED: [(&str, &str, Key); 8] = [
+    ("", "store", Key::Store),
+    ("sealing", "key_file", Key::SealingKeyFile),
+    ("sealing", "key_credential", Key::SealingKeyCredential),
+    ("sessions", "keep", Key::SessionsKeep),
+    ("spotify", "accounts_url", Key::SpotifyAccountsUrl),
+    ("spotify", "api_url", Key::SpotifyApiUrl),
+    ("spotify", "revocation_url", Key::SpotifyRevocationUrl),
+    ("network", "proxy", Key::NetworkProxy),
+];
+
+pub(super) const APP_KEYS: [(&str, AppKey); 6] = [
+    ("client_id", AppKey::ClientId),
+    ("client_secret", AppKey::ClientSecret),
+    ("client_secret_file", AppKey::ClientSecretFile),
+    ("client_secret_credential", AppKey::ClientSecretCredential),
+    ("redirect_uri", AppKey::RedirectUri),
+    ("scopes", AppKey::Scopes),
+];
+
+/// The sections of the file that hold values of their own.
+pub(super) const SECTIONS: [&str; 4] = ["sealing", "sessions", "spotify", "network"];
+
+impl Key {
+    /// The key of a name in a section.
+    pub(super) fn in_section(section: &str, name: &str) -> Option<Self> {
+        let mut fixed = FIXED.into_iter();
+        fixed
+            .find(|(s, n, _)| *s == section && *n == name)
+            .map(|(_, _, key)| key)
+    }
+
+    /// The names that a section knows.
+    pub(super) fn names_in(section: &str) -> impl Iterator<Item = &'static str> {
+        FIXED
+            .into_iter()
+            .filter(move |(s, _, _)| *s == section)
+            .map(|(_, name, _)| name)
+    }
+
+    /// Every key that is not an app's.
+    pub(super) fn fixed() -> impl Iterator<Item = Self> {
+        FIXED.into_iter().map(|(_, _, key)| key)
+    }
+
+    /// The environment variable that overrides it.
+    pub(super) fn variable(&self) -> String {
+        format!("REFRAIN_{}", variable_part(&self.to_string()))
+    }
+
+    /// How a good value is written in the place that `at` tells.
+    pub(super) fn example(&self, at: &Source) -> String {
+        let value = match self {
+            Self::Store => DEFAULT_STORE,
+            Self::SealingKeyFile => DEFAULT_KEY_FILE,
+            Self::SealingKeyCredential => "refrain-master-key",
+            Self::App(_, AppKey::ClientId) => "0123456789abcdef0123456789abcdef",
+            Self::App(_, AppKey::ClientSecret) => "…",
+            Self::App(_, AppKey::ClientSecretFile) => "$XDG_CONFIG_HOME/refrain/client-secret",
+            Self::App(_, AppKey::ClientSecretCredential) => "refrain-client-secret",
+            Self::App(_, AppKey::RedirectUri) => DEFAULT_REDIRECT_URI,
+            Self::App(_, AppKey::Scopes) => "user-read-email",
+            Self::SessionsKeep => "store",
+            Self::SpotifyAccountsUrl => ACCOUNTS_URL,
+            Self::SpotifyApiUrl => API_URL,
+            Self::SpotifyRevocationUrl => "https://accounts.example/revoke",
+            Self::NetworkProxy => "http://proxy.example:3128",
+        };
+        match (at, self) {
+            (Source::Environment { variable }, _) => format!("{variable}='{value}'"),
+            (_, Self::App(_, AppKey::Scopes)) => format!("scopes = [\"{value}\"]"),
+            (_, _) => format!("{self} = \"{value}\""),
+        }
+    }
+
+    /// The keys of which one alone may be given: different ways to say the same thing.
+    pub(super) fn alternatives(&self) -> Vec<Self> {
+        match self {
+            Self::SealingKeyFile | Self::SealingKeyCredential => {
+                vec![Self::SealingKeyFile, Self::SealingKeyCredential]
+            }
+            Self::App(
+                app,
+                AppKey::ClientSecret | AppKey::ClientSecretFile | AppKey::ClientSecretCredential,
+            ) => [
+                AppKey::ClientSecret,
+                AppKey::ClientSecretFile,
+                AppKey::ClientSecretCredential,
+            ]
+            .map(|key| Self::App(app.clone(), key))
+            .into(),
+            Self::App(_, AppKey::ClientId | AppKey::RedirectUri | AppKey::Scopes)
+            | Self::Store
+            | Self::SessionsKeep
+            | Self::SpotifyAccountsUrl
+            | Self::SpotifyApiUrl
+            | Self::SpotifyRevocationUrl
+            | Self::NetworkProxy => vec![self.clone()],
+        }
+    }
+}
+
+impl AppKey {
+    /// The name in the file.
+    pub(super) fn name(self) -> &'static str {
+        let mut keys = APP_KEYS.into_iter();
+        keys.find(|(_, key)| *key == self)
+            .map_or("", |(name, _)| name)
+    }
+
+    /// The key of a name in an app's section.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        let mut keys = APP_KEYS.into_iter();
+        keys.find(|(n, _)| *n == name).map(|(_, key)| key)
+    }
+}
+
+/// A dotted name as part of a variable's: `apps.my-app` is `APPS_MY_APP`.
+pub(super) fn variable_part(name: &str) -> String {
+    name.to_ascii_uppercase()
+        .replace(['.', '-'], "_")
+        .replace('"', "")
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::App(app, key) = self {
+            // An app's name may hold dots, which TOML wants quoted.
+            let quote = if app.as_str().contains('.') { "\"" } else { "" };
+            return write!(f, "apps.{quote}{app}{quote}.{}", key.name());
+        }
+        let found = FIXED.into_iter().find(|(_, _, key)| key == self);
+        match found {
+            Some(("", name, _)) => f.write_str(name),
+            Some((section, name, _)) => write!(f, "{section}.{name}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_a_name_in_the_file_and_one_in_the_environment() {
+        let app = |name: &str, key| Key::App(name.parse().unwrap(), key);
+        for (key, name, variable) in [
+            (Key::Store, "store", "REFRAIN_STORE"),
+            (
+                Key::SealingKeyFile,
+                "sealing.key_file",
+                "REFRAIN_SEALING_KEY_FILE",
+            ),
+            (
+                app("my-app", AppKey::ClientId),
+                "apps.my-app.client_id",
+                "REFRAIN_APPS_MY_APP_CLIENT_ID",
+            ),
+            (
+                app("my.app", AppKey::Scopes),
+                "apps.\"my.app\".scopes",
+                "REFRAIN_APPS_MY_APP_SCOPES",
+            ),
+        ] {
+            assert_eq!(key.to_string(), name);
+            assert_eq!(key.variable(), variable);
+        }
+    }
+}
