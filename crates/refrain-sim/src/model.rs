@@ -102,7 +102,7 @@ impl Default for App {
     fn default() -> Self {
         Self {
             client_id: "5e1f0c0ffee04d15a1b2c3d4e5f60718".to_owned(),
-            client_secret: Some("0123456789abcdef0123456789abcdef".to_owned()),
+            client_secret: Some("c0ffee00feedface1234abcd5678ef90".to_owned()),
             name: "Demo app".to_owned(),
             redirect_uris: vec![
                 "http://127.0.0.1:4280/callback".to_owned(),

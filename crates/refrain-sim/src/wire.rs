@@ -52,6 +52,8 @@ impl ConnectionHandle {
     pub(crate) fn answering(&self, disturbance: Disturbance, body_len: u64) {
         let mut writing = self.lock();
         writing.disturbance = disturbance;
+        // An interim answer to `Expect: 100-continue` is not part of it.
+        writing.written = 0;
         writing.at_least = body_len;
     }
 
