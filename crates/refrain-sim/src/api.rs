@@ -54,7 +54,7 @@ pub(crate) fn record(world: &mut World, request: &Inbound, context: &Context, st
         path: request.path.clone(),
         access: token_of(request).map(mint::fingerprint),
         status,
-        fault: context.fault,
+        fault: context.fault.map(str::to_owned),
     };
     if world.profile.record_api {
         world.record(event);

@@ -17,14 +17,14 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixMs;
 use crate::mint;
 use crate::profile::Rotation;
 
 /// Why a chain can never be refreshed again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeathCause {
     /// The user removed the app, or a test said so.
@@ -38,7 +38,7 @@ pub enum DeathCause {
 }
 
 /// The end of a chain and the event that brought it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Death {
     /// What ended it.
     pub why: DeathCause,

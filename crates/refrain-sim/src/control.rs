@@ -118,6 +118,10 @@ fn act(inner: &Inner, request: &Inbound, name: &str) -> Outcome {
             steer::advance(inner, by);
             Ok(json!({ "now": inner.clock.now() }))
         }
+        "release" => {
+            inner.release();
+            Ok(json!({}))
+        }
         "expire" => {
             steer::expire_access_tokens(&mut inner.world());
             Ok(json!({}))

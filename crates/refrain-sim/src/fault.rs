@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::mint;
 
@@ -58,6 +59,11 @@ pub enum Action {
         /// How late.
         ms: u64,
     },
+    /// Holds the request until the test releases it, and processes it then, even if the client has
+    /// left.
+    Hold,
+    /// Processes the request at once and holds the answer until the test releases it.
+    HoldAnswer,
     /// Closes the connection without processing the request.
     CutBeforeCommit,
     /// Processes the request and closes the connection without an answer.
@@ -124,6 +130,16 @@ pub enum Action {
         /// The pause before each byte.
         ms_per_byte: u64,
     },
+    /// Processes the request and changes members of the JSON answer, to give them the wrong type,
+    /// say.
+    Alter {
+        /// Members to set.
+        #[serde(default)]
+        set: BTreeMap<String, Value>,
+        /// Members to leave out.
+        #[serde(default)]
+        remove: Vec<String>,
+    },
     /// Processes the request and sends the body gzipped.
     GzipBody,
     /// Does not process the request and says nothing until the client leaves, or for 60 s.
@@ -138,6 +154,9 @@ impl Action {
         match self {
             Self::Delay { .. } => "delay",
             Self::DelayAnswer { .. } => "delay-answer",
+            Self::Hold => "hold",
+            Self::HoldAnswer => "hold-answer",
+            Self::Alter { .. } => "alter",
             Self::CutBeforeCommit => "cut-before-commit",
             Self::CutAfterCommit => "cut-after-commit",
             Self::CutAfterBytes { .. } => "cut-after-bytes",

@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::clock::UnixMs;
 
 /// One entry of the history.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Counts from 1, without gaps.
     pub seq: u64,
@@ -23,7 +24,7 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
@@ -38,6 +39,11 @@ pub enum EventKind {
     },
     /// A request to the token endpoint.
     TokenCall(TokenCall),
+    /// A scripted fault holds a request, or its answer, until the test releases it.
+    Held {
+        /// The request's number.
+        request: u64,
+    },
     /// The answer to a token call left the simulator, or did not.
     Answered {
         /// The request's number, as in the token call.
@@ -60,7 +66,7 @@ pub enum EventKind {
         /// The status of the answer; 0 where none was made.
         status: u16,
         /// The scripted fault that met the request.
-        fault: Option<&'static str>,
+        fault: Option<String>,
     },
     /// A request to the revocation endpoint.
     RevokeCall {
@@ -76,13 +82,13 @@ pub enum EventKind {
         /// The request's number.
         request: u64,
         /// `accounts` or `api`.
-        listener: &'static str,
+        listener: String,
         /// `access_token`, `refresh_token` or `client_secret`.
-        what: &'static str,
+        what: String,
         /// Its fingerprint.
         fingerprint: String,
         /// `url`, `header` or `body`.
-        place: &'static str,
+        place: String,
     },
     /// A token request had a parameter that is not part of it.
     UnexpectedParameter {
@@ -99,7 +105,7 @@ pub enum EventKind {
 }
 
 /// How a token call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Tokens were issued; the refresh token stayed the same, or there is none.
@@ -113,7 +119,7 @@ pub enum Outcome {
 }
 
 /// One request to the token endpoint.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TokenCall {
     /// The request's number.
     pub request: u64,
@@ -132,7 +138,7 @@ pub struct TokenCall {
     /// For a refusal: the simulator's own reason, which Spotify would not tell.
     pub why: Option<String>,
     /// The scripted fault that met the request.
-    pub fault: Option<&'static str>,
+    pub fault: Option<String>,
     /// Whether tokens were issued or taken away.
     pub committed: bool,
     /// The fingerprint of the refresh token issued.
@@ -144,7 +150,7 @@ pub struct TokenCall {
 }
 
 /// How often things happened, so that a test need not read the history.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Every token call.
     pub token_calls: u64,
@@ -177,6 +183,8 @@ pub struct Counts {
 pub(crate) struct History {
     events: Vec<Event>,
     counts: Counts,
+    /// The number of the newest event, for those who wait for one.
+    newest: watch::Sender<u64>,
 }
 
 // === impl History ===
@@ -189,12 +197,14 @@ impl History {
 
     pub(crate) fn record(&mut self, at: UnixMs, real_us: u64, kind: EventKind) {
         self.count(&kind);
+        let seq = self.next_seq();
         self.events.push(Event {
-            seq: self.next_seq(),
+            seq,
             at,
             real_us,
             kind,
         });
+        self.newest.send_replace(seq);
     }
 
     /// Counts an event without keeping it.
@@ -235,6 +245,11 @@ impl History {
             .ok()
             .and_then(|since| self.events.get(since..))
             .unwrap_or_default()
+    }
+
+    /// Follows the number of the newest event.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.newest.subscribe()
     }
 
     pub(crate) fn counts(&self) -> &Counts {

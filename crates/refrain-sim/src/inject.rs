@@ -1,6 +1,9 @@
 //! The answers that faults give in place of true ones.
 
+use std::collections::BTreeMap;
+
 use http::StatusCode;
+use serde_json::Value;
 
 use crate::accounts::token;
 use crate::answer::Answer;
@@ -80,6 +83,20 @@ pub(crate) fn error(kind: &Kind, status: u16, body: BodyKind) -> Answer {
         ),
         (BodyKind::Empty, _) => Answer::empty(status),
     }
+}
+
+/// The same answer with members of its JSON body set or left out.
+pub(crate) fn altered(
+    mut answer: Answer,
+    set: &BTreeMap<String, Value>,
+    remove: &[String],
+) -> Answer {
+    if let Ok(Value::Object(mut body)) = serde_json::from_slice(&answer.body) {
+        body.retain(|name, _| !remove.contains(name));
+        body.extend(set.clone());
+        answer.body = Value::Object(body).to_string().into();
+    }
+    answer
 }
 
 /// The same answer with its body gzipped.

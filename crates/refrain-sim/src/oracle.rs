@@ -24,14 +24,14 @@
 //!
 //! In doubt becomes dead when family-kill or a late grace sees the old token again.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::chain::Death;
 use crate::profile::Rotation;
 use crate::world::World;
 
 /// What a correct client can still do with a consent chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Verdict {
     /// A refresh token that the client has shown to hold is accepted.
@@ -43,7 +43,7 @@ pub enum Verdict {
 }
 
 /// The oracle's view of one consent chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantVerdict {
     /// The number of the chain, as in the history.
     pub grant: u64,

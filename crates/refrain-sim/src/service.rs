@@ -3,29 +3,26 @@
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
+use tokio::sync::watch;
 
 use crate::accounts::token::Sight;
-use crate::accounts::{self, REVOKE_PATH, TOKEN_PATH};
+use crate::accounts::{REVOKE_PATH, TOKEN_PATH};
 use crate::answer::{Answer, Inbound};
-use crate::api;
 use crate::clock::SimClock;
 use crate::control;
 use crate::fault::{Action, Target};
 use crate::history::EventKind;
-use crate::inject;
+use crate::job::Job;
 use crate::stray;
 use crate::wire::{ConnectionHandle, Disturbance, OnSent};
 use crate::world::World;
 
 /// The largest request body taken.
 const MAX_BODY: usize = 4 * 1024 * 1024;
-/// How long a hanging answer hangs.
-const HANG: Duration = Duration::from_mins(1);
 
 /// Which of the two hosts a listener plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +89,7 @@ pub(crate) struct Inner {
     world: Mutex<World>,
     pub(crate) clock: SimClock,
     requests: AtomicU64,
+    release: watch::Sender<()>,
 }
 
 // === impl Inner ===
@@ -102,6 +100,22 @@ impl Inner {
             world: Mutex::new(world),
             clock: SimClock::start(),
             requests: AtomicU64::new(0),
+            release: watch::Sender::new(()),
+        }
+    }
+
+    /// Lets every held request go on.
+    pub(crate) fn release(&self) {
+        self.release.send_replace(());
+    }
+
+    /// Records that a request is held; the future ends with the next release.
+    pub(crate) fn hold(&self, request: u64) -> impl Future<Output = ()> + use<> {
+        let mut released = self.release.subscribe();
+        self.world().record(EventKind::Held { request });
+        async move {
+            // An error means that the simulator is going down, which ends the hold as well.
+            released.changed().await.ok();
         }
     }
 
@@ -115,7 +129,7 @@ impl Inner {
 }
 
 /// Counts a token call as open while it lives.
-struct Open {
+pub(crate) struct Open {
     inner: Arc<Inner>,
     grant: Option<u64>,
 }
@@ -203,110 +217,6 @@ pub(crate) async fn serve(
     };
     let (answer, disturbance) = job.run(action, open).await;
     Ok(response(&connection, disturbance, answer))
-}
-
-/// A request with everything needed to process it.
-struct Job {
-    inner: Arc<Inner>,
-    kind: Kind,
-    request: Inbound,
-    context: Context,
-}
-
-// === impl Job ===
-
-impl Job {
-    /// Processes the request, or not, as the fault says.
-    async fn run(self, action: Option<Action>, open: Open) -> (Answer, Disturbance) {
-        let mut disturbance = Disturbance::default();
-        let answer = match action {
-            None => self.process(),
-            Some(Action::Delay { ms }) => {
-                // A server processes what it has received, whether or not the client still waits.
-                let late = tokio::spawn(async move {
-                    tokio::time::sleep(Duration::from_millis(ms)).await;
-                    (self.process(), open)
-                });
-                let Ok((answer, _open)) = late.await else {
-                    return (
-                        Answer::empty(StatusCode::INTERNAL_SERVER_ERROR),
-                        disturbance,
-                    );
-                };
-                return (answer, disturbance);
-            }
-            Some(Action::DelayAnswer { ms }) => {
-                let answer = self.process();
-                tokio::time::sleep(Duration::from_millis(ms)).await;
-                answer
-            }
-            Some(Action::CutAfterCommit) => {
-                disturbance.cut_after = Some(0);
-                self.process()
-            }
-            Some(Action::CutAfterBytes { n, reset }) => {
-                disturbance.cut_after = Some(n);
-                disturbance.reset = reset;
-                self.process()
-            }
-            Some(Action::DripBytes { ms_per_byte }) => {
-                disturbance.drip = Some(Duration::from_millis(ms_per_byte));
-                self.process()
-            }
-            Some(Action::GzipBody) => inject::gzipped(self.process()),
-            Some(Action::ErrorAfterCommit { status }) => {
-                self.process();
-                inject::error(&self.kind, status, crate::fault::BodyKind::Json)
-            }
-            Some(Action::CutBeforeCommit) => {
-                disturbance.cut_after = Some(0);
-                self.skip(Answer::empty(StatusCode::OK), 0)
-            }
-            Some(Action::Hang) => {
-                disturbance.cut_after = Some(0);
-                let answer = self.skip(Answer::empty(StatusCode::OK), 0);
-                tokio::time::sleep(HANG).await;
-                answer
-            }
-            Some(action) => {
-                let wording = self.inner.world().profile.api401;
-                let answer = inject::instead(&self.kind, &action, wording);
-                let status = answer.status.as_u16();
-                self.skip(answer, status)
-            }
-        };
-        // Closed before the first byte is out: the client's next call is not concurrent with this.
-        drop(open);
-        (answer, disturbance)
-    }
-
-    fn process(&self) -> Answer {
-        let mut world = self.inner.world();
-        match self.kind {
-            Kind::Api => api::answer(&mut world, &self.request, &self.context),
-            _ => accounts::answer(&mut world, &self.request, &self.context),
-        }
-    }
-
-    /// Records that the request was not processed.
-    fn skip(&self, answer: Answer, status: u16) -> Answer {
-        let mut world = self.inner.world();
-        let request = self.request.number;
-        match &self.kind {
-            Kind::Token(sight) => {
-                let event = sight.clone().faulted(request, &self.context);
-                world.record(event);
-            }
-            Kind::Api => api::record(&mut world, &self.request, &self.context, status),
-            Kind::Revoke => world.record(EventKind::RevokeCall {
-                request,
-                status,
-                grant: None,
-            }),
-            Kind::Page => {}
-        }
-        answer
-    }
 }
 
 fn on_sent(inner: &Arc<Inner>, request: u64) -> OnSent {

@@ -13,9 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::accounts::authorize::PageError;
+use crate::accounts::token::grants;
 use crate::fault::Fault;
 use crate::history::{Counts, Event, EventKind, TokenCall};
-use crate::model::{App, User};
+use crate::model::{self, App, User};
 use crate::oracle::{self, GrantVerdict};
 use crate::profile::{Profile, Rotation};
 use crate::service::{self, Inner, Side};
@@ -27,6 +28,17 @@ use crate::world::World;
 #[derive(Clone)]
 pub struct Sim {
     shared: Arc<Shared>,
+}
+
+/// A grant made by [`Sim::seed_grant`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeededGrant {
+    /// The number of the consent chain, as in the history and the oracle.
+    pub grant: u64,
+    /// Its first refresh token.
+    pub refresh_token: String,
+    /// Its first access token.
+    pub access_token: String,
 }
 
 struct Shared {
@@ -145,6 +157,22 @@ impl Sim {
         steer::decide(&mut self.inner().world(), authorize_url, false)
     }
 
+    /// Makes a grant without any HTTP, as if the user had agreed just now and the app had exchanged
+    /// the code. Scopes that do not exist are left out.
+    pub fn seed_grant(&self, client_id: &str, user: &str, scope: &str) -> SeededGrant {
+        let scope = scope
+            .split(' ')
+            .filter_map(|one| model::parse_scope(one).ok())
+            .flatten();
+        let (grant, refresh_token, access_token) =
+            grants::seed(&mut self.inner().world(), client_id, user, scope.collect());
+        SeededGrant {
+            grant,
+            refresh_token,
+            access_token,
+        }
+    }
+
     /// Makes every access token issued so far answer 401.
     pub fn expire_access_tokens(&self) {
         steer::expire_access_tokens(&mut self.inner().world());
@@ -220,6 +248,33 @@ impl Sim {
         let mut profile = steer::profile(&world);
         change(&mut profile);
         world.set_profile(profile);
+    }
+
+    /// Lets every request go on that [`Hold`](crate::Action::Hold) or
+    /// [`HoldAnswer`](crate::Action::HoldAnswer) holds.
+    pub fn release(&self) {
+        self.inner().release();
+    }
+
+    /// Waits for the first event after number `since` that matches.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future: the events stay in the history.
+    pub async fn wait_for(&self, since: u64, matches: impl Fn(&Event) -> bool) -> Event {
+        let mut newest = self.inner().world().history.watch();
+        let mut since = since;
+        loop {
+            newest.borrow_and_update();
+            for event in self.history_since(since) {
+                if matches(&event) {
+                    return event;
+                }
+                since = event.seq;
+            }
+            // It cannot close while this handle keeps the history alive.
+            newest.changed().await.ok();
+        }
     }
 
     /// Everything that happened, oldest first.

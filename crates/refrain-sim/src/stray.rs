@@ -44,13 +44,12 @@ pub(crate) fn record(world: &mut World, side: Side, request: &Inbound) {
     }
     look("body", &String::from_utf8_lossy(&request.body));
     for (what, fingerprint, place) in found {
-        let request = request.number;
         world.record(EventKind::StrayCredential {
-            request,
-            listener,
-            what,
+            request: request.number,
+            listener: listener.to_owned(),
+            what: what.to_owned(),
             fingerprint,
-            place,
+            place: place.to_owned(),
         });
     }
 }

@@ -4,7 +4,7 @@
 //! code or refresh token, redirect URI, verifier. Every refusal is a 400, `invalid_client` too.
 
 mod client;
-mod grants;
+pub(crate) mod grants;
 
 use http::StatusCode;
 use serde_json::Value;
@@ -83,7 +83,7 @@ impl Sight {
             outcome: Outcome::Faulted,
             error: None,
             why: None,
-            fault: context.fault,
+            fault: context.fault.map(str::to_owned),
             committed: false,
             issued_refresh: None,
             issued_access: None,

@@ -1,4 +1,4 @@
-use refrain_sim::{Profile, Rotation, Verdict};
+use refrain_sim::{Counts, Event, GrantVerdict, Profile, Rotation, Verdict};
 use serde_json::json;
 
 use crate::raw::{api, authorize_url, call, get, log_in, post_control, refresh, start};
@@ -8,8 +8,8 @@ async fn the_help_names_every_endpoint() {
     let sim = start(Profile::default()).await;
     let help = get(sim.accounts_url(), "/_sim/").await.body();
     for name in [
-        "history", "oracle", "counts", "fault", "advance", "expire", "revoke", "rotation",
-        "profile", "sign-in", "user", "app", "consent", "deny",
+        "history", "oracle", "counts", "fault", "release", "advance", "expire", "revoke",
+        "rotation", "profile", "sign-in", "user", "app", "consent", "deny",
     ] {
         assert!(help.contains(&format!("/_sim/{name}")), "{name}");
     }
@@ -202,4 +202,21 @@ async fn another_process_can_be_the_browser() {
         .await
         .str("location");
     assert!(denied.contains("error=access_denied&state=s"), "{denied}");
+}
+
+#[tokio::test]
+async fn another_process_reads_the_same_types() {
+    let sim = start(Profile::default()).await;
+    let (access, first) = log_in(&sim, "").await;
+    refresh(&sim, &first).await;
+    refresh(&sim, &first).await;
+    api(&sim, "GET", "/v1/me", &access).await;
+    let read = async |path| get(sim.accounts_url(), path).await.json();
+    // The answers to the token calls are recorded when they are out, which may be any moment.
+    let events: Vec<Event> = serde_json::from_value(read("/_sim/history").await).unwrap();
+    assert_eq!(events, sim.history()[..events.len()]);
+    let counts: Counts = serde_json::from_value(read("/_sim/counts").await).unwrap();
+    assert_eq!(counts, sim.counts());
+    let oracle: Vec<GrantVerdict> = serde_json::from_value(read("/_sim/oracle").await).unwrap();
+    assert_eq!(oracle, sim.oracle());
 }

@@ -27,7 +27,7 @@ async fn a_cut_before_commit_changes_nothing() {
     assert_eq!(sim.oracle()[0].verdict, Verdict::Safe);
     let call = sim.token_calls().pop().unwrap();
     assert_eq!((call.outcome, call.committed), (Outcome::Faulted, false));
-    assert_eq!(call.fault, Some("cut-before-commit"));
+    assert_eq!(call.fault.as_deref(), Some("cut-before-commit"));
     assert_eq!(refresh(&sim, &first).await.status(), 200);
     sim.assert_scripts_consumed();
 }
@@ -296,4 +296,73 @@ async fn dropping_the_last_handle_closes_the_sockets() {
     // The accepted connection ends, orderly or not; a hang here would fail the test's time-out.
     open.read_to_end(&mut rest).await.ok();
     assert!(rest.is_empty());
+}
+
+#[tokio::test]
+async fn a_held_request_is_processed_when_released() {
+    let (sim, _, first) = begun(Rotation::Strict).await;
+    next_refresh(&sim, Action::Hold);
+    let held = async {
+        sim.wait_for(0, |event| matches!(event.kind, EventKind::Held { .. }))
+            .await;
+        let before = sim.counts().refreshes;
+        sim.release();
+        before
+    };
+    let (reply, before) = tokio::join!(refresh(&sim, &first), held);
+    assert_eq!(
+        (reply.status(), before, sim.counts().refreshes),
+        (200, 0, 1)
+    );
+}
+
+#[tokio::test]
+async fn a_held_answer_has_rotated_already() {
+    let (sim, _, first) = begun(Rotation::Strict).await;
+    next_refresh(&sim, Action::HoldAnswer);
+    let held = async {
+        sim.wait_for(0, |event| matches!(event.kind, EventKind::Held { .. }))
+            .await;
+        let verdict = sim.oracle()[0].verdict;
+        sim.release();
+        verdict
+    };
+    let (reply, verdict) = tokio::join!(refresh(&sim, &first), held);
+    assert_eq!((reply.status(), verdict), (200, Verdict::InDoubt));
+}
+
+#[tokio::test]
+async fn members_of_an_answer_can_have_the_wrong_type() {
+    let (sim, _, first) = begun(Rotation::Strict).await;
+    let set = BTreeMap::from([("expires_in".to_owned(), "3600".into())]);
+    next_refresh(
+        &sim,
+        Action::Alter {
+            set,
+            remove: vec!["scope".to_owned()],
+        },
+    );
+    let body = refresh(&sim, &first).await.json();
+    assert_eq!(body["expires_in"], "3600");
+    assert_eq!(body.get("scope"), None);
+    assert!(body["access_token"].is_string());
+}
+
+#[tokio::test]
+async fn a_seeded_grant_is_like_one_from_a_login() {
+    let sim = start(Profile::default()).await;
+    let app = sim.default_app();
+    let seeded = sim.seed_grant(&app.client_id, "alice", "streaming no-such-scope");
+    assert_eq!(
+        api(&sim, "GET", "/v1/me", &seeded.access_token)
+            .await
+            .status(),
+        200
+    );
+    let reply = refresh(&sim, &seeded.refresh_token).await;
+    assert_eq!(
+        (reply.status(), reply.str("scope").as_str()),
+        (200, "streaming")
+    );
+    assert_eq!(sim.oracle()[0].grant, seeded.grant);
 }

@@ -2,7 +2,7 @@ use refrain_sim::{EventKind, Profile, Sim, fingerprint};
 
 use crate::raw::{api, basic, call, get, log_in, refresh, start};
 
-fn strays(sim: &Sim) -> Vec<(&'static str, &'static str, &'static str, String)> {
+fn strays(sim: &Sim) -> Vec<(String, String, String, String)> {
     sim.history()
         .into_iter()
         .filter_map(|event| match event.kind {
@@ -16,6 +16,10 @@ fn strays(sim: &Sim) -> Vec<(&'static str, &'static str, &'static str, String)> 
             _ => None,
         })
         .collect()
+}
+
+fn strs(a: &str, b: &str, c: &str, fingerprint: String) -> (String, String, String, String) {
+    (a.to_owned(), b.to_owned(), c.to_owned(), fingerprint)
 }
 
 #[tokio::test]
@@ -52,9 +56,9 @@ async fn a_refresh_token_or_secret_at_the_api_is_noticed() {
     assert_eq!(
         strays(&sim),
         [
-            ("api", "refresh_token", "header", fingerprint(&token)),
-            ("api", "client_secret", "header", secret),
-            ("api", "refresh_token", "body", fingerprint(&token)),
+            strs("api", "refresh_token", "header", fingerprint(&token)),
+            strs("api", "client_secret", "header", secret),
+            strs("api", "refresh_token", "body", fingerprint(&token)),
         ]
     );
 }
@@ -67,7 +71,12 @@ async fn an_access_token_at_the_accounts_service_is_noticed() {
     call(sim.accounts_url(), "GET", "/v1/me", &bearer, "").await;
     assert_eq!(
         strays(&sim),
-        [("accounts", "access_token", "header", fingerprint(&access))]
+        [strs(
+            "accounts",
+            "access_token",
+            "header",
+            fingerprint(&access)
+        )]
     );
 }
 
@@ -80,8 +89,8 @@ async fn a_token_in_a_url_is_noticed_anywhere() {
     assert_eq!(
         strays(&sim),
         [
-            ("api", "access_token", "url", fingerprint(&access)),
-            ("accounts", "refresh_token", "url", fingerprint(&token)),
+            strs("api", "access_token", "url", fingerprint(&access)),
+            strs("accounts", "refresh_token", "url", fingerprint(&token)),
         ]
     );
 }

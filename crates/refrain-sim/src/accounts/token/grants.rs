@@ -1,5 +1,7 @@
 //! The three grant types.
 
+use std::collections::BTreeSet;
+
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -173,12 +175,38 @@ fn exchange(
     let mut chain = Chain::new(id, &client.id, &code.user, ends_at);
     chain.scope.clone_from(&code.scope);
     chain.pkce = code.challenge.is_some();
-    let (link, refresh_token) = chain.open(delivered);
-    world.chains.insert(id, chain);
-    world
-        .refresh_tokens
-        .insert(refresh_token.clone(), (id, link));
+    let (link, refresh_token) = open(world, chain, delivered);
     Ok(issue(world, id, link, RefreshField::New(refresh_token)))
+}
+
+/// Adds a chain and its first refresh token.
+fn open(world: &mut World, mut chain: Chain, delivered: bool) -> (usize, String) {
+    let (link, token) = chain.open(delivered);
+    world.refresh_tokens.insert(token.clone(), (chain.id, link));
+    world.chains.insert(chain.id, chain);
+    (link, token)
+}
+
+/// Makes a grant as if the user had agreed just now and the app had exchanged the code: the number
+/// of its chain, its refresh token and its access token.
+pub(crate) fn seed(
+    world: &mut World,
+    client_id: &str,
+    user: &str,
+    scope: BTreeSet<String>,
+) -> (u64, String, String) {
+    let id = world.chains.keys().next_back().map_or(1, |last| last + 1);
+    let mut chain = Chain::new(id, client_id, user, world.profile.refresh_end(world.now()));
+    // An app without a secret cannot have come here but by PKCE.
+    chain.pkce = world
+        .app(client_id)
+        .is_none_or(|app| app.client_secret.is_none());
+    chain.scope.clone_from(&scope);
+    let consent = (client_id.to_owned(), user.to_owned());
+    world.consents.entry(consent).or_default().extend(scope);
+    let (link, token) = open(world, chain, true);
+    let issued = issue(world, id, link, RefreshField::Absent);
+    (id, token, issued.access)
 }
 
 fn refresh(world: &mut World, client: &Client, form: &Form) -> Result<Issued, Refused> {
@@ -253,7 +281,7 @@ fn client_credentials(world: &mut World, client: &Client) -> Result<Issued, Refu
             "no secret",
         ));
     }
-    let access = world.issue_access(&client.id, None, std::collections::BTreeSet::new());
+    let access = world.issue_access(&client.id, None, BTreeSet::new());
     let expires_in = world.profile.access_ttl.as_secs();
     Ok(Issued {
         body: json!({
