@@ -7,6 +7,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub(crate) type UnixMs = i64;
 
 const DAY_MS: i64 = 86_400_000;
+/// A thousand years: no sum of times in this crate overflows from there.
+const FARTHEST_MS: i64 = 365_250 * DAY_MS;
 
 /// Tells simulated time, which runs like real time and can be moved forward.
 #[derive(Debug)]
@@ -34,9 +36,13 @@ impl SimClock {
         }
     }
 
-    /// Moves simulated time forward.
+    /// Moves simulated time forward, a thousand years at most.
     pub(crate) fn advance(&self, by: Duration) {
-        self.added_ms.fetch_add(millis(by), Ordering::SeqCst);
+        let add = |added: i64| Some(added.saturating_add(millis(by)).min(FARTHEST_MS));
+        // The closure never gives up, so this is always Ok.
+        self.added_ms
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, add)
+            .ok();
     }
 
     /// Simulated time.
@@ -140,5 +146,7 @@ mod tests {
         clock.advance(Duration::from_hours(1));
         assert!(clock.now() >= before + 3_600_000);
         assert!(clock.real_us() < 60_000_000);
+        clock.advance(Duration::MAX);
+        assert!(six_months_after(clock.now()) > clock.now());
     }
 }

@@ -66,6 +66,8 @@ pub enum Action {
     HoldAnswer,
     /// Closes the connection without processing the request.
     CutBeforeCommit,
+    /// Closes the connection with a TCP reset, without processing the request.
+    ResetBeforeCommit,
     /// Processes the request and closes the connection without an answer.
     CutAfterCommit,
     /// Processes the request, sends the first bytes of the answer (head included) and closes.
@@ -158,6 +160,7 @@ impl Action {
             Self::HoldAnswer => "hold-answer",
             Self::Alter { .. } => "alter",
             Self::CutBeforeCommit => "cut-before-commit",
+            Self::ResetBeforeCommit => "reset-before-commit",
             Self::CutAfterCommit => "cut-after-commit",
             Self::CutAfterBytes { .. } => "cut-after-bytes",
             Self::ErrorBeforeCommit { .. } => "error-before-commit",

@@ -70,8 +70,9 @@ impl Job {
                 self.process();
                 inject::error(&self.kind, status, BodyKind::Json)
             }
-            Some(Action::CutBeforeCommit) => {
+            Some(action @ (Action::CutBeforeCommit | Action::ResetBeforeCommit)) => {
                 disturbance.cut_after = Some(0);
+                disturbance.reset = action == Action::ResetBeforeCommit;
                 self.skip(0);
                 Answer::empty(StatusCode::OK)
             }

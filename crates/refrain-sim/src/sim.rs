@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -354,9 +354,8 @@ async fn converse(stream: TcpStream, side: Side, inner: Arc<Inner>, mut stop: wa
     let service = service_fn(move |request| {
         service::serve(Arc::clone(&inner), side, handle.clone(), request)
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .serve_connection(io, service);
+    // Without a timer hyper waits for the next request as long as the client likes.
+    let connection = http1::Builder::new().serve_connection(io, service);
     tokio::select! {
         // A broken connection is the client's business, or a fault that the history tells of.
         _ = connection => {}

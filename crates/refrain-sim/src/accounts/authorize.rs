@@ -164,6 +164,11 @@ fn examine(
     pairs: &[(String, String)],
 ) -> Result<AuthorizationRequest, (u16, String)> {
     let refuse = |text: &str| (400, text.to_owned());
+    let mut names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    if let Some([name, ..]) = names.windows(2).find(|pair| pair.first() == pair.last()) {
+        return Err((400, format!("Duplicate parameter: {name}")));
+    }
     let value = |name| value(pairs, name);
     let client_id = value("client_id")
         .filter(|id| !id.is_empty())

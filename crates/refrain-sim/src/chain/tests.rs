@@ -172,3 +172,100 @@ fn an_undelivered_successor_is_usable_but_not_proven() {
     chain.prove(second);
     assert!(chain.usable(1, Rotation::Strict).1);
 }
+
+/// What a client may do next, in the exhaustive test.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    PresentFirst,
+    PresentPrevious,
+    PresentNewest,
+    UseNewest,
+    Wait,
+}
+
+const STEPS: [Step; 5] = [
+    Step::PresentFirst,
+    Step::PresentPrevious,
+    Step::PresentNewest,
+    Step::UseNewest,
+    Step::Wait,
+];
+
+/// Every sequence of six steps in every mode keeps the rules that the modes share.
+#[test]
+fn no_sequence_of_steps_breaks_the_rules() {
+    let modes = [
+        Rotation::Static,
+        Rotation::Echo,
+        Rotation::Grace { seconds: 10 },
+        Rotation::Strict,
+        Rotation::FamilyKill,
+        Rotation::UntilUsed,
+    ];
+    for mode in modes {
+        for number in 0..STEPS.len().pow(6) {
+            let steps: Vec<Step> = (0..6)
+                .map(|place| STEPS[number / STEPS.len().pow(place) % STEPS.len()])
+                .collect();
+            follow(mode, &steps);
+        }
+    }
+}
+
+fn follow(mode: Rotation, steps: &[Step]) {
+    let (mut chain, first) = chain();
+    // Our own account of the tokens: what was given for what.
+    let mut parents = vec![None];
+    let mut now = 0;
+    for step in steps {
+        let newest = parents.len() - 1;
+        let presented = match step {
+            Step::PresentFirst => first,
+            Step::PresentPrevious => newest.saturating_sub(1),
+            Step::PresentNewest => newest,
+            Step::UseNewest => {
+                chain.prove(newest);
+                chain.acknowledge(newest);
+                continue;
+            }
+            Step::Wait => {
+                now += 6_000;
+                continue;
+            }
+        };
+        let dead = chain.death(now).is_some();
+        let (usable, _) = chain.usable(now, mode);
+        let listed = usable.contains(&mint::fingerprint(chain.value(presented)));
+        let result = chain.present(presented, now, mode, mode.rotates(), 7);
+        let context = || format!("{mode:?} {steps:?} at {step:?}");
+        assert_eq!(result.is_ok(), listed, "{}", context());
+        assert!(!(dead && result.is_ok()), "{}", context());
+        let has_grandchild = parents.iter().flatten().any(|parent| {
+            let parent: usize = *parent;
+            parents[parent] == Some(presented)
+        });
+        assert!(!(has_grandchild && result.is_ok()), "{}", context());
+        match result {
+            Ok(granted) if mode.rotates() => {
+                assert_eq!(granted.link, parents.len(), "{}", context());
+                parents.push(Some(presented));
+                let (usable, _) = chain.usable(now, mode);
+                let value = mint::fingerprint(chain.value(granted.link));
+                assert!(usable.contains(&value), "{}", context());
+            }
+            Ok(granted) => assert_eq!(granted.link, presented, "{}", context()),
+            Err(_) => {
+                let kills = matches!(mode, Rotation::FamilyKill | Rotation::Grace { .. });
+                assert_eq!(chain.death(now).is_some(), kills, "{}", context());
+            }
+        }
+        // Nothing but a death leaves a client without any way on.
+        let (usable, _) = chain.usable(now, mode);
+        assert_eq!(
+            usable.is_empty(),
+            chain.death(now).is_some(),
+            "{}",
+            context()
+        );
+    }
+}

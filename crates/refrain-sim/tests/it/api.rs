@@ -384,3 +384,41 @@ async fn one_origin_can_serve_both() {
     assert_eq!(api(&sim, "GET", "/v1/me", &access).await.status(), 200);
     assert_eq!(sim.counts().stray_credentials, 0);
 }
+
+#[tokio::test]
+async fn the_quota_is_shared_by_the_apps_of_one_owner() {
+    let sim = start(Profile {
+        quota: Some(1),
+        ..Profile::default()
+    })
+    .await;
+    let other = App::confidential("b".repeat(32), "c".repeat(32));
+    let stranger = App {
+        client_id: "d".repeat(32),
+        owner: "stranger".to_owned(),
+        ..App::default()
+    };
+    sim.register_app(other.clone());
+    sim.register_app(stranger.clone());
+    let mut statuses = vec![];
+    for app in [sim.default_app(), other, stranger] {
+        let grant = sim.seed_grant(&app.client_id, "alice", "");
+        statuses.push(
+            api(&sim, "GET", "/v1/me", &grant.access_token)
+                .await
+                .status(),
+        );
+    }
+    assert_eq!(statuses, [200, 429, 200]);
+}
+
+#[tokio::test]
+async fn a_connection_serves_one_request_after_another() {
+    let sim = start(Profile::default()).await;
+    let (access, _) = log_in(&sim, "").await;
+    let request = format!("GET /v1/me HTTP/1.1\r\nhost: sim\r\nauthorization: Bearer {access}\r\n");
+    let both = format!("{request}\r\n{request}connection: close\r\n\r\n");
+    let text = send(sim.api_url(), both.as_bytes()).await.text();
+    assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 2);
+    assert_eq!(sim.counts().api_by_status[&200], 2);
+}

@@ -203,3 +203,15 @@ async fn the_page_escapes_what_comes_from_outside() {
     assert_eq!(reply.status(), 200);
     assert!(!reply.body().contains("<script>"));
 }
+
+#[tokio::test]
+async fn a_parameter_given_twice_is_refused() {
+    let sim = start(Profile::default()).await;
+    let error = sim
+        .consent(&authorize_url(&sim, &[("redirect_uri", REDIRECT)]))
+        .unwrap_err();
+    assert_eq!(
+        (error.status, error.text.as_str()),
+        (400, "Duplicate parameter: redirect_uri")
+    );
+}

@@ -366,3 +366,32 @@ async fn a_seeded_grant_is_like_one_from_a_login() {
     );
     assert_eq!(sim.oracle()[0].grant, seeded.grant);
 }
+
+#[tokio::test]
+async fn a_reset_before_commit_changes_nothing() {
+    let (sim, _, first) = begun(Rotation::FamilyKill).await;
+    next_refresh(&sim, Action::ResetBeforeCommit);
+    let reply = refresh(&sim, &first).await;
+    assert_eq!(reply.end.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(refresh(&sim, &first).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_call_whose_client_left_is_no_longer_open() {
+    let (sim, _, first) = begun(Rotation::Static).await;
+    next_refresh(&sim, Action::Hang);
+    let left = tokio::time::timeout(Duration::from_millis(20), refresh(&sim, &first)).await;
+    assert!(left.is_err());
+    sim.wait_for(0, |event| {
+        matches!(
+            event.kind,
+            EventKind::Answered {
+                complete: false,
+                ..
+            }
+        )
+    })
+    .await;
+    refresh(&sim, &first).await;
+    assert_eq!(sim.token_calls().pop().unwrap().concurrent, 1);
+}

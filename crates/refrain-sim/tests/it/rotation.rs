@@ -182,3 +182,32 @@ async fn a_user_who_removes_the_app_ends_refresh_tokens_but_not_access_tokens() 
     sim.expire_access_tokens();
     assert_eq!(api(&sim, "GET", "/v1/me", &access).await.status(), 401);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_of_many_concurrent_refreshes_wins_in_strict_mode() {
+    let (sim, first) = begun(Rotation::Strict).await;
+    let calls: Vec<_> = (0..32)
+        .map(|_| {
+            let (sim, first) = (sim.clone(), first.clone());
+            tokio::spawn(async move { refresh(&sim, &first).await.status() })
+        })
+        .collect();
+    let mut granted = 0;
+    for call in calls {
+        granted += u32::from(call.await.unwrap() == 200);
+    }
+    assert_eq!(granted, 1);
+    assert_eq!(sim.counts().refused, 31);
+    let seqs: Vec<u64> = sim.history().iter().map(|event| event.seq).collect();
+    assert!(seqs.windows(2).all(|pair| pair[0] + 1 == pair[1]));
+}
+
+#[tokio::test]
+async fn authorizing_anew_starts_another_six_months_beside_the_old_ones() {
+    let (sim, first) = begun(Rotation::Static).await;
+    sim.advance(Duration::from_hours(24 * 100));
+    let (_, second) = log_in(&sim, "").await;
+    sim.advance(Duration::from_hours(24 * 100));
+    assert_eq!(refresh(&sim, &first).await.oauth_error(), REVOKED);
+    assert_eq!(refresh(&sim, &second).await.status(), 200);
+}
