@@ -118,7 +118,7 @@ impl Default for App {
 
 /// One listener with a Spotify account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(from = "UserForm")]
 pub struct User {
     /// The user name, as in `spotify:user:alice`.
     pub id: String,
@@ -158,6 +158,30 @@ impl Default for User {
     }
 }
 
+/// A user as JSON gives it: all but the id may be left out and then follows from it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UserForm {
+    id: String,
+    account_id: Option<String>,
+    display_name: Option<String>,
+    email: Option<String>,
+    premium: Option<bool>,
+}
+
+impl From<UserForm> for User {
+    fn from(form: UserForm) -> Self {
+        let user = Self::new(form.id);
+        Self {
+            account_id: form.account_id.unwrap_or(user.account_id),
+            display_name: form.display_name.unwrap_or(user.display_name),
+            email: form.email.unwrap_or(user.email),
+            premium: form.premium.unwrap_or(user.premium),
+            id: user.id,
+        }
+    }
+}
+
 /// Splits a `scope` parameter, or names the first scope that does not exist.
 pub(crate) fn parse_scope(text: &str) -> Result<BTreeSet<String>, String> {
     text.split(' ')
@@ -179,4 +203,32 @@ pub(crate) fn join_scope(scope: &BTreeSet<String>) -> String {
         .map(String::as_str)
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_from_json_has_an_account_of_their_own() {
+        let bob: User = serde_json::from_str(r#"{"id":"bob","premium":false}"#).unwrap();
+        assert_eq!(
+            bob,
+            User {
+                premium: false,
+                ..User::new("bob")
+            }
+        );
+        assert_ne!(bob.account_id, User::default().account_id);
+        assert!(serde_json::from_str::<User>("{}").is_err());
+    }
+
+    #[test]
+    fn a_scope_is_one_of_the_nineteen() {
+        assert_eq!(
+            join_scope(&parse_scope("user-top-read  streaming").unwrap()),
+            "streaming user-top-read"
+        );
+        assert_eq!(parse_scope("streaming openid"), Err("openid".to_owned()));
+    }
 }
