@@ -1,7 +1,9 @@
 //! Keeps programs connected to Spotify.
 
 pub mod config;
+mod handle;
 pub mod id;
+pub mod keeper;
 pub mod lifecycle;
 pub mod oauth;
 pub mod provider;
@@ -10,3 +12,11 @@ pub mod seal;
 pub mod secret;
 pub mod store;
 pub mod time;
+pub mod transport;
+
+pub use crate::{
+    config::Config,
+    handle::{Grant, Refrain, Summary},
+    keeper::{Error, Explanation, Kind},
+    secret::AccessToken,
+};

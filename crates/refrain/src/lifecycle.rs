@@ -26,10 +26,11 @@ pub mod timing;
 pub use arm::{Ask, Cause, Hold, Ticket, arm};
 pub use consent::{Consented, consent, sign_out};
 pub use event::Event;
+pub(crate) use outcome::expected;
 pub use outcome::{
     Commit, Evidence, Minted, Refusal, Replaced, Resolution, commit, promote, refuse, resolve,
 };
-pub use row::GrantRow;
+pub use row::{GrantRow, Status};
 
 /// A row's next state and what the grant's story gains by it.
 #[derive(Debug, Clone)]

@@ -50,6 +50,13 @@ pub struct Sealer {
 #[derive(Debug, Clone)]
 pub struct KeyCheck(pub Sealed);
 
+impl KeyCheck {
+    /// The key that the store expects.
+    pub fn key_id(&self) -> Result<KeyId, SealError> {
+        cipher::key_of(&self.0)
+    }
+}
+
 impl Sealer {
     /// Makes the key check of a new store.
     pub fn found(

@@ -171,7 +171,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The store's own clock, which leases are counted on.
     async fn now(&self) -> Result<StoreInstant, StoreError>;
 
-    /// Who it is; `None` for an empty store.
+    /// Brings the layout up to date. Nothing but [`identity`](Self::identity) is asked before.
+    async fn prepare(&self) -> Result<(), StoreError>;
+
+    /// Who it is; `None` for an empty store. Writes nothing, so that a wrong key is found first.
     async fn identity(&self) -> Result<Option<Identity>, StoreError>;
 
     /// Gives an empty store its identity; answers the one that is there, whoever was first.
@@ -182,6 +185,9 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Reads all grants, by name.
     async fn grants(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError>;
+
+    /// How many grants of an app have not signed out.
+    async fn count(&self, app: &AppName) -> Result<usize, StoreError>;
 
     /// Adds a grant; a conflict where the name is taken.
     async fn insert(&self, change: &Change) -> Result<Written, StoreError>;

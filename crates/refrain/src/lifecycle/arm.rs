@@ -40,6 +40,8 @@ pub struct Ask<'a> {
     pub holder_dead: bool,
     /// What is known about the app.
     pub app: &'a AppState,
+    /// Whether this grant asks for all while the breaker is open; see [`AppState::claim_canary`].
+    pub canary: bool,
 }
 
 /// The right to present one generation, once.
@@ -114,9 +116,6 @@ pub enum Hold {
 }
 
 /// Writes the intent to present, or says why not.
-///
-/// The breaker's canary is not decided here: whoever has claimed the turn passes an `app` whose breaker
-/// is closed.
 pub fn arm(row: &GrantRow, ask: &Ask<'_>) -> Result<(Change, Ticket), Hold> {
     if row.tokens.is_none() {
         return Err(Hold::SignedOut);
@@ -171,17 +170,18 @@ fn may_present(row: &GrantRow, ask: &Ask<'_>) -> Result<(), Hold> {
                 return Err(Hold::Reauthorize { reason: *reason, since: *since });
             }
         }
-        Status::Suspect(suspicion) => {
-            let over = ask.app.explains(suspicion.since);
-            if !asked && !over && !suspicion.next_probe.passed(now) {
-                let (since, retry) = (suspicion.since, suspicion.next_probe);
-                return Err(Hold::Suspect { since, retry });
-            }
-        }
+        Status::Suspect(_) => {}
     }
-    if let (Some(breaker), false) = (&ask.app.breaker, asked) {
+    if let (Some(breaker), false, false) = (&ask.app.breaker, asked, ask.canary) {
         let (since, retry) = (breaker.since, breaker.next_canary);
         return Err(Hold::BreakerOpen { since, retry });
+    }
+    if let Status::Suspect(suspicion) = &row.status {
+        let may = asked || ask.canary || ask.app.explains(suspicion.since);
+        if !may && !suspicion.next_probe.passed(now) {
+            let (since, retry) = (suspicion.since, suspicion.next_probe);
+            return Err(Hold::Suspect { since, retry });
+        }
     }
     if let Some(trouble) = &row.trouble
         && !asked

@@ -25,7 +25,7 @@ pub struct Consented {
     /// What was granted.
     pub scope: Scope,
     /// Whose grant it is.
-    pub account: Account,
+    pub account: Option<Account>,
     /// The new data key, sealed.
     pub data_key: Sealed,
     /// The first refresh token, sealed to the new epoch and generation 0.
@@ -50,7 +50,7 @@ pub fn consent(row: &GrantRow, consented: Consented) -> Change {
         status: Status::Active,
         consent: Some(consented.consent),
         scope: consented.scope,
-        account: Some(consented.account),
+        account: consented.account,
         tokens: Some(Tokens {
             data_key: consented.data_key,
             refresh: consented.refresh,

@@ -119,6 +119,8 @@ pub struct Evidence {
     pub description: Option<String>,
     /// Its id of the request.
     pub request_id: Option<String>,
+    /// Whether the same token was presented shortly before and no answer came.
+    pub unanswered: bool,
 }
 
 /// What follows from a refusal.
@@ -161,7 +163,8 @@ pub fn refuse(
             return Refusal::Judged(Change { row: next, events: Vec::new(), forgets: false });
         }
     };
-    let lost = row.unanswered.as_ref().is_some_and(|it| it.generation == row.generation);
+    let lost = evidence.unanswered
+        || row.unanswered.as_ref().is_some_and(|it| it.generation == row.generation);
     let rotates = row.generation.0 > 0;
     let probes = if lost { 1 } else { timing::PROBES.len() };
     let reason = if breaker_open {

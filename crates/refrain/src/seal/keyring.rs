@@ -67,6 +67,31 @@ pub enum KeyFileError {
     Random(#[from] crate::random::RandomError),
 }
 
+impl KeyFileError {
+    /// A stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "key_file_missing",
+            Self::Io { .. } => "key_file_io",
+            Self::Open { .. } => "key_file_mode",
+            Self::Line { .. } => "key_file_line",
+            Self::Empty { .. } => "key_file_empty",
+            Self::Random(_) => "no_randomness",
+        }
+    }
+
+    /// What to do.
+    pub fn fix(&self) -> String {
+        match self {
+            Self::Missing { .. } => "put the key file back, or point sealing.key_file at it".to_owned(),
+            Self::Io { .. } => "make the file and its folder accessible for this user".to_owned(),
+            Self::Open { path, .. } => format!("run `chmod 600 {}`", path.display()),
+            Self::Line { .. } | Self::Empty { .. } => "restore the key file from a copy".to_owned(),
+            Self::Random(_) => "the operating system's random generator fails".to_owned(),
+        }
+    }
+}
+
 /// The master keys; the newest first.
 #[derive(Debug, Clone)]
 pub struct Keyring {

@@ -71,6 +71,10 @@ impl Store for MemoryStore {
         Ok(StoreInstant { era: now.boot.0, millis: now.uptime.0 })
     }
 
+    async fn prepare(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn identity(&self) -> Result<Option<Identity>, StoreError> {
         Ok(self.tables().identity.clone())
     }
@@ -85,6 +89,12 @@ impl Store for MemoryStore {
 
     async fn grants(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
         Ok(self.tables().grants.values().cloned().collect())
+    }
+
+    async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
+        let tables = self.tables();
+        let of_app = |row: &&Versioned<GrantRow>| row.value.app == *app && row.value.tokens.is_some();
+        Ok(tables.grants.values().filter(of_app).count())
     }
 
     async fn insert(&self, change: &Change) -> Result<Written, StoreError> {

@@ -46,7 +46,7 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file, makes it where there is none, and brings its layout up to date.
+    /// Opens the file, and makes an empty one where there is none.
     pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         files::check_place(path)?;
         files::create_private(path).map_err(|error| files::io_error(path, error))?;
@@ -148,7 +148,14 @@ impl Store for SqliteStore {
         Ok(StoreInstant { era: now.boot.0, millis: now.uptime.0 })
     }
 
+    async fn prepare(&self) -> Result<(), StoreError> {
+        open::migrate(&self.path, &self.writer).await
+    }
+
     async fn identity(&self) -> Result<Option<Identity>, StoreError> {
+        if open::layout(&self.path, &self.readers).await? == 0 {
+            return Ok(None);
+        }
         let row = sqlx::query("SELECT deployment, key_check FROM store WHERE id = 1")
             .fetch_optional(&self.readers)
             .await
@@ -193,6 +200,16 @@ impl Store for SqliteStore {
             .await
             .map_err(|error| self.error(error))?;
         rows.iter().map(row::read).collect()
+    }
+
+    async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
+        let statement = "SELECT count(*) FROM grants WHERE app = ? AND status <> 'signed_out'";
+        let count: i64 = sqlx::query_scalar(statement)
+            .bind(app.as_str())
+            .fetch_one(&self.readers)
+            .await
+            .map_err(|error| self.error(error))?;
+        Ok(usize::try_from(count).unwrap_or(0))
     }
 
     async fn insert(&self, change: &Change) -> Result<Written, StoreError> {

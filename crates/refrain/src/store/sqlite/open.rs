@@ -35,7 +35,6 @@ pub(super) async fn pools(path: &Path) -> Result<(SqlitePool, SqlitePool), Store
         .connect_with(options.clone())
         .await
         .map_err(error)?;
-    migrate(path, &writer).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(4)
         .acquire_timeout(BUSY)
@@ -44,7 +43,7 @@ pub(super) async fn pools(path: &Path) -> Result<(SqlitePool, SqlitePool), Store
 }
 
 /// Brings the layout up to date; of several processes that try, one does it and the rest find it done.
-async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), StoreError> {
+pub(super) async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), StoreError> {
     let error = |error| store_error(path, error);
     let known = MIGRATIONS.len();
     let found = user_version(writer).await.map_err(error)?;
@@ -65,6 +64,11 @@ async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), StoreError> {
         sqlx::raw_sql(sqlx::AssertSqlSafe(mark)).execute(&mut *transaction).await.map_err(error)?;
     }
     transaction.commit().await.map_err(error)
+}
+
+/// The file's layout; 0 for an empty one.
+pub(super) async fn layout(path: &Path, pool: &SqlitePool) -> Result<i64, StoreError> {
+    user_version(pool).await.map_err(|error| store_error(path, error))
 }
 
 async fn user_version<'e>(

@@ -10,7 +10,10 @@ fn clock() -> Arc<dyn Clock> {
 }
 
 async fn open(path: &Path) -> SqliteStore {
-    SqliteStore::open(path, clock()).await.unwrap()
+    let store = SqliteStore::open(path, clock()).await.unwrap();
+    assert!(store.identity().await.unwrap().is_none());
+    store.prepare().await.unwrap();
+    store
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,7 +37,7 @@ async fn ten_may_open_a_new_file_at_once() {
     let mut openers = tokio::task::JoinSet::new();
     for _ in 0..10 {
         let path = path.clone();
-        openers.spawn(async move { SqliteStore::open(&path, clock()).await.map(drop) });
+        openers.spawn(async move { SqliteStore::open(&path, clock()).await?.prepare().await });
     }
     while let Some(opened) = openers.join_next().await {
         opened.unwrap().unwrap();
@@ -89,7 +92,8 @@ async fn a_newer_layout_is_refused() {
     let path = folder.path().join("refrain.db");
     let store = open(&path).await;
     sqlx::raw_sql("PRAGMA user_version = 99").execute(&store.writer).await.unwrap();
-    let error = SqliteStore::open(&path, clock()).await.unwrap_err();
+    let store = SqliteStore::open(&path, clock()).await.unwrap();
+    let error = store.prepare().await.unwrap_err();
     assert!(matches!(error, StoreError::Newer { found: 99, known: 1, .. }), "{error:?}");
 }
 

@@ -1,0 +1,301 @@
+//! What a program holds: [`Refrain`], one open store, and [`Grant`], one user's authorization in it.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    config::{Config, KeySource, StoreLocation},
+    id::{AppName, GrantName},
+    keeper::{
+        Cell, Error, Keeper, Live, Parts, Problem, Served,
+        login::{Begun, LoggedIn, LoginRequest},
+        logout::LoggedOut,
+    },
+    lifecycle::{
+        Event, GrantRow,
+        row::{Account, Consent, Status},
+    },
+    oauth::{origin::Origin, scope::Scope},
+    random::{Random, SystemRandom},
+    seal::{DeploymentId, KeyFileError, Keyring, SealError, Sealer},
+    secret::AccessToken,
+    store::{Identity, Store},
+    time::{Clock, SystemClock, UnixMillis},
+    transport::HyperTransport,
+};
+
+/// How many events of a grant's story are told.
+const STORY: u32 = 200;
+
+/// An open store and the grants in it. Cheap to clone; clones share everything.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), refrain::Error> {
+/// use refrain::{Config, Refrain};
+///
+/// let refrain = Refrain::open(Config::load()?).await?;
+/// let alice = refrain.grant("alice").await?;
+/// let token = alice.access_token().await?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Refrain {
+    keeper: Arc<Keeper>,
+}
+
+impl Refrain {
+    /// Opens the configured store with its master key; makes both where there is neither.
+    ///
+    /// # Errors
+    /// A wrong or missing key is found before anything is written or sent.
+    pub async fn open(config: Config) -> Result<Self, Error> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        let (store, sealer) = open_store(&config, &clock, random.as_ref()).await?;
+        let transport = Arc::new(HyperTransport::new(config.network, Arc::clone(&clock)));
+        let (provider, apps) = (config.provider, config.apps);
+        Self::from_parts(Parts { store, sealer, transport, clock, random, provider, apps })
+    }
+
+    /// Starts on parts of the caller's own: another store, transport, clock or randomness.
+    pub fn from_parts(parts: Parts) -> Result<Self, Error> {
+        Ok(Self { keeper: Keeper::new(parts)? })
+    }
+
+    /// The handle of one grant.
+    ///
+    /// # Errors
+    /// Where there is no grant of this name, or it is no name.
+    pub async fn grant(&self, name: &str) -> Result<Grant, Error> {
+        let name: GrantName = name.parse().map_err(Problem::Name)?;
+        let row = self.keeper.read(&name).await?.value;
+        Ok(self.handle(row))
+    }
+
+    /// The handle of the only grant.
+    ///
+    /// # Errors
+    /// Where there is none, or more than one.
+    pub async fn only_grant(&self) -> Result<Grant, Error> {
+        let mut rows = self.keeper.parts().store.grants().await?;
+        if rows.len() > 1 {
+            rows.retain(|row| !matches!(row.value.status, Status::SignedOut { .. }));
+        }
+        let names: Vec<_> = rows.iter().map(|row| row.value.name.clone()).collect();
+        match (rows.pop(), names.len()) {
+            (Some(row), 1) => Ok(self.handle(row.value)),
+            (None, _) => Err(Problem::NoGrant.into()),
+            (Some(_), _) => Err(Problem::SeveralGrants { names }.into()),
+        }
+    }
+
+    /// All grants, by name.
+    pub async fn grants(&self) -> Result<Vec<Summary>, Error> {
+        let rows = self.keeper.parts().store.grants().await?;
+        Ok(rows.into_iter().map(|row| self.summary(row.value)).collect())
+    }
+
+    /// Begins a login; see [`Begun::url`].
+    pub async fn begin_login(&self, request: LoginRequest) -> Result<Begun, Error> {
+        self.keeper.begin_login(request).await
+    }
+
+    /// Finishes a login with the query of the callback, in whatever process it began; works once.
+    pub async fn finish_login(&self, query: &str) -> Result<LoggedIn, Error> {
+        self.keeper.finish_login(query).await
+    }
+
+    /// Asks the provider whether an app's credentials are good.
+    pub async fn check_client(&self, app: &AppName) -> Result<(), Error> {
+        self.keeper.check_client(app).await
+    }
+
+    /// The parts it runs on, for diagnosis.
+    pub fn parts(&self) -> &Parts {
+        self.keeper.parts()
+    }
+
+    /// Waits until no refresh is in flight, `most` at most; answers whether all have ended. A refresh
+    /// that is still going on is not lost: its intent is in the store.
+    pub async fn close(&self, most: Duration) -> bool {
+        self.keeper.drain(most).await
+    }
+
+    fn handle(&self, row: GrantRow) -> Grant {
+        let cell = self.keeper.cell(&row.name);
+        Grant { keeper: Arc::clone(&self.keeper), cell }
+    }
+
+    fn summary(&self, row: GrantRow) -> Summary {
+        let now = self.keeper.parts().clock.now();
+        let access = row.tokens.as_ref().and_then(|tokens| tokens.access.as_ref());
+        Summary {
+            token_expires_at: access.map(|access| now.wall.after(access.expires.remaining(&now))),
+            name: row.name,
+            app: row.app,
+            account: row.account,
+            scope: row.scope,
+            consent: row.consent,
+            status: row.status,
+        }
+    }
+}
+
+/// A grant in a list.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// Its name.
+    pub name: GrantName,
+    /// The app it belongs to.
+    pub app: AppName,
+    /// Whose it is.
+    pub account: Option<Account>,
+    /// What was granted.
+    pub scope: Scope,
+    /// When, and until when; `None` once signed out.
+    pub consent: Option<Consent>,
+    /// Where it stands.
+    pub status: Status,
+    /// When its newest access token expires, or expired just now.
+    pub token_expires_at: Option<UnixMillis>,
+}
+
+/// One user's authorization. Cheap to clone; clones share the token in memory.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    keeper: Arc<Keeper>,
+    cell: Arc<Cell>,
+}
+
+impl Grant {
+    /// Its name.
+    pub fn name(&self) -> &GrantName {
+        &self.cell.name
+    }
+
+    /// An access token that works: from memory without lock or allocation while it is not due, else
+    /// after one refresh for however many ask.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the waiting, not the refresh.
+    pub async fn access_token(&self) -> Result<AccessToken, Error> {
+        if let Some(token) = self.cell.fresh(self.keeper.parts().clock.uptime()) {
+            return Ok(token);
+        }
+        let served = self.keeper.token(&self.cell, None).await?;
+        Ok(served.live.token().clone())
+    }
+
+    /// A token that lives at least `min_ttl`, where the provider's tokens live that long, with what is
+    /// known about it. If no new one can be had, the old one as long as it works, with the reason.
+    ///
+    /// # Cancel safety
+    /// As [`access_token`](Self::access_token).
+    pub async fn access_token_for(&self, min_ttl: Duration) -> Result<Served, Error> {
+        self.keeper.token(&self.cell, Some(min_ttl)).await
+    }
+
+    /// Says that the API rejected this token (401), and answers the one to use instead. The same one
+    /// comes back where a refresh would not help; then the 401 is to be passed on.
+    ///
+    /// # Cancel safety
+    /// As [`access_token`](Self::access_token).
+    pub async fn report_rejected(&self, token: &AccessToken) -> Result<AccessToken, Error> {
+        Ok(self.keeper.rejected(&self.cell, token).await?.token().clone())
+    }
+
+    /// Refreshes now.
+    ///
+    /// # Cancel safety
+    /// As [`access_token`](Self::access_token).
+    pub async fn refresh(&self) -> Result<Arc<Live>, Error> {
+        self.keeper.refresh_now(&self.cell).await
+    }
+
+    /// Destroys its tokens here, wins over any refresh in flight, and says what that does not reach.
+    pub async fn logout(&self) -> Result<LoggedOut, Error> {
+        self.keeper.logout(&self.cell.name).await
+    }
+
+    /// What is stored about it; the secrets in it are sealed.
+    pub async fn row(&self) -> Result<GrantRow, Error> {
+        Ok(self.keeper.read(&self.cell.name).await?.value)
+    }
+
+    /// What happened to it, oldest first.
+    pub async fn story(&self) -> Result<Vec<Event>, Error> {
+        let row = self.row().await?;
+        Ok(self.keeper.parts().store.story(&row.id, STORY).await?)
+    }
+
+    /// The origin that its access token may be sent to, and no other.
+    pub fn api(&self) -> &Origin {
+        &self.keeper.parts().provider.api
+    }
+}
+
+/// Opens the store and proves the key, in the order that writes nothing under a wrong one.
+async fn open_store(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    random: &dyn Random,
+) -> Result<(Arc<dyn Store>, Sealer), Error> {
+    let looked_in = config.sealing.key.path();
+    let keyring = match Keyring::read(looked_in) {
+        Ok(keyring) => Some(keyring),
+        Err(KeyFileError::Missing { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let store = engine(config, clock).await?;
+    let place = looked_in.display().to_string();
+    if let Some(Identity { deployment, key_check }) = store.identity().await? {
+        let Some(keyring) = keyring else {
+            let expected = key_check.key_id().map_err(Problem::KeyCheck)?;
+            return Err(Problem::KeyMissing { expected, looked_in: place }.into());
+        };
+        let found = keyring.newest().id();
+        let sealer = Sealer::open(keyring, deployment, &key_check).map_err(|error| match error {
+            SealError::UnknownKey { expected } => {
+                Problem::WrongKey { expected, found, looked_in: place }
+            }
+            error => Problem::KeyCheck(error),
+        })?;
+        store.prepare().await?;
+        return Ok((store, sealer));
+    }
+    let keyring = match (keyring, &config.sealing.key) {
+        (Some(keyring), _) => keyring,
+        (None, KeySource::File(path)) => make_key(path, random)?,
+        (None, KeySource::Credential(path)) => {
+            return Err(KeyFileError::Missing { path: path.clone() }.into());
+        }
+    };
+    store.prepare().await?;
+    let deployment = DeploymentId::random(random)?;
+    let founded = Sealer::found(keyring.clone(), deployment, random);
+    let (_, key_check) = founded.map_err(Problem::KeyCheck)?;
+    // Of several first users one founds the store; the rest open what he has founded.
+    let identity = store.found(Identity { deployment, key_check }).await?;
+    let sealer = Sealer::open(keyring, identity.deployment, &identity.key_check);
+    Ok((store, sealer.map_err(Problem::KeyCheck)?))
+}
+
+/// Makes the key file; where another process has just made it, that one counts.
+fn make_key(path: &std::path::Path, random: &dyn Random) -> Result<Keyring, Error> {
+    match Keyring::create(path, random) {
+        Ok(keyring) => Ok(keyring),
+        Err(error) => Keyring::read(path).map_err(|_| error.into()),
+    }
+}
+
+async fn engine(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, Error> {
+    match &config.store {
+        #[cfg(feature = "sqlite")]
+        StoreLocation::Sqlite(path) => {
+            let store = crate::store::sqlite::SqliteStore::open(path, Arc::clone(clock)).await?;
+            Ok(Arc::new(store))
+        }
+        #[cfg(not(feature = "sqlite"))]
+        StoreLocation::Sqlite(_) => Err(Problem::NoSuchStore { kind: "SQLite" }.into()),
+        StoreLocation::Postgres(_) => Err(Problem::NoSuchStore { kind: "PostgreSQL" }.into()),
+    }
+}

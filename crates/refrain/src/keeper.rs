@@ -1,0 +1,262 @@
+//! Keeps grants fresh: the only module that calls the provider, and the one that orders the steps.
+//!
+//! One refresh, from top to bottom (`refresh`): read the row, **arm** (a durable intent), connect, check
+//! the lease once more, **present**, **commit** (compare-and-set), publish. It runs in a task of its
+//! own: a caller that gives up stops waiting, and nothing else. What a caller gets is only ever opened
+//! from a row that is in the store (`live`), so no token is used before it is durable.
+//!
+//! Promises kept here: durable before used (`commit`), intent before presenting (`refresh`), one
+//! refresh per expiry (`flight`), a 401 repaired once (`rejected`), logout and re-login win (`logout`,
+//! `login`, and the watcher in `live`).
+
+mod commit;
+mod error;
+mod flight;
+mod live;
+pub mod login;
+pub mod logout;
+mod present;
+mod refresh;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use tokio::sync::OnceCell;
+use tokio_util::task::TaskTracker;
+
+pub use self::{
+    error::{Error, Explanation, Kind, Problem},
+    live::{Live, Served},
+};
+pub(crate) use live::Cell;
+use crate::{
+    config::App,
+    id::{AppName, GrantName, InstanceId},
+    keeper::flight::Goal,
+    lifecycle::{Cause, GrantRow, app::AppState, timing},
+    oauth::transport::Transport,
+    provider::Provider,
+    random::Random,
+    seal::Sealer,
+    secret::AccessToken,
+    store::{Store, Versioned, Written},
+    time::Clock,
+};
+
+/// Everything that a keeper is given; nothing in here is a global.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where rows are.
+    pub store: Arc<dyn Store>,
+    /// What opens them.
+    pub sealer: Sealer,
+    /// The way to the provider.
+    pub transport: Arc<dyn Transport>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Where the provider is.
+    pub provider: Provider,
+    /// The apps of the configuration.
+    pub apps: BTreeMap<AppName, App>,
+}
+
+/// Keeps the grants of one store fresh for one process.
+#[derive(Debug)]
+pub struct Keeper {
+    parts: Parts,
+    instance: InstanceId,
+    announced: OnceCell<()>,
+    cells: RwLock<HashMap<GrantName, Arc<Cell>>>,
+    tasks: TaskTracker,
+}
+
+impl Keeper {
+    /// Starts keeping.
+    pub fn new(parts: Parts) -> Result<Arc<Self>, Error> {
+        let instance = InstanceId::random(parts.random.as_ref())?;
+        Ok(Arc::new(Self {
+            parts,
+            instance,
+            announced: OnceCell::new(),
+            cells: RwLock::default(),
+            tasks: TaskTracker::new(),
+        }))
+    }
+
+    /// What it was given.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// The handle of a grant; whether the grant exists is found out when it is used.
+    pub(crate) fn cell(&self, name: &GrantName) -> Arc<Cell> {
+        let cells = self.cells.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cell) = cells.get(name) {
+            return Arc::clone(cell);
+        }
+        drop(cells);
+        let mut cells = self.cells.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(cells.entry(name.clone()).or_insert_with(|| Arc::new(Cell::new(name.clone()))))
+    }
+
+    /// A token that lives at least `min_ttl` from now, where the provider's tokens live that long.
+    ///
+    /// `None` asks for any token that is not due: one that is due but lives is served at once, while its
+    /// successor is fetched behind the caller's back. A refresh that fails does not take away a token
+    /// that still works; it is served to its end, with the failure beside it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the waiting, not the refresh.
+    pub(crate) async fn token(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+        min_ttl: Option<Duration>,
+    ) -> Result<Served, Error> {
+        if let Some(live) = cell.live.load_full()
+            && live.lasts(min_ttl, self.parts.clock.uptime())
+        {
+            return Ok(Served { live, warning: None });
+        }
+        let live = match self.reload(cell).await {
+            Ok(live) => live,
+            Err(error) => return self.serve_anyway(cell, error),
+        };
+        let now = self.parts.clock.uptime();
+        match live {
+            Some(live) if live.lasts(min_ttl, now) => Ok(Served { live, warning: None }),
+            Some(live) if min_ttl.is_none() && live.lives(now) => {
+                self.board(cell, &Goal::Due { than: Some(live.clone()) });
+                Ok(Served { live, warning: None })
+            }
+            than => match self.refresh(cell, &Goal::Due { than }).await {
+                Ok(live) => Ok(Served { live, warning: None }),
+                Err(error) => self.serve_anyway(cell, error),
+            },
+        }
+    }
+
+    /// The last resort when a fault is in the way: what is in memory, if it lives.
+    fn serve_anyway(&self, cell: &Arc<Cell>, error: Error) -> Result<Served, Error> {
+        let live = cell.live.load_full().filter(|live| live.lives(self.parts.clock.uptime()));
+        match live {
+            Some(live) if !error.problem().ends_the_grant() => {
+                tracing::warn!(grant = %cell.name, code = error.code(), "serving a token that is due");
+                Ok(Served { live, warning: Some(error) })
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// The API rejected this token: answers a newer one, refreshing at most once for however many
+    /// callers hold the same dead one. The same token comes back where another refresh would not help.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the waiting, not the refresh.
+    pub(crate) async fn rejected(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+        token: &AccessToken,
+    ) -> Result<Arc<Live>, Error> {
+        if let Some(live) = cell.live.load_full()
+            && !live.token().ct_eq(token)
+        {
+            return Ok(live);
+        }
+        match self.refresh(cell, &Goal::NotThis(token.clone())).await {
+            Err(error) if matches!(error.problem(), Problem::ForcedRecently { .. }) => {
+                self.reload(cell).await?.ok_or(error)
+            }
+            result => result,
+        }
+    }
+
+    /// Refreshes now, because a person asks; also where refrain itself would wait or has given up.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the waiting, not the refresh.
+    pub(crate) async fn refresh_now(self: &Arc<Self>, cell: &Arc<Cell>) -> Result<Arc<Live>, Error> {
+        let row = self.read(&cell.name).await?.value;
+        self.refresh(cell, &Goal::After(row.epoch, row.minting)).await
+    }
+
+    /// Reads a grant, which has to be there.
+    pub(crate) async fn read(&self, name: &GrantName) -> Result<Versioned<GrantRow>, Error> {
+        let row = self.parts.store.grant(name).await?;
+        row.ok_or_else(|| Problem::UnknownGrant { name: name.clone() }.into())
+    }
+
+    /// Waits until no refresh is in flight, or until `most` has passed; answers whether all ended.
+    pub async fn drain(&self, most: Duration) -> bool {
+        self.tasks.close();
+        tokio::select! {
+            () = self.tasks.wait() => true,
+            () = self.parts.clock.sleep(most) => false,
+        }
+    }
+
+    /// The app that a row belongs to, as long as the configuration still means the same client.
+    fn app_of(&self, row: &GrantRow) -> Result<&App, Error> {
+        let app = self.app(&row.app)?;
+        if app.client.id == row.client_id {
+            return Ok(app);
+        }
+        let (grant, app) = (row.name.clone(), row.app.clone());
+        Err(Problem::ClientChanged { grant, app }.into())
+    }
+
+    /// An app of the configuration.
+    pub(crate) fn app(&self, name: &AppName) -> Result<&App, Error> {
+        self.parts.apps.get(name).ok_or_else(|| {
+            let configured = self.parts.apps.keys().cloned().collect();
+            Problem::UnknownApp { name: name.clone(), configured }.into()
+        })
+    }
+
+    /// Changes what is known about an app, however many processes do so at the same time.
+    async fn update_app(
+        &self,
+        app: &AppName,
+        change: impl Fn(&AppState) -> Option<AppState> + Send + Sync,
+    ) -> Result<Option<AppState>, Error> {
+        loop {
+            let seen = self.parts.store.app_state(app).await?;
+            let Some(next) = change(&seen.value) else { return Ok(None) };
+            match self.parts.store.replace_app_state(app, seen.version, &next).await? {
+                Written::Durably(_) => return Ok(Some(next)),
+                Written::Conflict => {}
+            }
+        }
+    }
+
+    /// A pause with ±20 % of jitter, so that many processes do not come back as one.
+    fn jittered(&self, pause: Duration) -> Duration {
+        let random = crate::random::bytes::<1>(self.parts.random.as_ref()).map_or(128, |[byte]| byte);
+        pause.mul_f64(0.8 + 0.4 * f64::from(random) / 255.0)
+    }
+}
+
+impl Goal {
+    /// Which cause a row is armed for.
+    fn cause(&self) -> Cause {
+        match self {
+            Self::Due { .. } => Cause::Due,
+            Self::NotThis(_) => Cause::Rejected,
+            Self::After(..) => Cause::Asked,
+        }
+    }
+}
+
+/// How soon another process's refresh is looked at again.
+const POLL: Duration = Duration::from_millis(25);
+/// How often a process looks whether another has logged a grant out or renewed it.
+const WATCH: Duration = Duration::from_secs(2);
+const _: () = assert!(WATCH.as_secs() < 5, "logout reaches every process within five seconds");
+const _: () = assert!(timing::PATIENCE.as_secs() > timing::TOKEN_CALL.as_secs());
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! Committing an answer: sealed at once, written by compare-and-set, tried until the store takes it.
+//!
+//! From the moment the answer is here until it is durable it exists in this process alone, and under a
+//! strictly rotating provider it cannot be had again. So there is nothing between the two but sealing
+//! and the write, a write that fails is repeated for as long as the process lives, and one whose
+//! outcome is unknown is read back. Nobody gets the token meanwhile.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+
+use crate::{
+    keeper::{Error, Keeper, Problem, flight::Progress, present::Presented},
+    lifecycle::{self, Change, Commit, GrantRow, Minted, Replaced, Ticket, row::Access},
+    oauth::{
+        answer::{Granted, Rotation},
+        token::revocation_request,
+    },
+    seal::{DataKey, Field, SealError},
+    secret::{AccessToken, RefreshToken},
+    store::{StoreError, Written},
+    time::Deadline,
+};
+
+/// First and longest pause between writes of the same answer.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+impl Keeper {
+    pub(super) async fn commit_granted(
+        &self,
+        row: &GrantRow,
+        ticket: &Ticket,
+        presented: &RefreshToken,
+        granted: Granted,
+        request_id: Option<String>,
+        report: &watch::Sender<Progress>,
+    ) -> Result<Presented, Error> {
+        let Granted { access_token, expires_in, scope, refresh_token } = granted;
+        let key = self.data_key(row)?;
+        let returned = match Rotation::of(presented, refresh_token) {
+            Rotation::Replaced(token) => Some(token),
+            Rotation::Kept => None,
+        };
+        let minting = ticket.minting.next().0;
+        let minted = || -> Result<Minted, SealError> {
+            Ok(Minted {
+                access: Some(self.seal_access(&key, minting, &access_token, expires_in)?),
+                replaced: returned.as_ref().map(|it| self.seal_both(&key, ticket, it)).transpose()?,
+                scope,
+                request_id,
+            })
+        };
+        let minted = minted().map_err(|source| Problem::sealed(row, "answer", source))?;
+        self.write(row, ticket, &minted, returned.as_ref(), report).await
+    }
+
+    pub(super) async fn commit_salvaged(
+        &self,
+        row: &GrantRow,
+        ticket: &Ticket,
+        presented: &RefreshToken,
+        salvaged: RefreshToken,
+        report: &watch::Sender<Progress>,
+    ) -> Result<Presented, Error> {
+        let key = self.data_key(row)?;
+        let token = match Rotation::of(presented, Some(salvaged)) {
+            Rotation::Replaced(token) => Some(token),
+            Rotation::Kept => None,
+        };
+        let replaced = token.as_ref().map(|token| self.seal_both(&key, ticket, token)).transpose();
+        let replaced = replaced.map_err(|source| Problem::sealed(row, "answer", source))?;
+        let minted = Minted { access: None, replaced, scope: None, request_id: None };
+        self.write(row, ticket, &minted, token.as_ref(), report).await
+    }
+
+    /// An access token sealed to its minting.
+    pub(super) fn seal_access(
+        &self,
+        key: &DataKey,
+        minting: u64,
+        token: &AccessToken,
+        life: Duration,
+    ) -> Result<Access, SealError> {
+        let random = self.parts.random.as_ref();
+        Ok(Access {
+            sealed: key.seal(Field::AccessToken, minting, token.expose(), random)?,
+            expires: Deadline::after(&self.parts.clock.now(), life),
+            life_millis: i64::try_from(life.as_millis()).unwrap_or(i64::MAX),
+        })
+    }
+
+    fn seal_both(
+        &self,
+        key: &DataKey,
+        ticket: &Ticket,
+        token: &RefreshToken,
+    ) -> Result<Replaced, SealError> {
+        let random = self.parts.random.as_ref();
+        let (next, text) = (ticket.generation.next().0, token.expose());
+        Ok(Replaced {
+            current: key.seal(Field::RefreshToken, next, text, random)?,
+            candidate: key.seal(Field::Candidate, ticket.fence.0, text, random)?,
+        })
+    }
+
+    /// Writes until it is written, superseded or void.
+    async fn write(
+        &self,
+        row: &GrantRow,
+        ticket: &Ticket,
+        minted: &Minted,
+        token: Option<&RefreshToken>,
+        report: &watch::Sender<Progress>,
+    ) -> Result<Presented, Error> {
+        let mut unsure: Option<GrantRow> = None;
+        let mut pause = PAUSE.0;
+        loop {
+            match self.write_once(row, ticket, minted, &mut unsure).await {
+                Ok(Wrote::Current(row)) => return Ok(Presented::Committed(row)),
+                Ok(Wrote::Late) => return Ok(Presented::Again),
+                Ok(Wrote::Void) => {
+                    self.revoke_quietly(row, token).await;
+                    return Ok(Presented::Again);
+                }
+                Ok(Wrote::Conflict) => {}
+                Err(error) => {
+                    tracing::error!(
+                        grant = %row.name,
+                        code = error.code(),
+                        "a new token is in memory alone: the store does not take it"
+                    );
+                    report.send_replace(Progress::Saving(Arc::new(error)));
+                    self.parts.clock.sleep(pause).await;
+                    pause = pause.saturating_mul(2).min(PAUSE.1);
+                }
+            }
+        }
+    }
+
+    async fn write_once(
+        &self,
+        row: &GrantRow,
+        ticket: &Ticket,
+        minted: &Minted,
+        unsure: &mut Option<GrantRow>,
+    ) -> Result<Wrote, StoreError> {
+        let Some(seen) = self.parts.store.grant(&row.name).await? else { return Ok(Wrote::Void) };
+        // Read back: the write whose outcome was unknown has happened after all.
+        if unsure.as_ref() == Some(&seen.value) {
+            return Ok(Wrote::Current(Box::new(seen.value)));
+        }
+        let now = self.parts.clock.now();
+        let (change, wrote): (Change, fn(Box<GrantRow>) -> Wrote) =
+            match lifecycle::commit(&seen.value, ticket, minted, &now) {
+                Commit::Current(change) => (change, Wrote::Current),
+                Commit::Late(Some(change)) => (change, |_| Wrote::Late),
+                Commit::Late(None) => return Ok(Wrote::Late),
+                Commit::Closed => return Ok(Wrote::Void),
+            };
+        *unsure = Some(change.row.clone());
+        match self.parts.store.replace(seen.version, &change).await? {
+            Written::Durably(_) => Ok(wrote(Box::new(change.row))),
+            Written::Conflict => {
+                *unsure = None;
+                Ok(Wrote::Conflict)
+            }
+        }
+    }
+
+    /// The answer belongs to a login that has ended: where the provider can revoke, it is asked to.
+    async fn revoke_quietly(&self, row: &GrantRow, token: Option<&RefreshToken>) {
+        let (Some(token), Some(endpoint), Ok(app)) =
+            (token, &self.parts.provider.revocation, self.app_of(row))
+        else {
+            return;
+        };
+        let Ok(connection) = self.parts.transport.connect(&endpoint.origin).await else { return };
+        let request = revocation_request(&app.client, token, &endpoint.path);
+        if connection.send(request).await.is_err() {
+            tracing::info!(grant = %row.name, "a token of an ended login could not be revoked");
+        }
+    }
+}
+
+/// Where an answer ended up.
+enum Wrote {
+    Current(Box<GrantRow>),
+    Late,
+    Void,
+    Conflict,
+}

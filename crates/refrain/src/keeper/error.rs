@@ -1,0 +1,514 @@
+//! What can stand between a caller and a token, and how it is told: what happened, what is safe, what
+//! to do, and when refrain tries again by itself.
+
+use std::sync::Arc;
+
+use crate::{
+    config::ConfigError,
+    id::{AppName, GrantName, NameError},
+    keeper::login::LoginError,
+    lifecycle::{
+        GrantRow, Hold,
+        row::Reason,
+    },
+    random::RandomError,
+    seal::{KeyFileError, KeyId, SealError},
+    store::StoreError,
+    time::UnixMillis,
+};
+
+/// Why there is no token. Cheap to clone: every waiter of one refresh gets the same.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Arc<Problem>);
+
+/// What the caller has to do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Name something that exists.
+    Usage,
+    /// Have the user log in again.
+    Reauthorize,
+    /// Get permission at the provider.
+    NotPermitted,
+    /// Come back later.
+    TryLater,
+    /// Mend the configuration or the key.
+    Configuration,
+    /// Mend the store.
+    Storage,
+}
+
+/// An error in the words that a person gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// A stable code.
+    pub code: &'static str,
+    /// What happened.
+    pub what: String,
+    /// What is safe.
+    pub safe: &'static str,
+    /// What to do.
+    pub fix: String,
+    /// When it is tried again without anybody doing anything.
+    pub retry_at: Option<UnixMillis>,
+}
+
+/// The single things that can be wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The key file.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// The key is not the one that the store was made with.
+    #[error("the store needs master key {expected}, and {looked_in} has {found}")]
+    WrongKey {
+        /// The key that the store names.
+        expected: KeyId,
+        /// The key that is there.
+        found: KeyId,
+        /// Where it was looked for.
+        looked_in: String,
+    },
+    /// The store has rows, and the key file is gone.
+    #[error("the store needs master key {expected}, and there is none at {looked_in}")]
+    KeyMissing {
+        /// The key that the store names.
+        expected: KeyId,
+        /// Where it was looked for.
+        looked_in: String,
+    },
+    /// Something sealed does not open.
+    #[error("the {what} of grant {grant} does not open")]
+    Sealed {
+        /// The grant.
+        grant: GrantName,
+        /// What does not open.
+        what: &'static str,
+        /// Why.
+        source: SealError,
+    },
+    /// The store's key check does not open.
+    #[error("the key check of the store does not open")]
+    KeyCheck(#[source] SealError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The answer came and the store does not take it.
+    #[error("a new token is here but cannot be saved yet")]
+    NotSaved(#[source] Arc<StoreError>),
+    /// The configured store is of a kind that this build has not.
+    #[error("this refrain cannot open a {kind} store")]
+    NoSuchStore {
+        /// The kind.
+        kind: &'static str,
+    },
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// Not a name.
+    #[error(transparent)]
+    Name(NameError),
+    /// No such grant.
+    #[error("there is no grant {name}")]
+    UnknownGrant {
+        /// The name.
+        name: GrantName,
+    },
+    /// No grant at all, and none was named.
+    #[error("nobody has signed in yet")]
+    NoGrant,
+    /// Several grants, and none was named.
+    #[error("there are several grants: {}", listed(names))]
+    SeveralGrants {
+        /// Their names.
+        names: Vec<GrantName>,
+    },
+    /// No such app.
+    #[error("the configuration has no app {name}")]
+    UnknownApp {
+        /// The name.
+        name: AppName,
+        /// Those there are.
+        configured: Vec<AppName>,
+    },
+    /// The app now has another client id than the one the grant was given to.
+    #[error("grant {grant} belongs to another client id than app {app} has now")]
+    ClientChanged {
+        /// The grant.
+        grant: GrantName,
+        /// The app.
+        app: AppName,
+    },
+    /// No token is here.
+    #[error("grant {grant} is signed out")]
+    SignedOut {
+        /// The grant.
+        grant: GrantName,
+    },
+    /// A new consent is needed.
+    #[error("grant {grant} needs a new login: {}", reason_text(*reason))]
+    Reauthorize {
+        /// The grant.
+        grant: GrantName,
+        /// Why.
+        reason: Reason,
+        /// Since when.
+        since: UnixMillis,
+    },
+    /// Refused once; being verified.
+    #[error("Spotify refused grant {grant} at {since}, earlier than it should; it is asked again")]
+    Suspect {
+        /// The grant.
+        grant: GrantName,
+        /// The first refusal.
+        since: UnixMillis,
+        /// When it is asked again.
+        retry_at: UnixMillis,
+    },
+    /// Many grants are refused at once.
+    #[error("Spotify is refusing many logins of app {app} since {since}")]
+    BreakerOpen {
+        /// The app.
+        app: AppName,
+        /// Since when.
+        since: UnixMillis,
+        /// When one grant asks again.
+        retry_at: UnixMillis,
+    },
+    /// The provider is in trouble.
+    #[error("Spotify did not answer properly ({why})")]
+    Unavailable {
+        /// Since when.
+        since: UnixMillis,
+        /// The next attempt.
+        retry_at: UnixMillis,
+        /// The last status.
+        http_status: Option<u16>,
+        /// In a few words.
+        why: String,
+    },
+    /// No connection came about; nothing was presented.
+    #[error("{origin} cannot be reached ({why})")]
+    Unreachable {
+        /// Where to.
+        origin: String,
+        /// In a few words.
+        why: String,
+    },
+    /// The provider's rate limit.
+    #[error("Spotify wants app {app} to wait until {retry_at}")]
+    Throttled {
+        /// The app.
+        app: AppName,
+        /// Its end.
+        retry_at: UnixMillis,
+    },
+    /// A refresh was forced moments ago, and the API rejects its token too.
+    #[error("the token of grant {grant} was renewed moments ago and is rejected again")]
+    ForcedRecently {
+        /// The grant.
+        grant: GrantName,
+        /// When the next may be forced.
+        retry_at: UnixMillis,
+    },
+    /// The client itself is refused.
+    #[error("Spotify refuses app {app} itself: {error}{}", described(description.as_deref()))]
+    Misconfigured {
+        /// The app.
+        app: AppName,
+        /// The provider's code.
+        error: String,
+        /// The provider's words.
+        description: Option<String>,
+    },
+    /// The refresh takes longer than anybody should wait.
+    #[error("the refresh of grant {grant} is still going on")]
+    StillRefreshing {
+        /// The grant.
+        grant: GrantName,
+    },
+    /// A login.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+}
+
+fn listed(names: &[GrantName]) -> String {
+    names.iter().map(GrantName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn described(description: Option<&str>) -> String {
+    description.map_or_else(String::new, |text| format!(" ({text})"))
+}
+
+fn reason_text(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Expired => "the six months that Spotify grants are over",
+        Reason::Revoked => "Spotify has refused it repeatedly",
+        Reason::AnswerLost => "Spotify replaced its token and the answer was lost on the way",
+        Reason::Scope => "it lacks a permission that is needed now",
+    }
+}
+
+impl<P: Into<Problem>> From<P> for Error {
+    fn from(problem: P) -> Self {
+        Self(Arc::new(problem.into()))
+    }
+}
+
+impl Error {
+    /// The single thing that is wrong.
+    pub fn problem(&self) -> &Problem {
+        &self.0
+    }
+
+    /// A stable code.
+    pub fn code(&self) -> &'static str {
+        self.0.code()
+    }
+
+    /// What the caller has to do.
+    pub fn kind(&self) -> Kind {
+        self.0.kind()
+    }
+
+    /// The words for a person.
+    pub fn explain(&self) -> Explanation {
+        Explanation {
+            code: self.code(),
+            what: super::present::chain(self.problem()),
+            safe: self.0.safe(),
+            fix: self.0.fix(),
+            retry_at: self.0.retry_at(),
+        }
+    }
+}
+
+const NOTHING_TOUCHED: &str = "nothing was changed; every grant is as it was";
+const TOKEN_KEPT: &str = "the grant is kept; an access token that still works is still served";
+
+impl Problem {
+    pub(super) fn sealed(row: &GrantRow, what: &'static str, source: SealError) -> Self {
+        Self::Sealed { grant: row.name.clone(), what, source }
+    }
+
+    pub(super) fn reauthorize(row: &GrantRow, reason: Reason, since: UnixMillis) -> Self {
+        Self::Reauthorize { grant: row.name.clone(), reason, since }
+    }
+
+    /// The error for a hold on a row.
+    pub(super) fn held(row: &GrantRow, hold: Hold) -> Self {
+        let grant = row.name.clone();
+        let app = row.app.clone();
+        match hold {
+            Hold::Held { .. } => Self::StillRefreshing { grant },
+            Hold::SignedOut => Self::SignedOut { grant },
+            Hold::Reauthorize { reason, since } => Self::Reauthorize { grant, reason, since },
+            Hold::Suspect { since, retry } => Self::Suspect { grant, since, retry_at: retry.wall },
+            Hold::BackingOff { since, retry, http_status } => {
+                let why = match http_status {
+                    Some(status) => format!("HTTP {status}"),
+                    None => "no answer".to_owned(),
+                };
+                Self::Unavailable { since, retry_at: retry.wall, http_status, why }
+            }
+            Hold::Throttled { retry } => Self::Throttled { app, retry_at: retry.wall },
+            Hold::BreakerOpen { since, retry } => {
+                Self::BreakerOpen { app, since, retry_at: retry.wall }
+            }
+            Hold::ForcedRecently { retry } => Self::ForcedRecently { grant, retry_at: retry.wall },
+        }
+    }
+
+    /// Whether a token in memory must not be served any more.
+    pub(super) fn ends_the_grant(&self) -> bool {
+        matches!(self, Self::SignedOut { .. } | Self::UnknownGrant { .. })
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Config(error) => error.code(),
+            Self::KeyFile(error) => error.code(),
+            Self::WrongKey { .. } => "key_wrong",
+            Self::KeyMissing { .. } => "key_missing",
+            Self::Sealed { .. } => "sealed_row",
+            Self::KeyCheck(_) => "key_check",
+            Self::Store(error) => error.code(),
+            Self::NotSaved(_) => "storage_not_saved",
+            Self::NoSuchStore { .. } => "storage_kind",
+            Self::Random(_) => "no_randomness",
+            Self::Name(_) => "not_a_name",
+            Self::UnknownGrant { .. } => "unknown_grant",
+            Self::NoGrant => "no_grant",
+            Self::SeveralGrants { .. } => "several_grants",
+            Self::UnknownApp { .. } => "unknown_app",
+            Self::ClientChanged { .. } => "client_changed",
+            Self::SignedOut { .. } => "signed_out",
+            Self::Reauthorize { reason: Reason::Expired, .. } => "reauthorize_expired",
+            Self::Reauthorize { reason: Reason::Revoked, .. } => "reauthorize_revoked",
+            Self::Reauthorize { reason: Reason::AnswerLost, .. } => "reauthorize_answer_lost",
+            Self::Reauthorize { reason: Reason::Scope, .. } => "reauthorize_scope",
+            Self::Suspect { .. } => "refused_early",
+            Self::BreakerOpen { .. } => "refusing_many",
+            Self::Unavailable { .. } => "provider_unavailable",
+            Self::Unreachable { .. } => "provider_unreachable",
+            Self::Throttled { .. } => "throttled",
+            Self::ForcedRecently { .. } => "rejected_again",
+            Self::Misconfigured { .. } => "client_refused",
+            Self::StillRefreshing { .. } => "still_refreshing",
+            Self::Login(error) => error.code(),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Config(_)
+            | Self::KeyFile(_)
+            | Self::WrongKey { .. }
+            | Self::KeyMissing { .. }
+            | Self::KeyCheck(_)
+            | Self::NoSuchStore { .. }
+            | Self::UnknownApp { .. }
+            | Self::ClientChanged { .. }
+            | Self::Misconfigured { .. } => Kind::Configuration,
+            Self::Store(_) | Self::NotSaved(_) | Self::Sealed { .. } | Self::Random(_) => Kind::Storage,
+            Self::Name(_) | Self::UnknownGrant { .. } | Self::SeveralGrants { .. } => Kind::Usage,
+            Self::NoGrant | Self::SignedOut { .. } | Self::Reauthorize { .. } => Kind::Reauthorize,
+            Self::Suspect { .. }
+            | Self::BreakerOpen { .. }
+            | Self::Unavailable { .. }
+            | Self::Unreachable { .. }
+            | Self::Throttled { .. }
+            | Self::ForcedRecently { .. }
+            | Self::StillRefreshing { .. } => Kind::TryLater,
+            Self::Login(error) => error.kind(),
+        }
+    }
+
+    fn safe(&self) -> &'static str {
+        match self {
+            Self::NotSaved(_) => {
+                "the new token is held in memory, is used by nobody, and is written as soon as possible"
+            }
+            Self::Suspect { .. } | Self::BreakerOpen { .. } => {
+                "nothing was deleted: the sealed token is kept and will be presented again"
+            }
+            Self::Reauthorize { .. } => {
+                "the grant, its name and its history are kept; other grants are not affected"
+            }
+            Self::SignedOut { .. } => "no token of this user is left here",
+            Self::Unavailable { .. }
+            | Self::Throttled { .. }
+            | Self::ForcedRecently { .. }
+            | Self::StillRefreshing { .. } => TOKEN_KEPT,
+            Self::Sealed { .. } => "the row was not touched; other grants are not affected",
+            Self::Store(_) => "no token was presented or thrown away because of this",
+            Self::Login(error) => error.safe(),
+            Self::Config(_)
+            | Self::KeyFile(_)
+            | Self::WrongKey { .. }
+            | Self::KeyMissing { .. }
+            | Self::KeyCheck(_)
+            | Self::NoSuchStore { .. }
+            | Self::Random(_)
+            | Self::Name(_)
+            | Self::UnknownGrant { .. }
+            | Self::NoGrant
+            | Self::SeveralGrants { .. }
+            | Self::UnknownApp { .. }
+            | Self::ClientChanged { .. }
+            | Self::Unreachable { .. }
+            | Self::Misconfigured { .. } => NOTHING_TOUCHED,
+        }
+    }
+
+    fn fix(&self) -> String {
+        let own = |text: &str| text.to_owned();
+        match self {
+            Self::Config(error) => error.fix(),
+            Self::KeyFile(error) => error.fix(),
+            Self::WrongKey { expected, .. } | Self::KeyMissing { expected, .. } => format!(
+                "put the file with key {expected} back, or point sealing.key_file at it; if it is lost \
+                 for good, move the store away and log in again"
+            ),
+            Self::Sealed { grant, .. } => format!(
+                "the row was changed from outside, or copied here: restore the store from a backup, or \
+                 run `refrain login {grant}`"
+            ),
+            Self::KeyCheck(_) => own("the store was changed from outside: restore it from a backup"),
+            Self::Store(error) => store_fix(error),
+            Self::NotSaved(error) => store_fix(error),
+            Self::NoSuchStore { .. } => own("use a store of the form sqlite:PATH"),
+            Self::Random(_) => own("the operating system's random generator fails; restart the machine"),
+            Self::Name(_) => own("choose a plain name such as alice"),
+            Self::UnknownGrant { name } => {
+                format!("`refrain list` shows what there is; `refrain login {name}` adds it")
+            }
+            Self::NoGrant => own("run `refrain login`"),
+            Self::SeveralGrants { .. } => own("say which one"),
+            Self::UnknownApp { name, configured } => match configured.as_slice() {
+                [] => own("run `refrain init`, or add [apps.default] to the configuration"),
+                apps => {
+                    let apps: Vec<_> = apps.iter().map(AppName::as_str).collect();
+                    format!("add [apps.{name}] to the configuration, or use one of: {}", apps.join(", "))
+                }
+            },
+            Self::ClientChanged { grant, .. } => format!(
+                "put the old client id back, or log in with the new one: `refrain login {grant}`"
+            ),
+            Self::SignedOut { grant } | Self::Reauthorize { grant, .. } => {
+                format!("run `refrain login {grant}`")
+            }
+            Self::Suspect { grant, .. } => format!(
+                "wait, or ask now with `refrain refresh {grant}`; if you removed the app at Spotify or \
+                 changed your password, run `refrain login {grant}`"
+            ),
+            Self::BreakerOpen { .. } => {
+                own("wait: this looks like an outage at Spotify; nobody has to log in again")
+            }
+            Self::Unavailable { .. } | Self::Throttled { .. } => own("wait"),
+            Self::Unreachable { .. } => {
+                own("check the network, DNS and proxy settings; `refrain doctor` helps")
+            }
+            Self::ForcedRecently { .. } => own(
+                "wait half a minute; if it goes on, Spotify's API rejects good tokens at the moment",
+            ),
+            Self::Misconfigured { app, .. } => format!(
+                "check client_id and client secret of [apps.{app}] against Spotify's dashboard \
+                 (https://developer.spotify.com/dashboard), then run `refrain doctor`"
+            ),
+            Self::StillRefreshing { .. } => own("try again in a moment"),
+            Self::Login(error) => error.fix(),
+        }
+    }
+
+    fn retry_at(&self) -> Option<UnixMillis> {
+        match self {
+            Self::Suspect { retry_at, .. }
+            | Self::BreakerOpen { retry_at, .. }
+            | Self::Unavailable { retry_at, .. }
+            | Self::Throttled { retry_at, .. }
+            | Self::ForcedRecently { retry_at, .. } => Some(*retry_at),
+            _ => None,
+        }
+    }
+}
+
+fn store_fix(error: &StoreError) -> String {
+    match error {
+        StoreError::Unavailable { .. } => "see why the store cannot be reached, and try again",
+        StoreError::Full { .. } => "make room on that disk (1 MiB is plenty) and try again",
+        StoreError::ReadOnly { .. } => "make the file and its folder writable for this user",
+        StoreError::Damaged { .. } => {
+            "restore the file from a backup; if it is not refrain's, point `store` elsewhere"
+        }
+        StoreError::Value { .. } => "the row was changed from outside: restore it from a backup",
+        StoreError::Newer { .. } => "use the newer refrain, or restore the backup from before it",
+        StoreError::Unsuitable { .. } => "put the store on a local disk",
+    }
+    .to_owned()
+}

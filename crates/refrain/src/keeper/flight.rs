@@ -1,0 +1,132 @@
+//! One refresh for everybody: the first caller starts it, the others wait for the same one.
+//!
+//! The refresh runs in a task of its own, so that a caller who hangs up takes nothing with him. Failure
+//! is shared like success.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::watch;
+
+use crate::{
+    id::{Epoch, Minting},
+    keeper::{Error, Keeper, Problem, live::Cell, live::Live},
+    lifecycle::{Cause, timing},
+    secret::AccessToken,
+    store::StoreError,
+    time::Uptime,
+};
+
+/// When a refresh has done what it was wanted for; then another process may as well have done it.
+#[derive(Debug, Clone)]
+pub(super) enum Goal {
+    /// A token that is newer than this one, or not due.
+    Due { than: Option<Arc<Live>> },
+    /// Another token than this one, which the API rejected.
+    NotThis(AccessToken),
+    /// A token minted after this one.
+    After(Epoch, Minting),
+}
+
+impl Goal {
+    pub(super) fn met_by(&self, live: &Live, now: Uptime) -> bool {
+        match self {
+            Self::Due { than: None } => now < live.due(),
+            Self::Due { than: Some(than) } => {
+                (live.epoch, live.minting) != (than.epoch, than.minting) || now < live.due()
+            }
+            Self::NotThis(rejected) => !live.token().ct_eq(rejected),
+            Self::After(epoch, minting) => (live.epoch, live.minting) > (*epoch, *minting),
+        }
+    }
+}
+
+/// How far a refresh is.
+#[derive(Debug, Clone)]
+pub(super) enum Progress {
+    /// On its way.
+    Running,
+    /// The answer is here and the store does not take it; tried again until it does.
+    Saving(Arc<StoreError>),
+    /// Over.
+    Done(Result<Arc<Live>, Error>),
+}
+
+/// A refresh that is going on.
+#[derive(Debug, Clone)]
+pub(super) struct Flight {
+    cause: Cause,
+    progress: watch::Receiver<Progress>,
+}
+
+/// The place of a grant's refresh.
+#[derive(Debug, Default)]
+pub(super) struct Slot(Mutex<Option<Flight>>);
+
+impl Keeper {
+    /// Waits for a refresh that meets the goal, 15 s at most.
+    pub(super) async fn refresh(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+        goal: &Goal,
+    ) -> Result<Arc<Live>, Error> {
+        // Somebody else's refresh may end without what we want: theirs was not forced, ours is.
+        for _ in 0..3 {
+            let flight = self.board(cell, goal);
+            match self.arrival(cell, flight.progress).await {
+                Ok(live) if goal.met_by(&live, self.parts.clock.uptime()) => return Ok(live),
+                Err(error) if flight.cause >= goal.cause() => return Err(error),
+                // Our own refresh brought what the provider has to give.
+                Ok(live) if flight.cause >= goal.cause() => return Ok(live),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Err(Problem::StillRefreshing { grant: cell.name.clone() }.into())
+    }
+
+    /// The refresh that is going on, or a new one.
+    pub(super) fn board(self: &Arc<Self>, cell: &Arc<Cell>, goal: &Goal) -> Flight {
+        let mut slot = cell.slot.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flight) = &*slot
+            && flight.progress.has_changed().is_ok()
+        {
+            return flight.clone();
+        }
+        let (report, progress) = watch::channel(Progress::Running);
+        let flight = Flight { cause: goal.cause(), progress };
+        *slot = Some(flight.clone());
+        drop(slot);
+        let (keeper, cell, goal) = (Arc::clone(self), Arc::clone(cell), goal.clone());
+        self.tasks.spawn(async move {
+            let result = keeper.fly(&cell, &goal, &report).await;
+            if let Err(error) = &result {
+                tracing::warn!(grant = %cell.name, code = error.code(), "no new access token");
+            }
+            // Emptied before the result is told: whoever comes now starts afresh.
+            *cell.slot.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            report.send_replace(Progress::Done(result));
+        });
+        flight
+    }
+
+    async fn arrival(
+        &self,
+        cell: &Cell,
+        mut progress: watch::Receiver<Progress>,
+    ) -> Result<Arc<Live>, Error> {
+        let still = || Problem::StillRefreshing { grant: cell.name.clone() };
+        let done = progress.wait_for(|progress| matches!(progress, Progress::Done(_)));
+        let ended = tokio::select! {
+            ended = done => ended.map(|progress| progress.clone()).ok(),
+            () = self.parts.clock.sleep(timing::PATIENCE) => None,
+        };
+        let last = ended.unwrap_or_else(|| progress.borrow().clone());
+        match last {
+            Progress::Done(result) => result,
+            Progress::Saving(error) => Err(Problem::NotSaved(error).into()),
+            // Also where the task has panicked: nothing is lost, the intent says what was going on.
+            Progress::Running => Err(still().into()),
+        }
+    }
+}

@@ -1,0 +1,517 @@
+//! Logging a user in: the attempt, the callback, the exchange, the account.
+//!
+//! The attempt is in the store, so that any process of this store can finish what another began. It is
+//! found by a keyed hash of `state` and taken out before anything else happens: a callback works once.
+//! The account is asked for before the commit, because a login as somebody else must not replace a
+//! grant; it is the one use of an access token that is not durable yet, and there is no older token
+//! that it could endanger.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, Method, header};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::{
+    config::App,
+    id::{AppName, Epoch, Fence, Generation, GrantId, GrantName, Minting},
+    keeper::{Error, Keeper, Kind, Problem},
+    lifecycle::{
+        self, Change, Consented, GrantRow, Status,
+        row::{Account, Consent},
+        timing,
+    },
+    oauth::{
+        answer::{self, Granted, Outcome, printable},
+        authorization::{AuthorizationRequest, AuthorizationResponse, CallbackError, RedirectUri},
+        pkce,
+        scope::Scope,
+        token::TokenRequest,
+        transport::Request,
+    },
+    provider::{
+        AUTHORIZE_PATH, ME_PATH, TOKEN_PATH,
+        spotify::{self, AccountProblem, RedirectProblem},
+    },
+    seal::{Field, SealError},
+    secret::{AccessToken, AuthorizationState, CodeVerifier, RefreshToken},
+    store::{
+        Versioned, Written,
+        attempt::{Attempt, Terms},
+    },
+    time::UnixMillis,
+};
+
+/// How long a person may take at the provider's page; codes live about as long.
+pub const ATTEMPT_LIFE: Duration = Duration::from_secs(10 * 60);
+
+/// What a login is to bring.
+#[derive(Debug, Clone)]
+pub struct LoginRequest {
+    /// The grant to be, or to be renewed.
+    pub grant: GrantName,
+    /// The app; `default` where there is no other reason.
+    pub app: AppName,
+    /// What to ask for; the app's own scopes where it is `None`.
+    pub scope: Option<Scope>,
+    /// The port of the listener, for a redirect URI that was registered without one.
+    pub port: Option<u16>,
+    /// Whether another Spotify account may take an existing grant over.
+    pub other_account: bool,
+}
+
+/// A login that has begun.
+#[derive(Debug, Clone)]
+pub struct Begun {
+    /// The URL to open; it holds no secret.
+    pub url: String,
+    /// Where the answer will come.
+    pub redirect_uri: RedirectUri,
+    /// When it is too late.
+    pub expires_at: UnixMillis,
+}
+
+/// A login that has succeeded.
+#[derive(Debug, Clone)]
+pub struct LoggedIn {
+    /// The grant.
+    pub grant: GrantName,
+    /// Whose it is; `None` where the API could not be asked.
+    pub account: Option<Account>,
+    /// What was granted.
+    pub scope: Scope,
+    /// What was asked for and not granted.
+    pub missing: Scope,
+    /// When Spotify stops honouring it.
+    pub reauthorize_by: UnixMillis,
+}
+
+/// Why a login came to nothing. An existing grant is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoginError {
+    /// Spotify would not take the redirect URI.
+    #[error("the redirect URI {uri} will not work: {problem}")]
+    Redirect {
+        /// As configured.
+        uri: String,
+        /// Why.
+        problem: RedirectProblem,
+    },
+    /// Not an answer to an authorization request.
+    #[error("this is no answer of Spotify")]
+    Callback(#[from] CallbackError),
+    /// No attempt has this state: used, too old, or not ours.
+    #[error("this login is over: it was used already, took more than ten minutes, or began elsewhere")]
+    NoAttempt,
+    /// The user pressed Cancel.
+    #[error("the user did not consent")]
+    Denied,
+    /// Spotify reports another error.
+    #[error("Spotify reports {error:?}")]
+    Reported {
+        /// Its code.
+        error: String,
+    },
+    /// The code was not accepted.
+    #[error("Spotify did not accept the code{}", described(description.as_deref()))]
+    CodeRefused {
+        /// Its words.
+        description: Option<String>,
+    },
+    /// A success without a refresh token: no grant could be kept.
+    #[error("Spotify's answer has no refresh token")]
+    NoRefreshToken,
+    /// The exchange got no proper answer.
+    #[error("the login could not be finished ({why})")]
+    Interrupted {
+        /// In a few words.
+        why: String,
+    },
+    /// The app's development mode does not list this user.
+    #[error("this Spotify account is not among the users of the app")]
+    NotAllowlisted,
+    /// The app's owner has no Premium.
+    #[error("the owner of the app has no Spotify Premium, so Spotify refuses the whole app")]
+    OwnerNotPremium,
+    /// The API refuses the account for another reason.
+    #[error("Spotify's API refuses this account (HTTP 403)")]
+    Forbidden,
+    /// Another account than the one the grant is pinned to.
+    #[error("grant {grant} belongs to another Spotify account")]
+    OtherAccount {
+        /// The grant.
+        grant: GrantName,
+    },
+    /// The API did not say whose account it is, and an existing grant is pinned.
+    #[error("Spotify's API does not say whose account this is ({why})")]
+    AccountUnknown {
+        /// In a few words.
+        why: String,
+    },
+}
+
+fn described(description: Option<&str>) -> String {
+    description.map_or_else(String::new, |text| format!(": {text}"))
+}
+
+impl LoginError {
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Redirect { problem, .. } => problem.code(),
+            Self::Callback(_) => "login_callback",
+            Self::NoAttempt => "login_over",
+            Self::Denied => "login_denied",
+            Self::Reported { .. } => "login_reported",
+            Self::CodeRefused { .. } => "login_code_refused",
+            Self::NoRefreshToken => "login_no_refresh_token",
+            Self::Interrupted { .. } => "login_interrupted",
+            Self::NotAllowlisted => "login_not_allowlisted",
+            Self::OwnerNotPremium => "login_owner_not_premium",
+            Self::Forbidden => "login_forbidden",
+            Self::OtherAccount { .. } => "login_other_account",
+            Self::AccountUnknown { .. } => "login_account_unknown",
+        }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Redirect { .. } | Self::NoRefreshToken => Kind::Configuration,
+            Self::Callback(_) => Kind::Usage,
+            Self::NoAttempt | Self::CodeRefused { .. } => Kind::Reauthorize,
+            Self::Reported { .. } | Self::Interrupted { .. } | Self::AccountUnknown { .. } => {
+                Kind::TryLater
+            }
+            Self::Denied
+            | Self::NotAllowlisted
+            | Self::OwnerNotPremium
+            | Self::Forbidden
+            | Self::OtherAccount { .. } => Kind::NotPermitted,
+        }
+    }
+
+    pub(super) fn safe(&self) -> &'static str {
+        "nothing was saved; a grant that was there before is as it was"
+    }
+
+    pub(super) fn fix(&self) -> String {
+        match self {
+            Self::Redirect { .. } => {
+                "set redirect_uri to http://127.0.0.1:4280/callback, there and in Spotify's dashboard"
+            }
+            Self::Callback(_) => "paste the whole address that the browser ended on",
+            Self::NoAttempt | Self::CodeRefused { .. } => "run `refrain login` again",
+            Self::Denied => "run `refrain login` again and choose Agree",
+            Self::Reported { .. } | Self::Interrupted { .. } | Self::AccountUnknown { .. } => {
+                "run `refrain login` again in a minute"
+            }
+            Self::NoRefreshToken => "check that accounts_url is an authorization server with refresh",
+            Self::NotAllowlisted => {
+                "add the account's e-mail address under User Management in Spotify's dashboard (five \
+                 users at most), then log in again"
+            }
+            Self::OwnerNotPremium => {
+                "renew the owner's Premium; it can take a few hours until Spotify takes notice"
+            }
+            Self::Forbidden => "see the app's page in Spotify's dashboard",
+            Self::OtherAccount { .. } => {
+                "sign out at spotify.com and log in with the right account, or say --other-account"
+            }
+        }
+        .to_owned()
+    }
+}
+
+impl Keeper {
+    /// Begins a login: keeps the attempt, and answers where to send the user.
+    pub async fn begin_login(&self, request: LoginRequest) -> Result<Begun, Error> {
+        let app = self.app(&request.app)?;
+        let redirect_uri = redirect(app, request.port)?;
+        let random = self.parts.random.as_ref();
+        let state = pkce::authorization_state(random)?;
+        let verifier = pkce::code_verifier(random)?;
+        let scope = request.scope.unwrap_or_else(|| app.scopes.clone());
+        let known = self.parts.store.grant(&request.grant).await?;
+        // After a logout the user is to see what they agree to, not to be waved through.
+        let show_dialog = request.other_account
+            || known.is_some_and(|row| matches!(row.value.status, Status::SignedOut { .. }));
+        let url = AuthorizationRequest {
+            client_id: &app.client.id,
+            redirect_uri: &redirect_uri,
+            scope: &scope,
+            state: &state,
+            verifier: &verifier,
+            show_dialog,
+        }
+        .url(&self.parts.provider.accounts, AUTHORIZE_PATH);
+        let id = self.attempt_id(&state);
+        let sealed = self.parts.sealer.seal_attempt(&id, verifier.expose(), random);
+        let expires_at = self.parts.clock.wall().after(ATTEMPT_LIFE);
+        let attempt = Attempt {
+            id,
+            expires_at,
+            terms: Terms {
+                grant: request.grant,
+                app: request.app,
+                redirect_uri: redirect_uri.as_str().to_owned(),
+                scope,
+                browser: None,
+                other_account: request.other_account,
+            },
+            verifier: sealed.map_err(Problem::KeyCheck)?,
+        };
+        self.parts.store.insert_attempt(&attempt).await?;
+        Ok(Begun { url, redirect_uri, expires_at })
+    }
+
+    /// Finishes a login with the query of the callback; works once.
+    pub async fn finish_login(&self, query: &str) -> Result<LoggedIn, Error> {
+        let response = AuthorizationResponse::from_query(query).map_err(LoginError::from)?;
+        let id = self.attempt_id(&response.state);
+        let now = self.parts.clock.wall();
+        let attempt = self.parts.store.take_attempt(&id, now).await?.ok_or(LoginError::NoAttempt)?;
+        let code = response.result.map_err(|error| match error.as_str() {
+            "access_denied" => LoginError::Denied,
+            _ => LoginError::Reported { error: printable(&error, 100) },
+        })?;
+        let app = self.app(&attempt.terms.app)?;
+        let opened = self.parts.sealer.open_attempt(&attempt.id, &attempt.verifier);
+        let verifier = CodeVerifier::new(opened.map_err(Problem::KeyCheck)?.as_str());
+        // What was sent is what is sent again, whatever the configuration says now.
+        let redirect_uri: RedirectUri =
+            attempt.terms.redirect_uri.parse().map_err(|_| LoginError::NoAttempt)?;
+        let request = TokenRequest::AuthorizationCode {
+            code: &code,
+            redirect_uri: &redirect_uri,
+            verifier: &verifier,
+        };
+        let granted = self.exchange(app, &request).await?;
+        let Some(refresh) = granted.refresh_token.clone() else {
+            return Err(LoginError::NoRefreshToken.into());
+        };
+        let account = self.account(&granted.access_token).await?;
+        self.save_login(app, attempt.terms, granted, &refresh, account).await
+    }
+
+    fn attempt_id(&self, state: &AuthorizationState) -> String {
+        let hash = self.parts.sealer.fingerprint("state", state.expose());
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    async fn exchange(&self, app: &App, request: &TokenRequest<'_>) -> Result<Granted, Error> {
+        let connection = self.connect_accounts().await?;
+        let answer = connection.send(request.to_request(&app.client, TOKEN_PATH)).await;
+        let interrupted = |why| LoginError::Interrupted { why };
+        let answer = answer.map_err(|error| interrupted(super::present::chain(&error)))?;
+        let reply = answer::classify(&answer);
+        match reply.outcome {
+            Outcome::Granted(granted) => Ok(granted),
+            Outcome::Refused(error) => {
+                Err(LoginError::CodeRefused { description: error.description }.into())
+            }
+            Outcome::Misconfigured(error) => {
+                let (app, description) = (app.name.clone(), error.description);
+                Err(Problem::Misconfigured { app, error: error.code, description }.into())
+            }
+            Outcome::Throttled { .. } | Outcome::Unavailable { .. } => {
+                Err(interrupted(format!("HTTP {}", reply.status.as_u16())).into())
+            }
+            Outcome::Unintelligible { why } => Err(interrupted(why.to_owned()).into()),
+            Outcome::Salvaged(_) => Err(interrupted("the answer was damaged".to_owned()).into()),
+        }
+    }
+
+    /// Checks an app's credentials with a token of its own, which is thrown away; for `doctor`.
+    pub async fn check_client(&self, app: &AppName) -> Result<(), Error> {
+        let app = self.app(app)?;
+        self.exchange(app, &TokenRequest::ClientCredentials).await.map(drop)
+    }
+
+    async fn connect_accounts(
+        &self,
+    ) -> Result<Box<dyn crate::oauth::transport::Connection>, Error> {
+        let connection = self.parts.transport.connect(&self.parts.provider.accounts).await;
+        connection.map_err(|error| {
+            let why = super::present::chain(&error);
+            Problem::Unreachable { origin: error.origin, why }.into()
+        })
+    }
+
+    /// Asks whose token it is; up to three times, because a consent is precious. `Err(why)` where the
+    /// API does not say.
+    async fn account(&self, token: &AccessToken) -> Result<Result<Account, String>, Error> {
+        let mut why = String::new();
+        for attempt in 0..timing::ATTEMPTS {
+            if attempt > 0 {
+                self.parts.clock.sleep(timing::FIRST_PAUSE.saturating_mul(attempt)).await;
+            }
+            let answer = match self.parts.transport.connect(&self.parts.provider.api).await {
+                Err(error) => Err(super::present::chain(&error)),
+                Ok(connection) => {
+                    let answer = connection.send(me_request(token)).await;
+                    answer.map_err(|error| super::present::chain(&error))
+                }
+            };
+            match answer {
+                Err(error) => why = error,
+                Ok(answer) if answer.status.as_u16() == 403 => {
+                    return Err(match AccountProblem::from_body(&answer.body) {
+                        AccountProblem::NotAllowlisted => LoginError::NotAllowlisted,
+                        AccountProblem::OwnerNotPremium => LoginError::OwnerNotPremium,
+                        AccountProblem::Other => LoginError::Forbidden,
+                    }
+                    .into());
+                }
+                Ok(answer) => match read_account(&answer.body) {
+                    Some(account) if answer.status.is_success() => return Ok(Ok(account)),
+                    _ => why = format!("HTTP {}", answer.status.as_u16()),
+                },
+            }
+        }
+        Ok(Err(why))
+    }
+
+    async fn save_login(
+        &self,
+        app: &App,
+        terms: Terms,
+        granted: Granted,
+        refresh: &RefreshToken,
+        account: Result<Account, String>,
+    ) -> Result<LoggedIn, Error> {
+        let authorized_at = self.parts.clock.wall();
+        let reauthorize_by = spotify::reauthorize_by(authorized_at);
+        // RFC 6749 §5.1: no scope in the answer means the one that was asked for.
+        let scope = granted.scope.clone().unwrap_or_else(|| terms.scope.clone());
+        loop {
+            let seen = self.parts.store.grant(&terms.grant).await?;
+            if let Some(seen) = &seen {
+                pinned(&seen.value, &account, terms.other_account)?;
+            }
+            let row = match &seen {
+                Some(seen) => seen.value.clone(),
+                None => self.blank(&terms.grant, app)?,
+            };
+            let consented = self
+                .seal_login(&row, app, &granted, refresh)
+                .map_err(|source| Problem::sealed(&row, "login", source))?;
+            let consent = Consent { authorized_at, reauthorize_by };
+            let (scope, account) = (scope.clone(), account.clone().ok());
+            let change =
+                lifecycle::consent(&row, Consented { consent, scope, account, ..consented });
+            if self.save(seen.as_ref(), &change).await? == Written::Conflict {
+                continue;
+            }
+            self.cell(&terms.grant).live.store(None);
+            return Ok(LoggedIn {
+                grant: terms.grant,
+                missing: terms.scope.missing_from(&change.row.scope),
+                scope: change.row.scope,
+                account: change.row.account,
+                reauthorize_by,
+            });
+        }
+    }
+
+    async fn save(
+        &self,
+        seen: Option<&Versioned<GrantRow>>,
+        change: &Change,
+    ) -> Result<Written, Error> {
+        Ok(match seen {
+            Some(seen) => self.parts.store.replace(seen.version, change).await?,
+            None => self.parts.store.insert(change).await?,
+        })
+    }
+
+    /// A row that has never had a token.
+    fn blank(&self, name: &GrantName, app: &App) -> Result<GrantRow, Error> {
+        Ok(GrantRow {
+            id: GrantId::random(self.parts.random.as_ref())?,
+            name: name.clone(),
+            app: app.name.clone(),
+            client_id: app.client.id.clone(),
+            epoch: Epoch::default(),
+            generation: Generation::default(),
+            minting: Minting::default(),
+            fence: Fence::default(),
+            status: Status::SignedOut { since: self.parts.clock.wall() },
+            consent: None,
+            scope: Scope::default(),
+            account: None,
+            tokens: None,
+            candidates: Vec::new(),
+            intent: None,
+            unanswered: None,
+            trouble: None,
+            forced_until: None,
+        })
+    }
+
+    fn seal_login(
+        &self,
+        row: &GrantRow,
+        app: &App,
+        granted: &Granted,
+        refresh: &RefreshToken,
+    ) -> Result<Consented, SealError> {
+        let random = self.parts.random.as_ref();
+        let (key, data_key) = self.parts.sealer.new_data_key(&row.id, row.epoch.next(), random)?;
+        let none = UnixMillis(0);
+        Ok(Consented {
+            app: app.name.clone(),
+            client_id: app.client.id.clone(),
+            consent: Consent { authorized_at: none, reauthorize_by: none },
+            scope: Scope::default(),
+            account: None,
+            data_key,
+            refresh: key.seal(Field::RefreshToken, 0, refresh.expose(), random)?,
+            access: self.seal_access(&key, 0, &granted.access_token, granted.expires_in)?,
+        })
+    }
+}
+
+/// The redirect to send: legal at Spotify, and with the listener's port where it has none.
+fn redirect(app: &App, port: Option<u16>) -> Result<RedirectUri, LoginError> {
+    let uri = &app.redirect_uri;
+    spotify::check_redirect(uri)
+        .map_err(|problem| LoginError::Redirect { uri: uri.to_string(), problem })?;
+    Ok(port.and_then(|port| uri.with_port(port)).unwrap_or_else(|| uri.clone()))
+}
+
+/// Refuses a login as somebody else, unless it was asked for.
+fn pinned(
+    row: &GrantRow,
+    account: &Result<Account, String>,
+    other_account: bool,
+) -> Result<(), LoginError> {
+    let Some(owner) = row.account.as_ref().filter(|_| !other_account) else { return Ok(()) };
+    match account {
+        Ok(account) if account.id == owner.id => Ok(()),
+        Ok(_) => Err(LoginError::OtherAccount { grant: row.name.clone() }),
+        Err(why) => Err(LoginError::AccountUnknown { why: why.clone() }),
+    }
+}
+
+fn me_request(token: &AccessToken) -> Request {
+    let mut headers = HeaderMap::new();
+    let text = Zeroizing::new(format!("Bearer {}", token.expose()));
+    // A token is printable ASCII, checked when it was read.
+    if let Ok(mut value) = HeaderValue::from_str(&text) {
+        value.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, value);
+    }
+    let body = Zeroizing::new(Vec::new());
+    Request { method: Method::GET, path: ME_PATH.to_owned(), headers, body }
+}
+
+/// Spotify's `account_id`, which never changes; `id` where an older API has no other.
+fn read_account(body: &[u8]) -> Option<Account> {
+    let profile: Value = serde_json::from_slice(body).ok()?;
+    let text = |name: &str| {
+        let text = profile.get(name)?.as_str()?;
+        Some(printable(text, 200)).filter(|text| !text.is_empty())
+    };
+    let id = text("account_id").or_else(|| text("id"))?;
+    Some(Account { id, display_name: text("display_name") })
+}

@@ -1,0 +1,313 @@
+//! Presenting: the token call under a ticket, and what its answer leads to.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::{
+    config::App,
+    keeper::{Error, Keeper, Problem, flight::Progress},
+    lifecycle::{
+        self, Evidence, GrantRow, Refusal, Resolution, Status, Ticket, app::AppState, timing,
+    },
+    oauth::{
+        answer::{self, ErrorResponse, Outcome, Reply, RetryAfter},
+        token::TokenRequest,
+        transport::{ConnectError, SendError},
+    },
+    provider::TOKEN_PATH,
+    seal::Field,
+    secret::RefreshToken,
+    store::{Versioned, Written},
+    time::Uptime,
+};
+
+/// What came of a presentation.
+pub(super) enum Presented {
+    /// An answer is durable; this is the row it is in.
+    Committed(Box<GrantRow>),
+    /// The row went on: read it again.
+    Again,
+}
+
+/// One try at the token endpoint.
+enum Try {
+    Answered(Reply),
+    NotSent(Error),
+    Unknown(SendError),
+}
+
+/// What is known after the tries so far about what the provider may have done.
+struct Doubt {
+    http_status: Option<u16>,
+    why: String,
+    retry_after: Option<RetryAfter>,
+}
+
+impl Keeper {
+    /// Presents under a ticket, up to three times, and never without time left on the lease.
+    pub(super) async fn present(
+        &self,
+        row: &GrantRow,
+        ticket: &Ticket,
+        token: &RefreshToken,
+        report: &watch::Sender<Progress>,
+    ) -> Result<Presented, Error> {
+        let app = match self.app_of(row) {
+            Ok(app) => app,
+            Err(error) => {
+                self.give_back(row, ticket, Resolution::Untouched).await?;
+                return Err(error);
+            }
+        };
+        // The lease is counted from before the row was written, on this machine's own uptime.
+        let armed = self.parts.clock.uptime();
+        let mut doubt: Option<Doubt> = None;
+        let mut unsent = None;
+        for attempt in 0..timing::ATTEMPTS {
+            if attempt > 0 {
+                let pause = timing::FIRST_PAUSE.saturating_mul(attempt);
+                self.parts.clock.sleep(self.jittered(pause)).await;
+            }
+            if !self.lease_lasts(armed) {
+                break;
+            }
+            match self.try_once(app, row, ticket, token, armed).await? {
+                None => return Ok(Presented::Again),
+                Some(Try::NotSent(error)) => unsent = Some(error),
+                Some(Try::Unknown(error)) => {
+                    tracing::warn!(grant = %row.name, %error, "no answer to a token request");
+                    let why = chain(&error);
+                    doubt = Some(Doubt { http_status: None, why, retry_after: None });
+                }
+                Some(Try::Answered(reply)) => {
+                    let unanswered = doubt.is_some();
+                    match self.judge(app, row, ticket, token, reply, unanswered, report).await? {
+                        Ok(presented) => return Ok(presented),
+                        Err(new) => doubt = Some(new),
+                    }
+                }
+            }
+        }
+        self.give_up(row, ticket, doubt, unsent).await
+    }
+
+    fn lease_lasts(&self, armed: Uptime) -> bool {
+        let used = self.parts.clock.uptime().since(armed);
+        used + timing::LEASE_MARGIN <= timing::LEASE
+    }
+
+    /// Connects, checks that the ticket still holds, and only then presents. `None`: it does not.
+    async fn try_once(
+        &self,
+        app: &App,
+        row: &GrantRow,
+        ticket: &Ticket,
+        token: &RefreshToken,
+        armed: Uptime,
+    ) -> Result<Option<Try>, Error> {
+        let accounts = &self.parts.provider.accounts;
+        let connection = match self.parts.transport.connect(accounts).await {
+            Ok(connection) => connection,
+            Err(error) => return Ok(Some(Try::NotSent(unreachable(error)))),
+        };
+        let current = self.read(&row.name).await?.value;
+        if current.epoch != ticket.epoch || current.fence != ticket.fence || !self.lease_lasts(armed) {
+            return Ok(None);
+        }
+        let request = TokenRequest::RefreshToken(token).to_request(&app.client, TOKEN_PATH);
+        Ok(Some(match connection.send(request).await {
+            Ok(answer) => Try::Answered(answer::classify(&answer)),
+            Err(error) if error.unsent => {
+                let SendError { origin, source, .. } = error;
+                Try::NotSent(unreachable(ConnectError { origin, source }))
+            }
+            Err(error) => Try::Unknown(error),
+        }))
+    }
+
+    /// Acts on an answer; a fault that may pass within this refresh comes back as doubt.
+    #[expect(clippy::too_many_arguments, reason = "all of one presentation, in one place")]
+    async fn judge(
+        &self,
+        app: &App,
+        row: &GrantRow,
+        ticket: &Ticket,
+        token: &RefreshToken,
+        reply: Reply,
+        unanswered: bool,
+        report: &watch::Sender<Progress>,
+    ) -> Result<Result<Presented, Doubt>, Error> {
+        let http_status = Some(reply.status.as_u16());
+        let doubt = |why: String, retry_after| Ok(Err(Doubt { http_status, why, retry_after }));
+        match reply.outcome {
+            Outcome::Granted(granted) => {
+                let row = self.commit_granted(row, ticket, token, granted, reply.request_id, report).await?;
+                self.close_breaker(&app.name).await;
+                Ok(Ok(row))
+            }
+            Outcome::Salvaged(salvaged) => {
+                Ok(Ok(self.commit_salvaged(row, ticket, token, salvaged, report).await?))
+            }
+            Outcome::Refused(error) => {
+                let description = error.description;
+                let evidence = Evidence { description, request_id: reply.request_id, unanswered };
+                Ok(Ok(self.refused(row, ticket, &evidence).await?))
+            }
+            Outcome::Misconfigured(error) => Err(self.misconfigured(row, ticket, error).await?),
+            Outcome::Throttled { retry_after } => {
+                let now = self.parts.clock.now();
+                let wait = retry_after.map_or(timing::BACK_OFF.0, |retry| retry.wait(now.wall));
+                self.update_app(&app.name, |state: &AppState| Some(state.throttled(wait, &now))).await?;
+                self.give_back(row, ticket, Resolution::Untouched).await?;
+                Ok(Ok(Presented::Again))
+            }
+            Outcome::Unavailable { retry_after } => {
+                doubt(format!("HTTP {}", reply.status.as_u16()), retry_after)
+            }
+            Outcome::Unintelligible { why } => doubt(why.to_owned(), None),
+        }
+    }
+
+    async fn misconfigured(
+        &self,
+        row: &GrantRow,
+        ticket: &Ticket,
+        error: ErrorResponse,
+    ) -> Result<Error, Error> {
+        self.give_back(row, ticket, Resolution::Untouched).await?;
+        let app = row.app.clone();
+        Ok(Problem::Misconfigured { app, error: error.code, description: error.description }.into())
+    }
+
+    /// `invalid_grant`: counts towards the breaker if it is early, and is judged on the durable row.
+    async fn refused(
+        &self,
+        row: &GrantRow,
+        ticket: &Ticket,
+        evidence: &Evidence,
+    ) -> Result<Presented, Error> {
+        let mut breaker_open = None;
+        loop {
+            let seen = self.read(&row.name).await?;
+            let now = self.parts.clock.now();
+            let open = match breaker_open {
+                Some(open) => open,
+                None => self.note_refusal(&seen.value, &now).await?,
+            };
+            breaker_open = Some(open);
+            let change = match lifecycle::refuse(&seen.value, ticket, evidence, open, &now) {
+                Refusal::Moved => return Ok(Presented::Again),
+                Refusal::Judged(change) => change,
+                Refusal::Promotable(candidate) => {
+                    let key = self.data_key(&seen.value)?;
+                    let text = key
+                        .open(Field::Candidate, candidate.fence.0, &candidate.sealed)
+                        .map_err(|source| Problem::sealed(&seen.value, "late answer", source))?;
+                    let next = seen.value.generation.next().0;
+                    let resealed = key
+                        .seal(Field::RefreshToken, next, &text, self.parts.random.as_ref())
+                        .map_err(|source| Problem::sealed(&seen.value, "refresh token", source))?;
+                    match lifecycle::promote(&seen.value, ticket, &candidate, &resealed, &now) {
+                        Some(change) => change,
+                        None => continue,
+                    }
+                }
+            };
+            if self.parts.store.replace(seen.version, &change).await? == Written::Conflict {
+                continue;
+            }
+            return match &change.row.status {
+                // A promoted candidate is tried at once; a suspect is told so by the next arm.
+                Status::Active | Status::SignedOut { .. } | Status::Suspect(_) => Ok(Presented::Again),
+                Status::Reauthorize { reason, since } => {
+                    Err(Problem::reauthorize(&change.row, *reason, *since).into())
+                }
+            };
+        }
+    }
+
+    async fn note_refusal(
+        &self,
+        row: &GrantRow,
+        now: &crate::time::Moment,
+    ) -> Result<bool, Error> {
+        if lifecycle::expected(row, now) {
+            return Ok(false);
+        }
+        let grants = self.parts.store.count(&row.app).await?;
+        let change = |state: &AppState| Some(state.refused(&row.id, grants, now));
+        let state = self.update_app(&row.app, change).await?;
+        Ok(state.is_some_and(|state| state.breaker.is_some()))
+    }
+
+    /// A success is the end of an incident. The token is committed already; a store that fails now
+    /// costs no more than a breaker that stays open for another minute.
+    async fn close_breaker(&self, app: &crate::id::AppName) {
+        let now = self.parts.clock.now();
+        let close = |state: &AppState| state.breaker.is_some().then(|| state.granted(&now));
+        if let Err(error) = self.update_app(app, close).await {
+            tracing::warn!(app = %app, code = error.code(), "the breaker could not be closed");
+        }
+    }
+
+    /// After the last try: the intent is given back, and the caller told what stands in the way.
+    async fn give_up(
+        &self,
+        row: &GrantRow,
+        ticket: &Ticket,
+        doubt: Option<Doubt>,
+        unsent: Option<Error>,
+    ) -> Result<Presented, Error> {
+        let Some(doubt) = doubt else {
+            self.give_back(row, ticket, Resolution::Untouched).await?;
+            return unsent.map_or(Ok(Presented::Again), Err);
+        };
+        let failures = row.trouble.as_ref().map_or(0, |trouble| trouble.failures);
+        let wall = self.parts.clock.wall();
+        let asked = doubt.retry_after.map_or(Duration::ZERO, |retry| retry.wait(wall));
+        let pause = self.jittered(timing::back_off(failures.saturating_add(1))).max(asked);
+        let Doubt { http_status, why, .. } = doubt;
+        let resolution = Resolution::Unknown { http_status, why: why.clone(), pause };
+        let trouble = self.give_back(row, ticket, resolution).await?.and_then(|row| row.trouble);
+        let Some(trouble) = trouble else { return Ok(Presented::Again) };
+        let (since, retry_at) = (trouble.since, trouble.retry.wall);
+        Err(Problem::Unavailable { since, retry_at, http_status, why }.into())
+    }
+
+    /// Gives the intent back, if it still is ours; answers the row as it is now.
+    async fn give_back(
+        &self,
+        row: &GrantRow,
+        ticket: &Ticket,
+        resolution: Resolution,
+    ) -> Result<Option<GrantRow>, Error> {
+        loop {
+            let seen: Versioned<GrantRow> = self.read(&row.name).await?;
+            let now = self.parts.clock.now();
+            let Some(change) = lifecycle::resolve(&seen.value, ticket, &resolution, &now) else {
+                return Ok(None);
+            };
+            if self.parts.store.replace(seen.version, &change).await? != Written::Conflict {
+                return Ok(Some(change.row));
+            }
+        }
+    }
+}
+
+fn unreachable(error: ConnectError) -> Error {
+    let why = chain(&error);
+    Problem::Unreachable { origin: error.origin, why }.into()
+}
+
+/// An error and its causes on one line; transport errors hold no secret, and no URL with a query.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    answer::printable(&text, 300)
+}

@@ -1,0 +1,117 @@
+//! One refresh, in the order that keeps the promises.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::{
+    keeper::{
+        Error, Keeper, POLL, Problem,
+        flight::{Goal, Progress},
+        live::{Cell, Live},
+        present::Presented,
+    },
+    lifecycle::{self, Ask, Hold, app::AppState},
+    seal::Field,
+    secret::RefreshToken,
+    store::{Liveness, Versioned, Written},
+};
+
+impl Keeper {
+    /// Reads, arms, presents and commits until the goal is met or something stands in the way.
+    pub(super) async fn fly(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+        goal: &Goal,
+        report: &watch::Sender<Progress>,
+    ) -> Result<Arc<Live>, Error> {
+        let mut holder_dead = false;
+        let mut canary = false;
+        loop {
+            let seen = self.read(&cell.name).await?;
+            // Adoption: what another process has done counts, and what it has ended is over.
+            if let Some(live) = self.publish(cell, &seen.value)?
+                && goal.met_by(&live, self.parts.clock.uptime())
+            {
+                return Ok(live);
+            }
+            let app = self.parts.store.app_state(&seen.value.app).await?.value;
+            // Opened before anything is armed: a lost key must not leave an intent behind.
+            let token = self.open_refresh(&seen)?;
+            let ask = Ask {
+                cause: goal.cause(),
+                instance: self.instance,
+                now: &self.parts.clock.now(),
+                store_now: self.parts.store.now().await?,
+                holder_dead,
+                app: &app,
+                canary,
+            };
+            match lifecycle::arm(&seen.value, &ask) {
+                Ok((change, ticket)) => {
+                    self.announce().await?;
+                    match self.parts.store.replace(seen.version, &change).await? {
+                        Written::Conflict => {}
+                        Written::Durably(_) => {
+                            match self.present(&change.row, &ticket, &token, report).await? {
+                                Presented::Committed(row) => {
+                                    let live = self.publish(cell, &row)?;
+                                    if let Some(live) = live.filter(|live| live.minting > ticket.minting)
+                                    {
+                                        return Ok(live);
+                                    }
+                                }
+                                Presented::Again => {}
+                            }
+                        }
+                    }
+                    holder_dead = false;
+                }
+                Err(Hold::Held { by, .. }) => {
+                    holder_dead = self.parts.store.liveness(by).await? == Liveness::Dead;
+                    if !holder_dead {
+                        self.parts.clock.sleep(POLL).await;
+                    }
+                }
+                Err(Hold::BreakerOpen { since, retry }) => {
+                    if !self.claim_canary(&seen.value.app).await? {
+                        return Err(Problem::held(&seen.value, Hold::BreakerOpen { since, retry }).into());
+                    }
+                    canary = true;
+                }
+                Err(hold) => return Err(Problem::held(&seen.value, hold).into()),
+            }
+        }
+    }
+
+    /// While the breaker is open, one grant a minute asks for all.
+    async fn claim_canary(&self, app: &crate::id::AppName) -> Result<bool, Error> {
+        let now = self.parts.clock.now();
+        let claimed = self.update_app(app, |state: &AppState| state.claim_canary(&now)).await?;
+        Ok(claimed.is_some())
+    }
+
+    fn open_refresh(
+        &self,
+        seen: &Versioned<lifecycle::GrantRow>,
+    ) -> Result<RefreshToken, Error> {
+        let row = &seen.value;
+        let key = self.data_key(row)?;
+        let sealed = row
+            .tokens
+            .as_ref()
+            .map(|tokens| &tokens.refresh)
+            .ok_or_else(|| Problem::SignedOut { grant: row.name.clone() })?;
+        let text = key
+            .open(Field::RefreshToken, row.generation.0, sealed)
+            .map_err(|source| Problem::sealed(row, "refresh token", source))?;
+        Ok(RefreshToken::new(text.as_str()))
+    }
+
+    /// Makes this process known to the others, once, before its first intent.
+    async fn announce(&self) -> Result<(), Error> {
+        let announced = self.announced.get_or_try_init(|| self.parts.store.announce(self.instance));
+        announced.await?;
+        Ok(())
+    }
+}

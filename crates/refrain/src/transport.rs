@@ -1,0 +1,255 @@
+//! The transport on real sockets: HTTP/1.1 by hyper, TLS by rustls.
+//!
+//! hyper is used at the level of single connections, because a client with a pool decides by itself
+//! when to send a request again, and a refresh token must not be presented twice by accident. There
+//! are no redirects, no cookies and no environment proxies unless the configuration asks for them.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderValue, Uri, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::{
+        legacy::connect::{HttpConnector, proxy::Tunnel},
+        proxy::matcher::Matcher,
+    },
+};
+use tower_service::Service as _;
+use zeroize::Zeroizing;
+
+use crate::{
+    config::{Network, Proxy},
+    lifecycle::timing::{CONNECT, TOKEN_CALL},
+    oauth::{
+        origin::Origin,
+        transport::{Answer, BODY_LIMIT, ConnectError, Connection, Request, SendError, Transport},
+    },
+    time::{Clock, Uptime},
+};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Sender = SendRequest<Full<Bytes>>;
+
+/// An idle connection older than this is likely to be closed by the other side at this very moment.
+const IDLE: Duration = Duration::from_secs(10);
+/// So many idle connections are kept per origin.
+const KEPT: usize = 64;
+
+/// See the [module](self).
+#[derive(Clone)]
+pub struct HyperTransport {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: Arc<dyn Clock>,
+    network: Network,
+    dialer: OnceLock<Result<Dialer, String>>,
+    idle: Mutex<HashMap<String, Vec<(Sender, Uptime)>>>,
+}
+
+/// Made on first use: reading the system's certificates takes longer than a cached token.
+struct Dialer {
+    tls: rustls::ClientConfig,
+    proxy: Option<Matcher>,
+}
+
+impl fmt::Debug for HyperTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HyperTransport")
+    }
+}
+
+impl HyperTransport {
+    /// A transport that leaves this machine as the configuration says.
+    pub fn new(network: Network, clock: Arc<dyn Clock>) -> Self {
+        let (dialer, idle) = (OnceLock::new(), Mutex::default());
+        Self { shared: Arc::new(Shared { clock, network, dialer, idle }) }
+    }
+}
+
+impl Dialer {
+    fn new(network: &Network) -> Result<Self, BoxError> {
+        use hyper_rustls::ConfigBuilderExt as _;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .try_with_platform_verifier()?
+            .with_no_client_auth();
+        let proxy = match &network.proxy {
+            Proxy::None => None,
+            Proxy::Environment => Some(Matcher::from_env()),
+            Proxy::Url(url) => Some(Matcher::builder().all(url.expose().as_str()).build()),
+        };
+        Ok(Self { tls, proxy })
+    }
+
+    async fn dial(&self, origin: &Origin) -> Result<Sender, BoxError> {
+        let uri: Uri = origin.join("/").parse()?;
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        // Plain http is loopback alone, and loopback needs no proxy.
+        let proxy = self.proxy.as_ref().filter(|_| origin.is_https());
+        let io = match proxy.and_then(|proxy| proxy.intercept(&uri)) {
+            None => self.tls(tcp).call(uri).await?,
+            Some(proxy) => {
+                let mut tunnel = Tunnel::new(proxy.uri().clone(), tcp);
+                if let Some(credentials) = proxy.basic_auth() {
+                    tunnel = tunnel.with_auth(credentials.clone());
+                }
+                self.tls(tunnel).call(uri).await?
+            }
+        };
+        let (sender, connection) = http1::handshake::<_, Full<Bytes>>(io).await?;
+        // The connection ends when its sender is dropped or the other side closes.
+        tokio::spawn(async move { connection.await.unwrap_or_default() });
+        Ok(sender)
+    }
+
+    fn tls<C>(&self, inner: C) -> HttpsConnector<C> {
+        HttpsConnectorBuilder::new()
+            .with_tls_config(self.tls.clone())
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(inner)
+    }
+}
+
+impl Shared {
+    fn take_idle(&self, origin: &str) -> Option<Sender> {
+        let now = self.clock.uptime();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = idle.get_mut(origin)?;
+        while let Some((sender, since)) = kept.pop() {
+            if sender.is_ready() && now.since(since) < IDLE {
+                return Some(sender);
+            }
+        }
+        None
+    }
+
+    fn keep_idle(&self, origin: String, sender: Sender) {
+        let now = self.clock.uptime();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = idle.entry(origin).or_default();
+        kept.retain(|(sender, since)| !sender.is_closed() && now.since(*since) < IDLE);
+        if kept.len() < KEPT {
+            kept.push((sender, now));
+        }
+    }
+}
+
+#[async_trait]
+impl Transport for HyperTransport {
+    async fn connect(&self, origin: &Origin) -> Result<Box<dyn Connection>, ConnectError> {
+        let name = origin.to_string();
+        let error = |source| ConnectError { origin: name.clone(), source };
+        let deadline = self.shared.clock.uptime().after(TOKEN_CALL);
+        let sender = if let Some(sender) = self.shared.take_idle(&name) {
+            sender
+        } else {
+            let network = &self.shared.network;
+            let dialer = self
+                .shared
+                .dialer
+                .get_or_init(|| Dialer::new(network).map_err(|error| error.to_string()))
+                .as_ref()
+                .map_err(|text| error(text.as_str().into()))?;
+            tokio::select! {
+                dialled = dialer.dial(origin) => dialled.map_err(error)?,
+                () = self.shared.clock.sleep(CONNECT) => {
+                    return Err(error("timed out while connecting".into()));
+                }
+            }
+        };
+        let shared = Arc::clone(&self.shared);
+        let host = origin.authority();
+        Ok(Box::new(HyperConnection { shared, origin: name, host, sender: Some(sender), deadline }))
+    }
+}
+
+struct HyperConnection {
+    shared: Arc<Shared>,
+    origin: String,
+    host: String,
+    sender: Option<Sender>,
+    deadline: Uptime,
+}
+
+#[async_trait]
+impl Connection for HyperConnection {
+    async fn send(mut self: Box<Self>, request: Request) -> Result<Answer, SendError> {
+        let origin = self.origin.clone();
+        let error = |unsent, source| SendError { origin: origin.clone(), unsent, source };
+        let request = self.request(request).map_err(|source| error(true, source))?;
+        let left = self.deadline.since(self.shared.clock.uptime());
+        let timer = self.shared.clock.sleep(left);
+        tokio::select! {
+            answer = self.exchange(request) => answer.map_err(|(unsent, source)| error(unsent, source)),
+            () = timer => Err(error(false, "timed out while waiting for the answer".into())),
+        }
+    }
+}
+
+impl HyperConnection {
+    fn request(&self, request: Request) -> Result<http::Request<Full<Bytes>>, BoxError> {
+        let mut http = http::Request::new(Full::new(Bytes::from_owner(request.body)));
+        *http.method_mut() = request.method;
+        *http.uri_mut() = request.path.parse()?;
+        *http.headers_mut() = request.headers;
+        http.headers_mut().insert(header::HOST, HeaderValue::from_str(&self.host)?);
+        let agent = HeaderValue::from_static(concat!("refrain/", env!("CARGO_PKG_VERSION")));
+        http.headers_mut().insert(header::USER_AGENT, agent);
+        Ok(http)
+    }
+
+    /// Sends and reads; an error says whether not one byte went out.
+    async fn exchange(
+        &mut self,
+        request: http::Request<Full<Bytes>>,
+    ) -> Result<Answer, (bool, BoxError)> {
+        let Some(mut sender) = self.sender.take() else {
+            return Err((true, "the connection was used already".into()));
+        };
+        let response = sender.try_send_request(request).await.map_err(|mut error| {
+            // hyper hands the request back only if it has not begun to write it.
+            let unsent = error.take_message().is_some();
+            (unsent, error.into_error().into())
+        })?;
+        let (head, body) = response.into_parts();
+        let (body, complete) = read(body).await;
+        if complete {
+            self.shared.keep_idle(std::mem::take(&mut self.origin), sender);
+        }
+        Ok(Answer { status: head.status, headers: head.headers, body, complete })
+    }
+}
+
+/// Reads a body to its end, its limit or its break, whichever comes first.
+async fn read(mut body: Incoming) -> (Zeroizing<Vec<u8>>, bool) {
+    // Sized once: growing would leave copies of what has been read.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(BODY_LIMIT));
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return (bytes, false) };
+        let Some(data) = frame.data_ref() else { continue };
+        let room = BODY_LIMIT.saturating_sub(bytes.len());
+        bytes.extend(data.iter().take(room));
+        if data.len() > room {
+            return (bytes, false);
+        }
+    }
+    (bytes, true)
+}
