@@ -11,6 +11,7 @@ use crate::answer::{Answer, Inbound};
 use crate::history::EventKind;
 use crate::mint;
 use crate::service::Context;
+use crate::stray;
 use crate::world::World;
 
 pub(crate) use bearer::{spurious, token_of};
@@ -48,7 +49,21 @@ pub(crate) fn answer(world: &mut World, request: &Inbound, context: &Context) ->
 
 /// Records a call; status 0 where a fault kept it from being answered.
 pub(crate) fn record(world: &mut World, request: &Inbound, context: &Context, status: u16) {
+    if !world.profile.record_api {
+        world.history.count_api(status);
+        return;
+    }
+    let mut headers: Vec<String> = request
+        .headers
+        .iter()
+        .map(|(name, _)| name.to_string())
+        .collect();
+    headers.sort_unstable();
     let event = EventKind::ApiCall {
+        query: stray::masked(world, &request.query),
+        headers,
+        body_bytes: u64::try_from(request.body.len()).unwrap_or(u64::MAX),
+        body: (!request.body.is_empty()).then(|| mint::fingerprint(&request.body)),
         request: request.number,
         method: request.method.to_string(),
         path: request.path.clone(),
@@ -56,11 +71,7 @@ pub(crate) fn record(world: &mut World, request: &Inbound, context: &Context, st
         status,
         fault: context.fault.map(str::to_owned),
     };
-    if world.profile.record_api {
-        world.record(event);
-    } else {
-        world.history.count(&event);
-    }
+    world.record(event);
 }
 
 fn respond(world: &mut World, request: &Inbound) -> Result<Answer, Answer> {

@@ -61,6 +61,14 @@ pub enum EventKind {
         method: String,
         /// The path, without the query.
         path: String,
+        /// The query as it was sent, credentials replaced by their fingerprints.
+        query: String,
+        /// The names of the headers, sorted, one for each value.
+        headers: Vec<String>,
+        /// The length of the body.
+        body_bytes: u64,
+        /// The fingerprint of the body, where there is one.
+        body: Option<String>,
         /// The fingerprint of the access token, where one was sent.
         access: Option<String>,
         /// The status of the answer; 0 where none was made.
@@ -207,8 +215,13 @@ impl History {
         self.newest.send_replace(seq);
     }
 
-    /// Counts an event without keeping it.
-    pub(crate) fn count(&mut self, kind: &EventKind) {
+    /// Counts a Web API call that is not to be kept.
+    pub(crate) fn count_api(&mut self, status: u16) {
+        self.counts.api_calls += 1;
+        *self.counts.api_by_status.entry(status).or_default() += 1;
+    }
+
+    fn count(&mut self, kind: &EventKind) {
         let counts = &mut self.counts;
         match kind {
             EventKind::TokenCall(call) => {
@@ -230,10 +243,7 @@ impl History {
                 }
                 counts.max_concurrent = counts.max_concurrent.max(call.concurrent);
             }
-            EventKind::ApiCall { status, .. } => {
-                counts.api_calls += 1;
-                *counts.api_by_status.entry(*status).or_default() += 1;
-            }
+            EventKind::ApiCall { status, .. } => self.count_api(*status),
             EventKind::StrayCredential { .. } => counts.stray_credentials += 1,
             _ => {}
         }

@@ -65,6 +65,15 @@ fn belongs(api: bool, request: &Inbound, what: &str, place: &str) -> bool {
     }
 }
 
+/// The text with every credential in it replaced by its fingerprint.
+pub(crate) fn masked(world: &World, text: &str) -> String {
+    words(text)
+        .filter(|word| world.credential_kind(word).is_some())
+        .fold(text.to_owned(), |masked, word| {
+            masked.replace(word, &mint::fingerprint(word))
+        })
+}
+
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-' || letter == '_'))
         .filter(|word| word.len() >= SHORTEST)

@@ -17,7 +17,12 @@ enum Fault {
 
 /// The access token that a request carries, if it carries one in the right form.
 pub(crate) fn token_of(request: &Inbound) -> Option<&str> {
-    let (scheme, token) = request.header("authorization")?.split_once(' ')?;
+    let mut values = request.headers.get_all("authorization").iter();
+    let (scheme, token) = values.next()?.to_str().ok()?.split_once(' ')?;
+    if values.next().is_some() {
+        // Two of them, say one appended by a proxy that should have replaced the other.
+        return None;
+    }
     let token = token.trim();
     let well_formed = scheme.eq_ignore_ascii_case("bearer")
         && !token.is_empty()

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use refrain_sim::{Api401, App, AppMode, Profile, User};
+use refrain_sim::{Api401, App, AppMode, EventKind, Profile, User, fingerprint};
 
 use crate::raw::{api, basic, call, get, log_in, send, start, token};
 
@@ -421,4 +421,56 @@ async fn a_connection_serves_one_request_after_another() {
     let text = send(sim.api_url(), both.as_bytes()).await.text();
     assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 2);
     assert_eq!(sim.counts().api_by_status[&200], 2);
+}
+
+#[tokio::test]
+async fn two_authorization_headers_are_no_bearer() {
+    let sim = start(Profile::default()).await;
+    let (access, _) = log_in(&sim, "").await;
+    let headers = format!("authorization: Bearer {access}\r\n").repeat(2);
+    assert_eq!(
+        call(sim.api_url(), "GET", "/v1/me", &headers, "")
+            .await
+            .status(),
+        400
+    );
+}
+
+#[tokio::test]
+async fn the_history_tells_what_of_a_request_arrived() {
+    let sim = start(Profile::default()).await;
+    let (access, _) = log_in(&sim, ALL).await;
+    let headers = format!("authorization: Bearer {access}\r\nx-one: 1\r\nX-One: 2\r\n");
+    let path = format!("/v1/me/library?uris=a%2Cb&t={access}");
+    call(sim.api_url(), "PUT", &path, &headers, "body").await;
+    let event = sim
+        .history()
+        .into_iter()
+        .find_map(|event| match event.kind {
+            EventKind::ApiCall {
+                query,
+                headers,
+                body_bytes,
+                body,
+                ..
+            } => Some((query, headers, body_bytes, body)),
+            _ => None,
+        });
+    let names = [
+        "authorization",
+        "connection",
+        "content-length",
+        "host",
+        "x-one",
+        "x-one",
+    ];
+    assert_eq!(
+        event,
+        Some((
+            format!("uris=a%2Cb&t={}", fingerprint(&access)),
+            names.map(str::to_owned).to_vec(),
+            4,
+            Some(fingerprint("body"))
+        ))
+    );
 }

@@ -3,7 +3,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use refrain_sim::{
-    Action, BodyKind, EventKind, Fault, Outcome, Profile, Rotation, Sim, Target, Verdict,
+    Action, BodyKind, Event, EventKind, Fault, Outcome, Profile, Rotation, Sim, Target, Verdict,
 };
 use tokio::io::AsyncReadExt as _;
 
@@ -222,16 +222,23 @@ async fn a_gzipped_body_says_so() {
 }
 
 #[tokio::test]
-async fn a_delayed_request_is_processed_even_if_the_client_leaves() {
+async fn a_late_request_is_processed_even_if_the_client_left() {
     let (sim, _, first) = begun(Rotation::Strict).await;
-    next_refresh(&sim, Action::Delay { ms: 50 });
-    let gave_up = tokio::time::timeout(Duration::from_millis(10), refresh(&sim, &first)).await;
-    assert!(gave_up.is_err());
-    assert_eq!(sim.counts().granted_replaced, 1);
-    while sim.counts().granted_replaced < 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    sim.script_many([
+        Fault::once(Target::TokenRefresh, Action::Hold),
+        Fault::once(Target::TokenRefresh, Action::Delay { ms: 1 }),
+    ]);
+    let held = sim.wait_for(0, |event| matches!(event.kind, EventKind::Held { .. }));
+    let seq = tokio::select! {
+        event = held => event.seq,
+        reply = refresh(&sim, &first) => panic!("{reply:?}"),
+    };
+    assert_eq!(sim.oracle()[0].verdict, Verdict::Safe);
+    sim.release();
+    sim.wait_for(seq, |event| matches!(event.kind, EventKind::TokenCall(_)))
+        .await;
     assert_eq!(sim.oracle()[0].verdict, Verdict::InDoubt);
+    assert_eq!(refresh(&sim, &first).await.status(), 400);
 }
 
 #[tokio::test]
@@ -239,12 +246,14 @@ async fn concurrent_calls_for_one_chain_are_counted() {
     let (sim, _, first) = begun(Rotation::Static).await;
     refresh(&sim, &first).await;
     assert_eq!(sim.counts().max_concurrent, 1);
-    sim.script(Fault::times(
-        Target::Token,
-        2,
-        Action::DelayAnswer { ms: 100 },
-    ));
-    tokio::join!(refresh(&sim, &first), refresh(&sim, &first));
+    sim.script(Fault::times(Target::Token, 2, Action::HoldAnswer));
+    let both_held = async {
+        let is_held = |event: &Event| matches!(event.kind, EventKind::Held { .. });
+        let one = sim.wait_for(0, is_held).await;
+        sim.wait_for(one.seq, is_held).await;
+        sim.release();
+    };
+    tokio::join!(refresh(&sim, &first), refresh(&sim, &first), both_held);
     assert_eq!(sim.counts().max_concurrent, 2);
     refresh(&sim, &first).await;
     assert_eq!(sim.token_calls().pop().unwrap().concurrent, 1);
