@@ -39,8 +39,13 @@ pub(crate) fn account_id(user: &str) -> String {
 ///
 /// This is what the history and the oracle show in place of tokens, so a test that holds a token
 /// can find it there.
-pub fn fingerprint(secret: impl AsRef<[u8]>) -> String {
-    hex(Sha256::digest(secret.as_ref()).get(..4).unwrap_or_default())
+pub fn fingerprint(secret: &str) -> String {
+    fingerprint_of(secret.as_bytes())
+}
+
+/// The same for a body, which need not be text.
+pub(crate) fn fingerprint_of(bytes: &[u8]) -> String {
+    hex(Sha256::digest(bytes).get(..4).unwrap_or_default())
 }
 
 /// The S256 challenge of a verifier, without padding.

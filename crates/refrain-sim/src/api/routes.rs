@@ -183,7 +183,7 @@ fn track_by_id(world: &World, request: &Inbound, id: &str) -> Result<Answer, Ans
         return Err(bad("Invalid base62 id"));
     }
     let body = track(world, id);
-    let etag = format!("\"{}\"", mint::fingerprint(body.to_string()));
+    let etag = format!("\"{}\"", mint::fingerprint(&body.to_string()));
     let fresh = request
         .header("if-none-match")
         .is_some_and(|tags| tags.contains(&etag));
