@@ -1,0 +1,55 @@
+//! What the commands about one grant understand.
+
+use clap::Args;
+use refrain::id::{AppName, GrantName};
+
+#[derive(Debug, Args)]
+pub(crate) struct GrantArgs {
+    /// The grant; may be left out where there is only one
+    pub(crate) grant: Option<GrantName>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LoginArgs {
+    /// What to call the grant [default: the name of the app]
+    pub(crate) grant: Option<GrantName>,
+    /// The app to log in to; may be left out where there is only one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) app: Option<AppName>,
+    /// Ask for this scope instead of the configured ones; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE")]
+    pub(crate) scopes: Vec<String>,
+    /// Print the URL instead of opening a browser; the URL that the browser ends on may be pasted back
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    /// Let a grant change hands: take the consent of another user than before
+    #[arg(long)]
+    pub(crate) other_account: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    /// The grant; may be left out where there is only one
+    pub(crate) grant: Option<GrantName>,
+    /// For how many seconds at least the token must still work
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) min_ttl: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApiArgs {
+    /// The HTTP method [default: GET, or POST with a body]
+    #[arg(short = 'X', long)]
+    pub(crate) method: Option<String>,
+    /// The body; @FILE reads it from a file, @- from standard input
+    #[arg(short = 'd', long = "data", value_name = "BODY")]
+    pub(crate) body: Option<String>,
+    /// A header, as "Name: value"; may be repeated
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    pub(crate) headers: Vec<String>,
+    /// The grant; may be left out where there is only one
+    #[arg(short, long)]
+    pub(crate) grant: Option<GrantName>,
+    /// Path and query at the Web API
+    pub(crate) path: String,
+}

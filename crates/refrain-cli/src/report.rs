@@ -1,0 +1,230 @@
+//! The one place where an error becomes text on standard error and an exit code.
+
+use std::{error::Error, io::Write as _, process::ExitCode};
+
+use anstyle::{AnsiColor, Style};
+use clap::error::ErrorKind;
+use refrain::{config::ConfigError, time::UnixMillis};
+use serde::Serialize;
+
+/// How the process ends when it did not do what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "the commands that end so come with the library's façade"
+    )
+)]
+pub(crate) enum Exit {
+    /// The API answered with a status of 400 or more.
+    Api = 1,
+    /// The command was not understood.
+    Usage = 2,
+    /// The user has to log in again.
+    Reauthorize = 3,
+    /// Not permitted.
+    NotPermitted = 4,
+    /// Not now.
+    TryLater = 5,
+    /// Configuration or key.
+    Configuration = 6,
+    /// Storage.
+    Storage = 7,
+}
+
+/// Everything a person or a program needs to know about a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Explanation {
+    /// Stable, for programs.
+    pub(crate) code: &'static str,
+    /// What happened.
+    pub(crate) what: String,
+    /// What is safe, where somebody might worry; empty otherwise.
+    pub(crate) safe: String,
+    /// What to do.
+    pub(crate) fix: String,
+    /// When refrain, or whoever asks, tries again.
+    pub(crate) retry_at: Option<UnixMillis>,
+    /// How the process ends.
+    pub(crate) exit: Exit,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl From<ConfigError> for Explanation {
+    fn from(error: ConfigError) -> Self {
+        Self {
+            code: error.code(),
+            what: with_causes(&error),
+            safe: "nothing was changed".to_owned(),
+            fix: error.fix(),
+            retry_at: None,
+            exit: Exit::Configuration,
+        }
+    }
+}
+
+/// An error and its causes in one line.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Says what went wrong, and how the process ends.
+pub(crate) fn failure(explanation: &Explanation, json: bool) -> ExitCode {
+    let mut stderr = anstream::stderr().lock();
+    // There is nobody left to tell that standard error is closed.
+    drop(stderr.write_all(render(explanation, json).as_bytes()));
+    explanation.exit.into()
+}
+
+/// Ends a command line that was not understood, or that asked for help.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let asked = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    // The arguments were not understood, so this one is looked for by hand.
+    let json = std::env::args_os().any(|arg| arg == "--json");
+    if asked || !json {
+        drop(error.print());
+        return if asked {
+            ExitCode::SUCCESS
+        } else {
+            Exit::Usage.into()
+        };
+    }
+    let text = error.render().to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let explanation = Explanation {
+        code: "usage",
+        what: first.trim_start_matches("error: ").to_owned(),
+        safe: "nothing was changed".to_owned(),
+        fix: "see: refrain --help".to_owned(),
+        retry_at: None,
+        exit: Exit::Usage,
+    };
+    failure(&explanation, json)
+}
+
+fn render(explanation: &Explanation, json: bool) -> String {
+    if json {
+        return render_json(explanation);
+    }
+    let strong = Style::new().bold();
+    let red = AnsiColor::Red.on_default().bold();
+    let again = explanation.retry_at.map(|at| at.to_string());
+    let lines = [
+        ("error:", red, Some(&explanation.what)),
+        ("safe: ", strong, Some(&explanation.safe)),
+        ("do:   ", strong, Some(&explanation.fix)),
+        ("again:", strong, again.as_ref()),
+    ];
+    lines
+        .into_iter()
+        .filter_map(|(label, style, line)| {
+            let line = line.filter(|line| !line.is_empty())?;
+            Some(format!("{style}{label}{style:#} {}\n", plain(line)))
+        })
+        .collect()
+}
+
+/// The text without control characters: part of it may come from a file or from the network, and a
+/// terminal obeys escape sequences.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    code: &'a str,
+    message: &'a str,
+    safe: &'a str,
+    fix: &'a str,
+    /// RFC 3339, or null.
+    retry_at: Option<String>,
+}
+
+fn render_json(explanation: &Explanation) -> String {
+    let json = Json {
+        code: explanation.code,
+        message: &explanation.what,
+        safe: &explanation.safe,
+        fix: &explanation.fix,
+        retry_at: explanation.retry_at.map(|at| at.to_string()),
+    };
+    // Texts and an option of one always serialise.
+    serde_json::to_string(&json).unwrap_or_default() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused() -> Explanation {
+        Explanation {
+            code: "rate_limited",
+            what: "Spotify wants a pause\u{1b}[2J".to_owned(),
+            safe: "the refresh token is untouched".to_owned(),
+            fix: "wait".to_owned(),
+            retry_at: Some(UnixMillis(1_795_000_000_000)),
+            exit: Exit::TryLater,
+        }
+    }
+
+    #[test]
+    fn a_person_reads_four_lines() {
+        let text = anstream::adapter::strip_str(&render(&refused(), false)).to_string();
+        assert_eq!(
+            text,
+            "error: Spotify wants a pause [2J\nsafe:  the refresh token is untouched\n\
+             do:    wait\nagain: 2026-11-18T11:06:40Z\n"
+        );
+    }
+
+    #[test]
+    fn an_empty_line_is_left_out() {
+        let explanation = Explanation {
+            safe: String::new(),
+            retry_at: None,
+            ..refused()
+        };
+        assert_eq!(render(&explanation, false).lines().count(), 2);
+    }
+
+    #[test]
+    fn a_program_reads_one_object() {
+        let text = render(&refused(), true);
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["code"], "rate_limited");
+        assert_eq!(json["retry_at"], "2026-11-18T11:06:40Z");
+        assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn exit_codes_are_the_documented_ones() {
+        let codes = [
+            Exit::Api,
+            Exit::Usage,
+            Exit::Reauthorize,
+            Exit::NotPermitted,
+            Exit::TryLater,
+            Exit::Configuration,
+            Exit::Storage,
+        ]
+        .map(|exit| exit as u8);
+        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7]);
+    }
+}
