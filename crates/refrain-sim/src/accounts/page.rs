@@ -7,7 +7,7 @@ use crate::model::User;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1b1f23;--dim:#57606a;--paper:#f4f5f6;--card:#fff;--line:#d5d9dd;--go:#1a6b3c}\
-@media(prefers-color-scheme:dark){:root{--ink:#e8eaed;--dim:#a2a9b1;--paper:#121416;--card:#1c2023;--line:#343a40;--go:#2f9e5b}}\
+@media(prefers-color-scheme:dark){:root{--ink:#e8eaed;--dim:#a2a9b1;--paper:#121416;--card:#1c2023;--line:#343a40;--go:#1f7a46}}\
 *{box-sizing:border-box}body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1rem;\
 background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}\
 main{width:100%;max-width:27rem;padding:2rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem}\
