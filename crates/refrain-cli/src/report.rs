@@ -4,20 +4,14 @@ use std::{error::Error, io::Write as _, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use clap::error::ErrorKind;
-use refrain::{config::ConfigError, time::UnixMillis};
+use refrain::{Kind, config::ConfigError, time::UnixMillis};
 use serde::Serialize;
 
 /// How the process ends when it did not do what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the commands that end so come with the library's façade"
-    )
-)]
 pub(crate) enum Exit {
     /// The API answered with a status of 400 or more.
+    #[cfg_attr(not(test), expect(dead_code, reason = "`api` is not built yet"))]
     Api = 1,
     /// The command was not understood.
     Usage = 2,
@@ -69,6 +63,33 @@ impl From<ConfigError> for Explanation {
     }
 }
 
+impl From<refrain::Error> for Explanation {
+    fn from(error: refrain::Error) -> Self {
+        let refrain::Explanation {
+            code,
+            what,
+            safe,
+            fix,
+            retry_at,
+        } = error.explain();
+        Self {
+            code,
+            what,
+            safe: safe.to_owned(),
+            fix,
+            retry_at,
+            exit: match error.kind() {
+                Kind::Usage => Exit::Usage,
+                Kind::Reauthorize => Exit::Reauthorize,
+                Kind::NotPermitted => Exit::NotPermitted,
+                Kind::TryLater => Exit::TryLater,
+                Kind::Configuration => Exit::Configuration,
+                Kind::Storage => Exit::Storage,
+            },
+        }
+    }
+}
+
 /// An error and its causes in one line.
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -84,8 +105,14 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
 pub(crate) fn failure(explanation: &Explanation, json: bool) -> ExitCode {
     let mut stderr = anstream::stderr().lock();
     // There is nobody left to tell that standard error is closed.
-    drop(stderr.write_all(render(explanation, json).as_bytes()));
+    drop(stderr.write_all(render(explanation, Level::Error, json).as_bytes()));
     explanation.exit.into()
+}
+
+/// Says what stands in the way of the next time, when this time the job was done.
+pub(crate) fn warning(explanation: &Explanation, json: bool) {
+    let text = render(explanation, Level::Warning, json);
+    drop(anstream::stderr().lock().write_all(text.as_bytes()));
 }
 
 /// Ends a command line that was not understood, or that asked for help.
@@ -117,15 +144,25 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     failure(&explanation, json)
 }
 
-fn render(explanation: &Explanation, json: bool) -> String {
+/// Whether the job was done.
+#[derive(Clone, Copy)]
+enum Level {
+    Error,
+    Warning,
+}
+
+fn render(explanation: &Explanation, level: Level, json: bool) -> String {
     if json {
         return render_json(explanation);
     }
     let strong = Style::new().bold();
-    let red = AnsiColor::Red.on_default().bold();
+    let (label, colour) = match level {
+        Level::Error => ("error:", AnsiColor::Red.on_default().bold()),
+        Level::Warning => ("warning:", AnsiColor::Yellow.on_default().bold()),
+    };
     let again = explanation.retry_at.map(|at| at.to_string());
     let lines = [
-        ("error:", red, Some(&explanation.what)),
+        (label, colour, Some(&explanation.what)),
         ("safe: ", strong, Some(&explanation.safe)),
         ("do:   ", strong, Some(&explanation.fix)),
         ("again:", strong, again.as_ref()),
@@ -186,7 +223,8 @@ mod tests {
 
     #[test]
     fn a_person_reads_four_lines() {
-        let text = anstream::adapter::strip_str(&render(&refused(), false)).to_string();
+        let text =
+            anstream::adapter::strip_str(&render(&refused(), Level::Error, false)).to_string();
         assert_eq!(
             text,
             "error: Spotify wants a pause [2J\nsafe:  the refresh token is untouched\n\
@@ -201,12 +239,12 @@ mod tests {
             retry_at: None,
             ..refused()
         };
-        assert_eq!(render(&explanation, false).lines().count(), 2);
+        assert_eq!(render(&explanation, Level::Error, false).lines().count(), 2);
     }
 
     #[test]
     fn a_program_reads_one_object() {
-        let text = render(&refused(), true);
+        let text = render(&refused(), Level::Error, true);
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json["code"], "rate_limited");
         assert_eq!(json["retry_at"], "2026-11-18T11:06:40Z");

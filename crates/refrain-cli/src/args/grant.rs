@@ -32,7 +32,7 @@ pub(crate) struct TokenArgs {
     /// The grant; may be left out where there is only one
     pub(crate) grant: Option<GrantName>,
     /// For how many seconds at least the token must still work
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) min_ttl: u64,
 }
 

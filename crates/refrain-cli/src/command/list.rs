@@ -1,0 +1,85 @@
+//! `refrain list`: every grant and where it stands.
+
+use refrain::{Summary, time::UnixMillis};
+use serde::Serialize;
+
+use crate::{args::GlobalArgs, output, report::Explanation};
+
+const DAY: u64 = 24 * 60 * 60;
+
+#[derive(Serialize)]
+struct Json<'a> {
+    grant: &'a str,
+    app: &'a str,
+    account_id: Option<&'a str>,
+    user: Option<&'a str>,
+    scopes: Vec<&'a str>,
+    status: &'static str,
+    token_expires_at: Option<String>,
+    authorized_at: Option<String>,
+    reauthorize_by: Option<String>,
+    /// Whole days until `reauthorize_by`.
+    days_left: Option<u64>,
+}
+
+pub(super) async fn run(global: &GlobalArgs) -> Result<(), Explanation> {
+    let refrain = super::open(global).await?;
+    let grants = refrain.grants().await;
+    let now = refrain.parts().clock.wall();
+    super::close(&refrain).await;
+    let grants = grants?;
+    let grants: Vec<_> = grants.iter().map(|grant| to_json(grant, now)).collect();
+    if global.json {
+        return output::json(&grants);
+    }
+    let headings = [
+        "GRANT",
+        "USER",
+        "APP",
+        "STATUS",
+        "TOKEN UNTIL",
+        "CONSENT UNTIL",
+        "SCOPES",
+    ];
+    output::table(&headings, grants.into_iter().map(to_row))
+}
+
+fn to_json(grant: &Summary, now: UnixMillis) -> Json<'_> {
+    let account = grant.account.as_ref();
+    let due = grant.consent.as_ref().map(|consent| consent.reauthorize_by);
+    Json {
+        grant: grant.name.as_str(),
+        app: grant.app.as_str(),
+        account_id: account.map(|account| account.id.as_str()),
+        user: account.and_then(|account| account.display_name.as_deref()),
+        scopes: grant.scope.iter().collect(),
+        status: grant.status.word(),
+        token_expires_at: grant.token_expires_at.map(|at| at.to_string()),
+        authorized_at: grant
+            .consent
+            .as_ref()
+            .map(|consent| consent.authorized_at.to_string()),
+        reauthorize_by: due.map(|at| at.to_string()),
+        days_left: due.map(|at| at.since(now).as_secs() / DAY),
+    }
+}
+
+fn to_row(grant: Json<'_>) -> Vec<String> {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let user = grant.user.or(grant.account_id).map(str::to_owned);
+    let consent = grant.reauthorize_by.as_deref().zip(grant.days_left);
+    // The day is enough for a person; --json has the instant.
+    let consent = consent.map(|(at, days)| {
+        let day = at.split('T').next().unwrap_or_default();
+        format!("{day} ({days} days)")
+    });
+    vec![
+        grant.grant.to_owned(),
+        or_dash(user),
+        grant.app.to_owned(),
+        grant.status.to_owned(),
+        or_dash(grant.token_expires_at),
+        or_dash(consent),
+        grant.scopes.join(" "),
+    ]
+}
