@@ -122,7 +122,7 @@ impl Reason {
 }
 
 /// When the user consented.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Consent {
     /// The consent.
     pub authorized_at: UnixMillis,
