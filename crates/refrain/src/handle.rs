@@ -51,9 +51,17 @@ impl Refrain {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
         let (store, sealer) = open_store(&config, &clock, random.as_ref()).await?;
-        let transport = Arc::new(HyperTransport::new(config.network, Arc::clone(&clock)));
-        let (provider, apps) = (config.provider, config.apps);
-        Self::from_parts(Parts { store, sealer, transport, clock, random, provider, apps })
+        let transport = HyperTransport::new(config.network.clone(), Arc::clone(&clock));
+        Self::from_parts(Parts {
+            store,
+            sealer,
+            transport: Arc::new(transport),
+            clock,
+            random,
+            provider: config.provider,
+            apps: config.apps,
+            network: config.network,
+        })
     }
 
     /// Starts on parts of the caller's own: another store, transport, clock or randomness.
@@ -225,6 +233,18 @@ impl Grant {
     pub async fn story(&self) -> Result<Vec<Event>, Error> {
         let row = self.row().await?;
         Ok(self.keeper.parts().store.story(&row.id, STORY).await?)
+    }
+
+    /// Lets time pass, by the clock that it was given.
+    #[cfg(feature = "reqwest")]
+    pub(crate) async fn pause(&self, time: Duration) {
+        self.keeper.parts().clock.sleep(time).await;
+    }
+
+    /// How connections leave this machine.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn network(&self) -> &crate::config::Network {
+        &self.keeper.parts().network
     }
 
     /// The origin that its access token may be sent to, and no other.

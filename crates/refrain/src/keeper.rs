@@ -33,7 +33,7 @@ pub use self::{
 };
 pub(crate) use live::Cell;
 use crate::{
-    config::App,
+    config::{App, Network},
     id::{AppName, GrantName, InstanceId},
     keeper::flight::Goal,
     lifecycle::{Cause, GrantRow, app::AppState, timing},
@@ -63,6 +63,8 @@ pub struct Parts {
     pub provider: Provider,
     /// The apps of the configuration.
     pub apps: BTreeMap<AppName, App>,
+    /// How API clients leave this machine; the transport has its own copy.
+    pub network: Network,
 }
 
 /// Keeps the grants of one store fresh for one process.
@@ -130,10 +132,10 @@ impl Keeper {
         match live {
             Some(live) if live.lasts(min_ttl, now) => Ok(Served { live, warning: None }),
             Some(live) if min_ttl.is_none() && live.lives(now) => {
-                self.board(cell, &Goal::Due { than: Some(live.clone()) });
+                self.board(cell, &Goal::Lasting { min_ttl, than: Some(Arc::clone(&live)) });
                 Ok(Served { live, warning: None })
             }
-            than => match self.refresh(cell, &Goal::Due { than }).await {
+            than => match self.refresh(cell, &Goal::Lasting { min_ttl, than }).await {
                 Ok(live) => Ok(Served { live, warning: None }),
                 Err(error) => self.serve_anyway(cell, error),
             },
@@ -244,7 +246,7 @@ impl Goal {
     /// Which cause a row is armed for.
     fn cause(&self) -> Cause {
         match self {
-            Self::Due { .. } => Cause::Due,
+            Self::Lasting { .. } => Cause::Due,
             Self::NotThis(_) => Cause::Rejected,
             Self::After(..) => Cause::Asked,
         }

@@ -5,6 +5,7 @@ mod handle;
 pub mod id;
 pub mod keeper;
 pub mod lifecycle;
+pub mod middleware;
 pub mod oauth;
 pub mod provider;
 pub mod random;

@@ -5,6 +5,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::watch;
@@ -21,8 +22,8 @@ use crate::{
 /// When a refresh has done what it was wanted for; then another process may as well have done it.
 #[derive(Debug, Clone)]
 pub(super) enum Goal {
-    /// A token that is newer than this one, or not due.
-    Due { than: Option<Arc<Live>> },
+    /// A token that lasts, or at least one newer than the one there was.
+    Lasting { min_ttl: Option<Duration>, than: Option<Arc<Live>> },
     /// Another token than this one, which the API rejected.
     NotThis(AccessToken),
     /// A token minted after this one.
@@ -32,9 +33,9 @@ pub(super) enum Goal {
 impl Goal {
     pub(super) fn met_by(&self, live: &Live, now: Uptime) -> bool {
         match self {
-            Self::Due { than: None } => now < live.due(),
-            Self::Due { than: Some(than) } => {
-                (live.epoch, live.minting) != (than.epoch, than.minting) || now < live.due()
+            Self::Lasting { min_ttl, than } => {
+                let newer = |than: &Arc<Live>| (live.epoch, live.minting) > (than.epoch, than.minting);
+                live.lasts(*min_ttl, now) || live.lives(now) && than.as_ref().is_some_and(newer)
             }
             Self::NotThis(rejected) => !live.token().ct_eq(rejected),
             Self::After(epoch, minting) => (live.epoch, live.minting) > (*epoch, *minting),

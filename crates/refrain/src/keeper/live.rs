@@ -91,10 +91,6 @@ impl Live {
             }
         }
     }
-
-    pub(super) fn due(&self) -> Uptime {
-        self.due
-    }
 }
 
 /// A token, and what stands in the way of the next one.

@@ -218,8 +218,12 @@ impl Keeper {
                 continue;
             }
             return match &change.row.status {
-                // A promoted candidate is tried at once; a suspect is told so by the next arm.
-                Status::Active | Status::SignedOut { .. } | Status::Suspect(_) => Ok(Presented::Again),
+                // A promoted candidate is tried at once.
+                Status::Active | Status::SignedOut { .. } => Ok(Presented::Again),
+                Status::Suspect(suspicion) => {
+                    let (since, retry_at) = (suspicion.since, suspicion.next_probe.wall);
+                    Err(Problem::Suspect { grant: change.row.name, since, retry_at }.into())
+                }
                 Status::Reauthorize { reason, since } => {
                     Err(Problem::reauthorize(&change.row, *reason, *since).into())
                 }

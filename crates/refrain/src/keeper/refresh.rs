@@ -5,17 +5,21 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::{
+    id::AppName,
     keeper::{
         Error, Keeper, POLL, Problem,
         flight::{Goal, Progress},
         live::{Cell, Live},
         present::Presented,
     },
-    lifecycle::{self, Ask, Hold, app::AppState},
+    lifecycle::{self, Ask, Hold, app::AppState, timing},
     seal::Field,
     secret::RefreshToken,
     store::{Liveness, Versioned, Written},
 };
+
+/// So many intents within one refresh: lost races, salvaged and promoted tokens make it more than one.
+const ARMED: u32 = 8;
 
 impl Keeper {
     /// Reads, arms, presents and commits until the goal is met or something stands in the way.
@@ -27,6 +31,7 @@ impl Keeper {
     ) -> Result<Arc<Live>, Error> {
         let mut holder_dead = false;
         let mut canary = false;
+        let mut armed = 0;
         loop {
             let seen = self.read(&cell.name).await?;
             // Adoption: what another process has done counts, and what it has ended is over.
@@ -48,7 +53,10 @@ impl Keeper {
                 canary,
             };
             match lifecycle::arm(&seen.value, &ask) {
+                // A provider whose answers are never whole must not be asked for ever.
+                Ok(_) if armed >= ARMED => return Err(self.fruitless().into()),
                 Ok((change, ticket)) => {
+                    armed += 1;
                     self.announce().await?;
                     match self.parts.store.replace(seen.version, &change).await? {
                         Written::Conflict => {}
@@ -84,8 +92,15 @@ impl Keeper {
         }
     }
 
+    fn fruitless(&self) -> Problem {
+        let since = self.parts.clock.wall();
+        let retry_at = since.after(timing::BACK_OFF.0);
+        let why = "its answers hold no access token".to_owned();
+        Problem::Unavailable { since, retry_at, http_status: None, why }
+    }
+
     /// While the breaker is open, one grant a minute asks for all.
-    async fn claim_canary(&self, app: &crate::id::AppName) -> Result<bool, Error> {
+    async fn claim_canary(&self, app: &AppName) -> Result<bool, Error> {
         let now = self.parts.clock.now();
         let claimed = self.update_app(app, |state: &AppState| state.claim_canary(&now)).await?;
         Ok(claimed.is_some())

@@ -120,15 +120,18 @@ pub fn arm(row: &GrantRow, ask: &Ask<'_>) -> Result<(Change, Ticket), Hold> {
     if row.tokens.is_none() {
         return Err(Hold::SignedOut);
     }
+    let own = row.intent.as_ref().is_some_and(|intent| intent.owner == ask.instance);
+    if let Some(intent) = row.intent.as_ref().filter(|_| !own && !ask.holder_dead) {
+        // Before all else: what another process brings may be what is wanted here.
+        let remaining = intent.deadline.after(timing::SKEW).remaining(ask.store_now);
+        if !remaining.is_zero() {
+            return Err(Hold::Held { by: intent.owner, remaining });
+        }
+    }
     may_present(row, ask)?;
     let mut next = row.clone();
     let mut events = Vec::new();
     if let Some(intent) = &row.intent {
-        let own = intent.owner == ask.instance;
-        let remaining = intent.deadline.after(timing::SKEW).remaining(ask.store_now);
-        if !own && !ask.holder_dead && !remaining.is_zero() {
-            return Err(Hold::Held { by: intent.owner, remaining });
-        }
         // Whoever held it may have presented: from here on a refusal can be the echo of that.
         note_unanswered(&mut next, intent.armed_at);
         if !own {

@@ -5,6 +5,8 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod layering;
+#[cfg(feature = "reqwest")]
+mod middleware;
 mod login;
 mod races;
 mod refresh;

@@ -170,7 +170,7 @@ async fn a_full_disk_at_the_commit_keeps_the_answer_until_there_is_room() {
     world.pass(HOUR);
     // Everything after the presentation fails for as long as anybody would wait.
     store.calls.store(0, Ordering::SeqCst);
-    store.first.store(6, Ordering::SeqCst);
+    store.first.store(7, Ordering::SeqCst);
     store.times.store(i64::MAX / 2, Ordering::SeqCst);
     let error = world.in_time(alice.access_token()).await.unwrap_err();
     assert_eq!((error.code(), error.kind()), ("storage_not_saved", Kind::Storage));

@@ -160,5 +160,6 @@ fn parts(
             revocation: RevocationEndpoint::parse(&revocation),
         },
         apps: BTreeMap::from([(app.name.clone(), app)]),
+        network: Default::default(),
     }
 }
