@@ -66,7 +66,9 @@ impl Refrain {
 
     /// Starts on parts of the caller's own: another store, transport, clock or randomness.
     pub fn from_parts(parts: Parts) -> Result<Self, Error> {
-        Ok(Self { keeper: Keeper::new(parts)? })
+        Ok(Self {
+            keeper: Keeper::new(parts)?,
+        })
     }
 
     /// The handle of one grant.
@@ -76,7 +78,7 @@ impl Refrain {
     pub async fn grant(&self, name: &str) -> Result<Grant, Error> {
         let name: GrantName = name.parse().map_err(Problem::Name)?;
         let row = self.keeper.read(&name).await?.value;
-        Ok(self.handle(row))
+        Ok(self.handle(&row))
     }
 
     /// The handle of the only grant.
@@ -90,7 +92,7 @@ impl Refrain {
         }
         let names: Vec<_> = rows.iter().map(|row| row.value.name.clone()).collect();
         match (rows.pop(), names.len()) {
-            (Some(row), 1) => Ok(self.handle(row.value)),
+            (Some(row), 1) => Ok(self.handle(&row.value)),
             (None, _) => Err(Problem::NoGrant.into()),
             (Some(_), _) => Err(Problem::SeveralGrants { names }.into()),
         }
@@ -99,7 +101,10 @@ impl Refrain {
     /// All grants, by name.
     pub async fn grants(&self) -> Result<Vec<Summary>, Error> {
         let rows = self.keeper.parts().store.grants().await?;
-        Ok(rows.into_iter().map(|row| self.summary(row.value)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| self.summary(row.value))
+            .collect())
     }
 
     /// Begins a login; see [`Begun::url`].
@@ -128,14 +133,20 @@ impl Refrain {
         self.keeper.drain(most).await
     }
 
-    fn handle(&self, row: GrantRow) -> Grant {
+    fn handle(&self, row: &GrantRow) -> Grant {
         let cell = self.keeper.cell(&row.name);
-        Grant { keeper: Arc::clone(&self.keeper), cell }
+        Grant {
+            keeper: Arc::clone(&self.keeper),
+            cell,
+        }
     }
 
     fn summary(&self, row: GrantRow) -> Summary {
         let now = self.keeper.parts().clock.now();
-        let access = row.tokens.as_ref().and_then(|tokens| tokens.access.as_ref());
+        let access = row
+            .tokens
+            .as_ref()
+            .and_then(|tokens| tokens.access.as_ref());
         Summary {
             token_expires_at: access.map(|access| now.wall.after(access.expires.remaining(&now))),
             name: row.name,
@@ -208,7 +219,12 @@ impl Grant {
     /// # Cancel safety
     /// As [`access_token`](Self::access_token).
     pub async fn report_rejected(&self, token: &AccessToken) -> Result<AccessToken, Error> {
-        Ok(self.keeper.rejected(&self.cell, token).await?.token().clone())
+        Ok(self
+            .keeper
+            .rejected(&self.cell, token)
+            .await?
+            .token()
+            .clone())
     }
 
     /// Refreshes now.
@@ -267,18 +283,29 @@ async fn open_store(
     };
     let store = engine(config, clock).await?;
     let place = looked_in.display().to_string();
-    if let Some(Identity { deployment, key_check }) = store.identity().await? {
+    if let Some(Identity {
+        deployment,
+        key_check,
+    }) = store.identity().await?
+    {
         let Some(keyring) = keyring else {
             let expected = key_check.key_id().map_err(Problem::KeyCheck)?;
-            return Err(Problem::KeyMissing { expected, looked_in: place }.into());
+            return Err(Problem::KeyMissing {
+                expected,
+                looked_in: place,
+            }
+            .into());
         };
         let found = keyring.newest().id();
-        let sealer = Sealer::open(keyring, deployment, &key_check).map_err(|error| match error {
-            SealError::UnknownKey { expected } => {
-                Problem::WrongKey { expected, found, looked_in: place }
-            }
-            error => Problem::KeyCheck(error),
-        })?;
+        let sealer =
+            Sealer::open(keyring, deployment, &key_check).map_err(|error| match error {
+                SealError::UnknownKey { expected } => Problem::WrongKey {
+                    expected,
+                    found,
+                    looked_in: place,
+                },
+                error => Problem::KeyCheck(error),
+            })?;
         store.prepare().await?;
         return Ok((store, sealer));
     }
@@ -294,7 +321,12 @@ async fn open_store(
     let founded = Sealer::found(keyring.clone(), deployment, random);
     let (_, key_check) = founded.map_err(Problem::KeyCheck)?;
     // Of several first users one founds the store; the rest open what he has founded.
-    let identity = store.found(Identity { deployment, key_check }).await?;
+    let identity = store
+        .found(Identity {
+            deployment,
+            key_check,
+        })
+        .await?;
     let sealer = Sealer::open(keyring, identity.deployment, &identity.key_check);
     Ok((store, sealer.map_err(Problem::KeyCheck)?))
 }

@@ -11,6 +11,7 @@
 
 mod commit;
 mod error;
+mod explain;
 mod flight;
 mod live;
 pub mod login;
@@ -28,10 +29,10 @@ use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 
 pub use self::{
-    error::{Error, Explanation, Kind, Problem},
+    error::{Error, Kind, Problem},
+    explain::Explanation,
     live::{Live, Served},
 };
-pub(crate) use live::Cell;
 use crate::{
     config::{App, Network},
     id::{AppName, GrantName, InstanceId},
@@ -45,6 +46,7 @@ use crate::{
     store::{Store, Versioned, Written},
     time::Clock,
 };
+pub(crate) use live::Cell;
 
 /// Everything that a keeper is given; nothing in here is a global.
 #[derive(Debug)]
@@ -103,7 +105,11 @@ impl Keeper {
         }
         drop(cells);
         let mut cells = self.cells.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(cells.entry(name.clone()).or_insert_with(|| Arc::new(Cell::new(name.clone()))))
+        Arc::clone(
+            cells
+                .entry(name.clone())
+                .or_insert_with(|| Arc::new(Cell::new(name.clone()))),
+        )
     }
 
     /// A token that lives at least `min_ttl` from now, where the provider's tokens live that long.
@@ -122,7 +128,10 @@ impl Keeper {
         if let Some(live) = cell.live.load_full()
             && live.lasts(min_ttl, self.parts.clock.uptime())
         {
-            return Ok(Served { live, warning: None });
+            return Ok(Served {
+                live,
+                warning: None,
+            });
         }
         let live = match self.reload(cell).await {
             Ok(live) => live,
@@ -130,13 +139,28 @@ impl Keeper {
         };
         let now = self.parts.clock.uptime();
         match live {
-            Some(live) if live.lasts(min_ttl, now) => Ok(Served { live, warning: None }),
+            Some(live) if live.lasts(min_ttl, now) => Ok(Served {
+                live,
+                warning: None,
+            }),
             Some(live) if min_ttl.is_none() && live.lives(now) => {
-                self.board(cell, &Goal::Lasting { min_ttl, than: Some(Arc::clone(&live)) });
-                Ok(Served { live, warning: None })
+                self.board(
+                    cell,
+                    &Goal::Lasting {
+                        min_ttl,
+                        than: Some(Arc::clone(&live)),
+                    },
+                );
+                Ok(Served {
+                    live,
+                    warning: None,
+                })
             }
             than => match self.refresh(cell, &Goal::Lasting { min_ttl, than }).await {
-                Ok(live) => Ok(Served { live, warning: None }),
+                Ok(live) => Ok(Served {
+                    live,
+                    warning: None,
+                }),
                 Err(error) => self.serve_anyway(cell, error),
             },
         }
@@ -144,11 +168,17 @@ impl Keeper {
 
     /// The last resort when a fault is in the way: what is in memory, if it lives.
     fn serve_anyway(&self, cell: &Arc<Cell>, error: Error) -> Result<Served, Error> {
-        let live = cell.live.load_full().filter(|live| live.lives(self.parts.clock.uptime()));
+        let live = cell
+            .live
+            .load_full()
+            .filter(|live| live.lives(self.parts.clock.uptime()));
         match live {
             Some(live) if !error.problem().ends_the_grant() => {
                 tracing::warn!(grant = %cell.name, code = error.code(), "serving a token that is due");
-                Ok(Served { live, warning: Some(error) })
+                Ok(Served {
+                    live,
+                    warning: Some(error),
+                })
             }
             _ => Err(error),
         }
@@ -181,9 +211,13 @@ impl Keeper {
     ///
     /// # Cancel safety
     /// Dropping the future stops the waiting, not the refresh.
-    pub(crate) async fn refresh_now(self: &Arc<Self>, cell: &Arc<Cell>) -> Result<Arc<Live>, Error> {
+    pub(crate) async fn refresh_now(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+    ) -> Result<Arc<Live>, Error> {
         let row = self.read(&cell.name).await?.value;
-        self.refresh(cell, &Goal::After(row.epoch, row.minting)).await
+        self.refresh(cell, &Goal::After(row.epoch, row.minting))
+            .await
     }
 
     /// Reads a grant, which has to be there.
@@ -215,7 +249,11 @@ impl Keeper {
     pub(crate) fn app(&self, name: &AppName) -> Result<&App, Error> {
         self.parts.apps.get(name).ok_or_else(|| {
             let configured = self.parts.apps.keys().cloned().collect();
-            Problem::UnknownApp { name: name.clone(), configured }.into()
+            Problem::UnknownApp {
+                name: name.clone(),
+                configured,
+            }
+            .into()
         })
     }
 
@@ -227,8 +265,15 @@ impl Keeper {
     ) -> Result<Option<AppState>, Error> {
         loop {
             let seen = self.parts.store.app_state(app).await?;
-            let Some(next) = change(&seen.value) else { return Ok(None) };
-            match self.parts.store.replace_app_state(app, seen.version, &next).await? {
+            let Some(next) = change(&seen.value) else {
+                return Ok(None);
+            };
+            match self
+                .parts
+                .store
+                .replace_app_state(app, seen.version, &next)
+                .await?
+            {
                 Written::Durably(_) => return Ok(Some(next)),
                 Written::Conflict => {}
             }
@@ -237,7 +282,8 @@ impl Keeper {
 
     /// A pause with ±20 % of jitter, so that many processes do not come back as one.
     fn jittered(&self, pause: Duration) -> Duration {
-        let random = crate::random::bytes::<1>(self.parts.random.as_ref()).map_or(128, |[byte]| byte);
+        let random =
+            crate::random::bytes::<1>(self.parts.random.as_ref()).map_or(128, |[byte]| byte);
         pause.mul_f64(0.8 + 0.4 * f64::from(random) / 255.0)
     }
 }
@@ -257,8 +303,8 @@ impl Goal {
 const POLL: Duration = Duration::from_millis(25);
 /// How often a process looks whether another has logged a grant out or renewed it.
 const WATCH: Duration = Duration::from_secs(2);
-const _: () = assert!(WATCH.as_secs() < 5, "logout reaches every process within five seconds");
+const _: () = assert!(
+    WATCH.as_secs() < 5,
+    "logout reaches every process within five seconds"
+);
 const _: () = assert!(timing::PATIENCE.as_secs() > timing::TOKEN_CALL.as_secs());
-
-#[cfg(test)]
-mod tests;

@@ -67,7 +67,14 @@ impl Sealer {
         let pepper = Key::random(random)?;
         let place = Place::of_store(deployment, Field::KeyCheck);
         let check = KeyCheck(keyring.newest().seal(&place, pepper.bytes(), random)?);
-        Ok((Self { keyring, deployment, pepper }, check))
+        Ok((
+            Self {
+                keyring,
+                deployment,
+                pepper,
+            },
+            check,
+        ))
     }
 
     /// Opens a store's key check: the proof that this keyring is the store's.
@@ -82,7 +89,11 @@ impl Sealer {
         let place = Place::of_store(deployment, Field::KeyCheck);
         let pepper = keyring.named(&check.0)?.open(&place, &check.0)?;
         let pepper = Key::from_bytes(&pepper)?;
-        Ok(Self { keyring, deployment, pepper })
+        Ok(Self {
+            keyring,
+            deployment,
+            pepper,
+        })
     }
 
     /// A fresh data key for one epoch of one grant, and its sealed form.
@@ -128,7 +139,7 @@ impl Sealer {
         sealed: &Sealed,
     ) -> Result<Zeroizing<String>, SealError> {
         let place = Place::of_attempt(self.deployment, attempt);
-        text(self.keyring.named(sealed)?.open(&place, sealed)?)
+        text(&self.keyring.named(sealed)?.open(&place, sealed)?)
     }
 
     /// Recognises a secret without keeping it: a keyed hash, different in every store.
@@ -149,7 +160,12 @@ impl Sealer {
     }
 
     fn data_key(&self, key: Key, grant: &GrantId, epoch: Epoch) -> DataKey {
-        DataKey { key, deployment: self.deployment, grant: grant.clone(), epoch }
+        DataKey {
+            key,
+            deployment: self.deployment,
+            grant: grant.clone(),
+            epoch,
+        }
     }
 
     fn place(&self, grant: &GrantId, epoch: Epoch, number: u64, field: Field) -> Place {
@@ -175,7 +191,8 @@ impl DataKey {
         text: &str,
         random: &dyn Random,
     ) -> Result<Sealed, SealError> {
-        self.key.seal(&self.place(field, number), text.as_bytes(), random)
+        self.key
+            .seal(&self.place(field, number), text.as_bytes(), random)
     }
 
     /// Opens one field.
@@ -185,7 +202,7 @@ impl DataKey {
         number: u64,
         sealed: &Sealed,
     ) -> Result<Zeroizing<String>, SealError> {
-        text(self.key.open(&self.place(field, number), sealed)?)
+        text(&self.key.open(&self.place(field, number), sealed)?)
     }
 
     fn place(&self, field: Field, number: u64) -> Place {
@@ -193,10 +210,12 @@ impl DataKey {
     }
 }
 
-fn text(bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, SealError> {
-    std::str::from_utf8(&bytes).map(|text| Zeroizing::new(text.to_owned())).map_err(|_| {
-        SealError::Damaged { why: "what was sealed is not text" }
-    })
+fn text(bytes: &Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, SealError> {
+    std::str::from_utf8(bytes)
+        .map(|text| Zeroizing::new(text.to_owned()))
+        .map_err(|_| SealError::Damaged {
+            why: "what was sealed is not text",
+        })
 }
 
 #[cfg(test)]

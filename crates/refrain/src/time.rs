@@ -76,7 +76,9 @@ pub(crate) mod hex128 {
         serializer.collect_str(&format_args!("{id:032x}"))
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<u128, D::Error> {
         let text = String::deserialize(deserializer)?;
         u128::from_str_radix(&text, 16).map_err(D::Error::custom)
     }
@@ -151,7 +153,10 @@ impl StoreInstant {
     /// This instant plus a duration.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        Self { era: self.era, millis: self.millis.saturating_add(millis(duration)) }
+        Self {
+            era: self.era,
+            millis: self.millis.saturating_add(millis(duration)),
+        }
     }
 
     /// How long until this instant, seen from `now`; zero once it has come or its era has ended.

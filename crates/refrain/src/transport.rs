@@ -20,11 +20,9 @@ use hyper::{
     client::conn::http1::{self, SendRequest},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::{
-        legacy::connect::{HttpConnector, proxy::Tunnel},
-        proxy::matcher::Matcher,
-    },
+use hyper_util::client::{
+    legacy::connect::{HttpConnector, proxy::Tunnel},
+    proxy::matcher::Matcher,
 };
 use tower_service::Service as _;
 use zeroize::Zeroizing;
@@ -76,7 +74,14 @@ impl HyperTransport {
     /// A transport that leaves this machine as the configuration says.
     pub fn new(network: Network, clock: Arc<dyn Clock>) -> Self {
         let (dialer, idle) = (OnceLock::new(), Mutex::default());
-        Self { shared: Arc::new(Shared { clock, network, dialer, idle }) }
+        Self {
+            shared: Arc::new(Shared {
+                clock,
+                network,
+                dialer,
+                idle,
+            }),
+        }
     }
 }
 
@@ -156,7 +161,10 @@ impl Shared {
 impl Transport for HyperTransport {
     async fn connect(&self, origin: &Origin) -> Result<Box<dyn Connection>, ConnectError> {
         let name = origin.to_string();
-        let error = |source| ConnectError { origin: name.clone(), source };
+        let error = |source| ConnectError {
+            origin: name.clone(),
+            source,
+        };
         let deadline = self.shared.clock.uptime().after(TOKEN_CALL);
         let sender = if let Some(sender) = self.shared.take_idle(&name) {
             sender
@@ -177,7 +185,13 @@ impl Transport for HyperTransport {
         };
         let shared = Arc::clone(&self.shared);
         let host = origin.authority();
-        Ok(Box::new(HyperConnection { shared, origin: name, host, sender: Some(sender), deadline }))
+        Ok(Box::new(HyperConnection {
+            shared,
+            origin: name,
+            host,
+            sender: Some(sender),
+            deadline,
+        }))
     }
 }
 
@@ -193,8 +207,14 @@ struct HyperConnection {
 impl Connection for HyperConnection {
     async fn send(mut self: Box<Self>, request: Request) -> Result<Answer, SendError> {
         let origin = self.origin.clone();
-        let error = |unsent, source| SendError { origin: origin.clone(), unsent, source };
-        let request = self.request(request).map_err(|source| error(true, source))?;
+        let error = |unsent, source| SendError {
+            origin: origin.clone(),
+            unsent,
+            source,
+        };
+        let request = self
+            .request(request)
+            .map_err(|source| error(true, source))?;
         let left = self.deadline.since(self.shared.clock.uptime());
         let timer = self.shared.clock.sleep(left);
         tokio::select! {
@@ -210,7 +230,8 @@ impl HyperConnection {
         *http.method_mut() = request.method;
         *http.uri_mut() = request.path.parse()?;
         *http.headers_mut() = request.headers;
-        http.headers_mut().insert(header::HOST, HeaderValue::from_str(&self.host)?);
+        http.headers_mut()
+            .insert(header::HOST, HeaderValue::from_str(&self.host)?);
         let agent = HeaderValue::from_static(concat!("refrain/", env!("CARGO_PKG_VERSION")));
         http.headers_mut().insert(header::USER_AGENT, agent);
         Ok(http)
@@ -224,17 +245,26 @@ impl HyperConnection {
         let Some(mut sender) = self.sender.take() else {
             return Err((true, "the connection was used already".into()));
         };
-        let response = sender.try_send_request(request).await.map_err(|mut error| {
-            // hyper hands the request back only if it has not begun to write it.
-            let unsent = error.take_message().is_some();
-            (unsent, error.into_error().into())
-        })?;
+        let response = sender
+            .try_send_request(request)
+            .await
+            .map_err(|mut error| {
+                // hyper hands the request back only if it has not begun to write it.
+                let unsent = error.take_message().is_some();
+                (unsent, error.into_error().into())
+            })?;
         let (head, body) = response.into_parts();
         let (body, complete) = read(body).await;
         if complete {
-            self.shared.keep_idle(std::mem::take(&mut self.origin), sender);
+            self.shared
+                .keep_idle(std::mem::take(&mut self.origin), sender);
         }
-        Ok(Answer { status: head.status, headers: head.headers, body, complete })
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+            complete,
+        })
     }
 }
 
@@ -243,8 +273,12 @@ async fn read(mut body: Incoming) -> (Zeroizing<Vec<u8>>, bool) {
     // Sized once: growing would leave copies of what has been read.
     let mut bytes = Zeroizing::new(Vec::with_capacity(BODY_LIMIT));
     while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return (bytes, false) };
-        let Some(data) = frame.data_ref() else { continue };
+        let Ok(frame) = frame else {
+            return (bytes, false);
+        };
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
         let room = BODY_LIMIT.saturating_sub(bytes.len());
         bytes.extend(data.iter().take(room));
         if data.len() > room {

@@ -7,11 +7,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
-
 use crate::{
-    keeper::{Error, Keeper, Problem, flight::Progress, present::Presented},
-    lifecycle::{self, Change, Commit, GrantRow, Minted, Replaced, Ticket, row::Access},
+    keeper::{
+        Error, Keeper, Problem,
+        flight::Progress,
+        present::{Presentation, Presented},
+    },
+    lifecycle::{self, Change, Commit, GrantRow, Minted, Replaced, row::Access},
     oauth::{
         answer::{Granted, Rotation},
         token::revocation_request,
@@ -28,49 +30,59 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 impl Keeper {
     pub(super) async fn commit_granted(
         &self,
-        row: &GrantRow,
-        ticket: &Ticket,
-        presented: &RefreshToken,
+        on: &Presentation<'_>,
         granted: Granted,
         request_id: Option<String>,
-        report: &watch::Sender<Progress>,
     ) -> Result<Presented, Error> {
-        let Granted { access_token, expires_in, scope, refresh_token } = granted;
-        let key = self.data_key(row)?;
-        let returned = match Rotation::of(presented, refresh_token) {
+        let Granted {
+            access_token,
+            expires_in,
+            scope,
+            refresh_token,
+        } = granted;
+        let key = self.data_key(on.row)?;
+        let returned = match Rotation::of(&on.token, refresh_token) {
             Rotation::Replaced(token) => Some(token),
             Rotation::Kept => None,
         };
-        let minting = ticket.minting.next().0;
+        let minting = on.ticket.minting.next().0;
         let minted = || -> Result<Minted, SealError> {
             Ok(Minted {
                 access: Some(self.seal_access(&key, minting, &access_token, expires_in)?),
-                replaced: returned.as_ref().map(|it| self.seal_both(&key, ticket, it)).transpose()?,
+                replaced: returned
+                    .as_ref()
+                    .map(|it| self.seal_both(&key, on, it))
+                    .transpose()?,
                 scope,
                 request_id,
             })
         };
-        let minted = minted().map_err(|source| Problem::sealed(row, "answer", source))?;
-        self.write(row, ticket, &minted, returned.as_ref(), report).await
+        let minted = minted().map_err(|source| Problem::sealed(on.row, "answer", source))?;
+        self.write(on, &minted, returned.as_ref()).await
     }
 
     pub(super) async fn commit_salvaged(
         &self,
-        row: &GrantRow,
-        ticket: &Ticket,
-        presented: &RefreshToken,
+        on: &Presentation<'_>,
         salvaged: RefreshToken,
-        report: &watch::Sender<Progress>,
     ) -> Result<Presented, Error> {
-        let key = self.data_key(row)?;
-        let token = match Rotation::of(presented, Some(salvaged)) {
+        let key = self.data_key(on.row)?;
+        let token = match Rotation::of(&on.token, Some(salvaged)) {
             Rotation::Replaced(token) => Some(token),
             Rotation::Kept => None,
         };
-        let replaced = token.as_ref().map(|token| self.seal_both(&key, ticket, token)).transpose();
-        let replaced = replaced.map_err(|source| Problem::sealed(row, "answer", source))?;
-        let minted = Minted { access: None, replaced, scope: None, request_id: None };
-        self.write(row, ticket, &minted, token.as_ref(), report).await
+        let replaced = token
+            .as_ref()
+            .map(|token| self.seal_both(&key, on, token))
+            .transpose();
+        let replaced = replaced.map_err(|source| Problem::sealed(on.row, "answer", source))?;
+        let minted = Minted {
+            access: None,
+            replaced,
+            scope: None,
+            request_id: None,
+        };
+        self.write(on, &minted, token.as_ref()).await
     }
 
     /// An access token sealed to its minting.
@@ -92,44 +104,42 @@ impl Keeper {
     fn seal_both(
         &self,
         key: &DataKey,
-        ticket: &Ticket,
+        on: &Presentation<'_>,
         token: &RefreshToken,
     ) -> Result<Replaced, SealError> {
         let random = self.parts.random.as_ref();
-        let (next, text) = (ticket.generation.next().0, token.expose());
+        let (next, text) = (on.ticket.generation.next().0, token.expose());
         Ok(Replaced {
             current: key.seal(Field::RefreshToken, next, text, random)?,
-            candidate: key.seal(Field::Candidate, ticket.fence.0, text, random)?,
+            candidate: key.seal(Field::Candidate, on.ticket.fence.0, text, random)?,
         })
     }
 
     /// Writes until it is written, superseded or void.
     async fn write(
         &self,
-        row: &GrantRow,
-        ticket: &Ticket,
+        on: &Presentation<'_>,
         minted: &Minted,
         token: Option<&RefreshToken>,
-        report: &watch::Sender<Progress>,
     ) -> Result<Presented, Error> {
         let mut unsure: Option<GrantRow> = None;
         let mut pause = PAUSE.0;
         loop {
-            match self.write_once(row, ticket, minted, &mut unsure).await {
+            match self.write_once(on, minted, &mut unsure).await {
                 Ok(Wrote::Current(row)) => return Ok(Presented::Committed(row)),
                 Ok(Wrote::Late) => return Ok(Presented::Again),
                 Ok(Wrote::Void) => {
-                    self.revoke_quietly(row, token).await;
+                    self.revoke_quietly(on.row, token).await;
                     return Ok(Presented::Again);
                 }
                 Ok(Wrote::Conflict) => {}
                 Err(error) => {
                     tracing::error!(
-                        grant = %row.name,
+                        grant = %on.row.name,
                         code = error.code(),
                         "a new token is in memory alone: the store does not take it"
                     );
-                    report.send_replace(Progress::Saving(Arc::new(error)));
+                    on.report.send_replace(Progress::Saving(Arc::new(error)));
                     self.parts.clock.sleep(pause).await;
                     pause = pause.saturating_mul(2).min(PAUSE.1);
                 }
@@ -139,19 +149,20 @@ impl Keeper {
 
     async fn write_once(
         &self,
-        row: &GrantRow,
-        ticket: &Ticket,
+        on: &Presentation<'_>,
         minted: &Minted,
         unsure: &mut Option<GrantRow>,
     ) -> Result<Wrote, StoreError> {
-        let Some(seen) = self.parts.store.grant(&row.name).await? else { return Ok(Wrote::Void) };
+        let Some(seen) = self.parts.store.grant(&on.row.name).await? else {
+            return Ok(Wrote::Void);
+        };
         // Read back: the write whose outcome was unknown has happened after all.
         if unsure.as_ref() == Some(&seen.value) {
             return Ok(Wrote::Current(Box::new(seen.value)));
         }
         let now = self.parts.clock.now();
         let (change, wrote): (Change, fn(Box<GrantRow>) -> Wrote) =
-            match lifecycle::commit(&seen.value, ticket, minted, &now) {
+            match lifecycle::commit(&seen.value, &on.ticket, minted, &now) {
                 Commit::Current(change) => (change, Wrote::Current),
                 Commit::Late(Some(change)) => (change, |_| Wrote::Late),
                 Commit::Late(None) => return Ok(Wrote::Late),
@@ -174,7 +185,9 @@ impl Keeper {
         else {
             return;
         };
-        let Ok(connection) = self.parts.transport.connect(&endpoint.origin).await else { return };
+        let Ok(connection) = self.parts.transport.connect(&endpoint.origin).await else {
+            return;
+        };
         let request = revocation_request(&app.client, token, &endpoint.path);
         if connection.send(request).await.is_err() {
             tracing::info!(grant = %row.name, "a token of an ended login could not be revoked");

@@ -1,5 +1,4 @@
-//! What can stand between a caller and a token, and how it is told: what happened, what is safe, what
-//! to do, and when refrain tries again by itself.
+//! What can stand between a caller and a token: each thing once, with a stable code.
 
 use std::sync::Arc;
 
@@ -7,10 +6,7 @@ use crate::{
     config::ConfigError,
     id::{AppName, GrantName, NameError},
     keeper::login::LoginError,
-    lifecycle::{
-        GrantRow, Hold,
-        row::Reason,
-    },
+    lifecycle::{GrantRow, Hold, row::Reason},
     random::RandomError,
     seal::{KeyFileError, KeyId, SealError},
     store::StoreError,
@@ -18,6 +14,10 @@ use crate::{
 };
 
 /// Why there is no token. Cheap to clone: every waiter of one refresh gets the same.
+#[expect(
+    clippy::error_impl_error,
+    reason = "the one error of the crate, as in `io::Error`"
+)]
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(transparent)]
 pub struct Error(Arc<Problem>);
@@ -37,21 +37,6 @@ pub enum Kind {
     Configuration,
     /// Mend the store.
     Storage,
-}
-
-/// An error in the words that a person gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Explanation {
-    /// A stable code.
-    pub code: &'static str,
-    /// What happened.
-    pub what: String,
-    /// What is safe.
-    pub safe: &'static str,
-    /// What to do.
-    pub fix: String,
-    /// When it is tried again without anybody doing anything.
-    pub retry_at: Option<UnixMillis>,
 }
 
 /// The single things that can be wrong.
@@ -238,7 +223,11 @@ pub enum Problem {
 }
 
 fn listed(names: &[GrantName]) -> String {
-    names.iter().map(GrantName::as_str).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(GrantName::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn described(description: Option<&str>) -> String {
@@ -275,29 +264,23 @@ impl Error {
     pub fn kind(&self) -> Kind {
         self.0.kind()
     }
-
-    /// The words for a person.
-    pub fn explain(&self) -> Explanation {
-        Explanation {
-            code: self.code(),
-            what: super::present::chain(self.problem()),
-            safe: self.0.safe(),
-            fix: self.0.fix(),
-            retry_at: self.0.retry_at(),
-        }
-    }
 }
-
-const NOTHING_TOUCHED: &str = "nothing was changed; every grant is as it was";
-const TOKEN_KEPT: &str = "the grant is kept; an access token that still works is still served";
 
 impl Problem {
     pub(super) fn sealed(row: &GrantRow, what: &'static str, source: SealError) -> Self {
-        Self::Sealed { grant: row.name.clone(), what, source }
+        Self::Sealed {
+            grant: row.name.clone(),
+            what,
+            source,
+        }
     }
 
     pub(super) fn reauthorize(row: &GrantRow, reason: Reason, since: UnixMillis) -> Self {
-        Self::Reauthorize { grant: row.name.clone(), reason, since }
+        Self::Reauthorize {
+            grant: row.name.clone(),
+            reason,
+            since,
+        }
     }
 
     /// The error for a hold on a row.
@@ -307,20 +290,45 @@ impl Problem {
         match hold {
             Hold::Held { .. } => Self::StillRefreshing { grant },
             Hold::SignedOut => Self::SignedOut { grant },
-            Hold::Reauthorize { reason, since } => Self::Reauthorize { grant, reason, since },
-            Hold::Suspect { since, retry } => Self::Suspect { grant, since, retry_at: retry.wall },
-            Hold::BackingOff { since, retry, http_status } => {
+            Hold::Reauthorize { reason, since } => Self::Reauthorize {
+                grant,
+                reason,
+                since,
+            },
+            Hold::Suspect { since, retry } => Self::Suspect {
+                grant,
+                since,
+                retry_at: retry.wall,
+            },
+            Hold::BackingOff {
+                since,
+                retry,
+                http_status,
+            } => {
                 let why = match http_status {
                     Some(status) => format!("HTTP {status}"),
                     None => "no answer".to_owned(),
                 };
-                Self::Unavailable { since, retry_at: retry.wall, http_status, why }
+                Self::Unavailable {
+                    since,
+                    retry_at: retry.wall,
+                    http_status,
+                    why,
+                }
             }
-            Hold::Throttled { retry } => Self::Throttled { app, retry_at: retry.wall },
-            Hold::BreakerOpen { since, retry } => {
-                Self::BreakerOpen { app, since, retry_at: retry.wall }
-            }
-            Hold::ForcedRecently { retry } => Self::ForcedRecently { grant, retry_at: retry.wall },
+            Hold::Throttled { retry } => Self::Throttled {
+                app,
+                retry_at: retry.wall,
+            },
+            Hold::BreakerOpen { since, retry } => Self::BreakerOpen {
+                app,
+                since,
+                retry_at: retry.wall,
+            },
+            Hold::ForcedRecently { retry } => Self::ForcedRecently {
+                grant,
+                retry_at: retry.wall,
+            },
         }
     }
 
@@ -329,7 +337,7 @@ impl Problem {
         matches!(self, Self::SignedOut { .. } | Self::UnknownGrant { .. })
     }
 
-    fn code(&self) -> &'static str {
+    pub(super) fn code(&self) -> &'static str {
         match self {
             Self::Config(error) => error.code(),
             Self::KeyFile(error) => error.code(),
@@ -348,10 +356,22 @@ impl Problem {
             Self::UnknownApp { .. } => "unknown_app",
             Self::ClientChanged { .. } => "client_changed",
             Self::SignedOut { .. } => "signed_out",
-            Self::Reauthorize { reason: Reason::Expired, .. } => "reauthorize_expired",
-            Self::Reauthorize { reason: Reason::Revoked, .. } => "reauthorize_revoked",
-            Self::Reauthorize { reason: Reason::AnswerLost, .. } => "reauthorize_answer_lost",
-            Self::Reauthorize { reason: Reason::Scope, .. } => "reauthorize_scope",
+            Self::Reauthorize {
+                reason: Reason::Expired,
+                ..
+            } => "reauthorize_expired",
+            Self::Reauthorize {
+                reason: Reason::Revoked,
+                ..
+            } => "reauthorize_revoked",
+            Self::Reauthorize {
+                reason: Reason::AnswerLost,
+                ..
+            } => "reauthorize_answer_lost",
+            Self::Reauthorize {
+                reason: Reason::Scope,
+                ..
+            } => "reauthorize_scope",
             Self::Suspect { .. } => "refused_early",
             Self::BreakerOpen { .. } => "refusing_many",
             Self::Unavailable { .. } => "provider_unavailable",
@@ -375,7 +395,9 @@ impl Problem {
             | Self::UnknownApp { .. }
             | Self::ClientChanged { .. }
             | Self::Misconfigured { .. } => Kind::Configuration,
-            Self::Store(_) | Self::NotSaved(_) | Self::Sealed { .. } | Self::Random(_) => Kind::Storage,
+            Self::Store(_) | Self::NotSaved(_) | Self::Sealed { .. } | Self::Random(_) => {
+                Kind::Storage
+            }
             Self::Name(_) | Self::UnknownGrant { .. } | Self::SeveralGrants { .. } => Kind::Usage,
             Self::NoGrant | Self::SignedOut { .. } | Self::Reauthorize { .. } => Kind::Reauthorize,
             Self::Suspect { .. }
@@ -388,127 +410,4 @@ impl Problem {
             Self::Login(error) => error.kind(),
         }
     }
-
-    fn safe(&self) -> &'static str {
-        match self {
-            Self::NotSaved(_) => {
-                "the new token is held in memory, is used by nobody, and is written as soon as possible"
-            }
-            Self::Suspect { .. } | Self::BreakerOpen { .. } => {
-                "nothing was deleted: the sealed token is kept and will be presented again"
-            }
-            Self::Reauthorize { .. } => {
-                "the grant, its name and its history are kept; other grants are not affected"
-            }
-            Self::SignedOut { .. } => "no token of this user is left here",
-            Self::Unavailable { .. }
-            | Self::Throttled { .. }
-            | Self::ForcedRecently { .. }
-            | Self::StillRefreshing { .. } => TOKEN_KEPT,
-            Self::Sealed { .. } => "the row was not touched; other grants are not affected",
-            Self::Store(_) => "no token was presented or thrown away because of this",
-            Self::Login(error) => error.safe(),
-            Self::Config(_)
-            | Self::KeyFile(_)
-            | Self::WrongKey { .. }
-            | Self::KeyMissing { .. }
-            | Self::KeyCheck(_)
-            | Self::NoSuchStore { .. }
-            | Self::Random(_)
-            | Self::Name(_)
-            | Self::UnknownGrant { .. }
-            | Self::NoGrant
-            | Self::SeveralGrants { .. }
-            | Self::UnknownApp { .. }
-            | Self::ClientChanged { .. }
-            | Self::Unreachable { .. }
-            | Self::Misconfigured { .. } => NOTHING_TOUCHED,
-        }
-    }
-
-    fn fix(&self) -> String {
-        let own = |text: &str| text.to_owned();
-        match self {
-            Self::Config(error) => error.fix(),
-            Self::KeyFile(error) => error.fix(),
-            Self::WrongKey { expected, .. } | Self::KeyMissing { expected, .. } => format!(
-                "put the file with key {expected} back, or point sealing.key_file at it; if it is lost \
-                 for good, move the store away and log in again"
-            ),
-            Self::Sealed { grant, .. } => format!(
-                "the row was changed from outside, or copied here: restore the store from a backup, or \
-                 run `refrain login {grant}`"
-            ),
-            Self::KeyCheck(_) => own("the store was changed from outside: restore it from a backup"),
-            Self::Store(error) => store_fix(error),
-            Self::NotSaved(error) => store_fix(error),
-            Self::NoSuchStore { .. } => own("use a store of the form sqlite:PATH"),
-            Self::Random(_) => own("the operating system's random generator fails; restart the machine"),
-            Self::Name(_) => own("choose a plain name such as alice"),
-            Self::UnknownGrant { name } => {
-                format!("`refrain list` shows what there is; `refrain login {name}` adds it")
-            }
-            Self::NoGrant => own("run `refrain login`"),
-            Self::SeveralGrants { .. } => own("say which one"),
-            Self::UnknownApp { name, configured } => match configured.as_slice() {
-                [] => own("run `refrain init`, or add [apps.default] to the configuration"),
-                apps => {
-                    let apps: Vec<_> = apps.iter().map(AppName::as_str).collect();
-                    format!("add [apps.{name}] to the configuration, or use one of: {}", apps.join(", "))
-                }
-            },
-            Self::ClientChanged { grant, .. } => format!(
-                "put the old client id back, or log in with the new one: `refrain login {grant}`"
-            ),
-            Self::SignedOut { grant } | Self::Reauthorize { grant, .. } => {
-                format!("run `refrain login {grant}`")
-            }
-            Self::Suspect { grant, .. } => format!(
-                "wait, or ask now with `refrain refresh {grant}`; if you removed the app at Spotify or \
-                 changed your password, run `refrain login {grant}`"
-            ),
-            Self::BreakerOpen { .. } => {
-                own("wait: this looks like an outage at Spotify; nobody has to log in again")
-            }
-            Self::Unavailable { .. } | Self::Throttled { .. } => own("wait"),
-            Self::Unreachable { .. } => {
-                own("check the network, DNS and proxy settings; `refrain doctor` helps")
-            }
-            Self::ForcedRecently { .. } => own(
-                "wait half a minute; if it goes on, Spotify's API rejects good tokens at the moment",
-            ),
-            Self::Misconfigured { app, .. } => format!(
-                "check client_id and client secret of [apps.{app}] against Spotify's dashboard \
-                 (https://developer.spotify.com/dashboard), then run `refrain doctor`"
-            ),
-            Self::StillRefreshing { .. } => own("try again in a moment"),
-            Self::Login(error) => error.fix(),
-        }
-    }
-
-    fn retry_at(&self) -> Option<UnixMillis> {
-        match self {
-            Self::Suspect { retry_at, .. }
-            | Self::BreakerOpen { retry_at, .. }
-            | Self::Unavailable { retry_at, .. }
-            | Self::Throttled { retry_at, .. }
-            | Self::ForcedRecently { retry_at, .. } => Some(*retry_at),
-            _ => None,
-        }
-    }
-}
-
-fn store_fix(error: &StoreError) -> String {
-    match error {
-        StoreError::Unavailable { .. } => "see why the store cannot be reached, and try again",
-        StoreError::Full { .. } => "make room on that disk (1 MiB is plenty) and try again",
-        StoreError::ReadOnly { .. } => "make the file and its folder writable for this user",
-        StoreError::Damaged { .. } => {
-            "restore the file from a backup; if it is not refrain's, point `store` elsewhere"
-        }
-        StoreError::Value { .. } => "the row was changed from outside: restore it from a backup",
-        StoreError::Newer { .. } => "use the newer refrain, or restore the backup from before it",
-        StoreError::Unsuitable { .. } => "put the store on a local disk",
-    }
-    .to_owned()
 }

@@ -23,7 +23,10 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) enum Goal {
     /// A token that lasts, or at least one newer than the one there was.
-    Lasting { min_ttl: Option<Duration>, than: Option<Arc<Live>> },
+    Lasting {
+        min_ttl: Option<Duration>,
+        than: Option<Arc<Live>>,
+    },
     /// Another token than this one, which the API rejected.
     NotThis(AccessToken),
     /// A token minted after this one.
@@ -34,7 +37,8 @@ impl Goal {
     pub(super) fn met_by(&self, live: &Live, now: Uptime) -> bool {
         match self {
             Self::Lasting { min_ttl, than } => {
-                let newer = |than: &Arc<Live>| (live.epoch, live.minting) > (than.epoch, than.minting);
+                let newer =
+                    |than: &Arc<Live>| (live.epoch, live.minting) > (than.epoch, than.minting);
                 live.lasts(*min_ttl, now) || live.lives(now) && than.as_ref().is_some_and(newer)
             }
             Self::NotThis(rejected) => !live.token().ct_eq(rejected),
@@ -83,7 +87,10 @@ impl Keeper {
                 Ok(_) | Err(_) => {}
             }
         }
-        Err(Problem::StillRefreshing { grant: cell.name.clone() }.into())
+        Err(Problem::StillRefreshing {
+            grant: cell.name.clone(),
+        }
+        .into())
     }
 
     /// The refresh that is going on, or a new one.
@@ -95,7 +102,10 @@ impl Keeper {
             return flight.clone();
         }
         let (report, progress) = watch::channel(Progress::Running);
-        let flight = Flight { cause: goal.cause(), progress };
+        let flight = Flight {
+            cause: goal.cause(),
+            progress,
+        };
         *slot = Some(flight.clone());
         drop(slot);
         let (keeper, cell, goal) = (Arc::clone(self), Arc::clone(cell), goal.clone());
@@ -116,7 +126,9 @@ impl Keeper {
         cell: &Cell,
         mut progress: watch::Receiver<Progress>,
     ) -> Result<Arc<Live>, Error> {
-        let still = || Problem::StillRefreshing { grant: cell.name.clone() };
+        let still = || Problem::StillRefreshing {
+            grant: cell.name.clone(),
+        };
         let done = progress.wait_for(|progress| matches!(progress, Progress::Done(_)));
         let ended = tokio::select! {
             ended = done => ended.map(|progress| progress.clone()).ok(),

@@ -28,8 +28,17 @@ pub(crate) struct Cell {
 
 impl Cell {
     pub(super) fn new(name: GrantName) -> Self {
-        let (live, slot, watched) = (ArcSwapOption::empty(), Slot::default(), AtomicBool::new(false));
-        Self { name, live, slot, watched }
+        let (live, slot, watched) = (
+            ArcSwapOption::empty(),
+            Slot::default(),
+            AtomicBool::new(false),
+        );
+        Self {
+            name,
+            live,
+            slot,
+            watched,
+        }
     }
 
     /// The token, if it is not due: one atomic load and one comparison.
@@ -104,7 +113,10 @@ pub struct Served {
 
 impl Keeper {
     /// Reads the row and publishes its access token, whoever minted it; `None` where it has none.
-    pub(super) async fn reload(self: &Arc<Self>, cell: &Arc<Cell>) -> Result<Option<Arc<Live>>, Error> {
+    pub(super) async fn reload(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+    ) -> Result<Option<Arc<Live>>, Error> {
         let row = match self.read(&cell.name).await {
             Ok(row) => row.value,
             Err(error) => {
@@ -127,7 +139,10 @@ impl Keeper {
     ) -> Result<Option<Arc<Live>>, Error> {
         if let Status::SignedOut { .. } = row.status {
             cell.live.store(None);
-            return Err(Problem::SignedOut { grant: row.name.clone() }.into());
+            return Err(Problem::SignedOut {
+                grant: row.name.clone(),
+            }
+            .into());
         }
         let held = cell.live.load_full();
         if let Some(held) = &held
@@ -137,7 +152,9 @@ impl Keeper {
             // A slow reader must not put an older token over a newer one.
             return Ok(Some(Arc::clone(held)));
         }
-        let Some(live) = self.open_live(row)? else { return Ok(held) };
+        let Some(live) = self.open_live(row)? else {
+            return Ok(held);
+        };
         let live = Arc::new(live);
         cell.live.store(Some(Arc::clone(&live)));
         self.watch(cell);
@@ -145,7 +162,11 @@ impl Keeper {
     }
 
     fn open_live(&self, row: &GrantRow) -> Result<Option<Live>, Error> {
-        let Some(access) = row.tokens.as_ref().and_then(|tokens| tokens.access.as_ref()) else {
+        let Some(access) = row
+            .tokens
+            .as_ref()
+            .and_then(|tokens| tokens.access.as_ref())
+        else {
             return Ok(None);
         };
         let text = self
@@ -156,7 +177,9 @@ impl Keeper {
         let life = Duration::from_millis(access.life_millis.unsigned_abs());
         let remaining = access.expires.remaining(&now).min(life);
         let end = now.uptime.after(remaining);
-        let due = now.uptime.after(remaining.saturating_sub(timing::ahead(life)));
+        let due = now
+            .uptime
+            .after(remaining.saturating_sub(timing::ahead(life)));
         Ok(Some(Live {
             token: AccessToken::new(text.as_str()),
             grant: row.id.clone(),
@@ -172,11 +195,13 @@ impl Keeper {
 
     /// The key of a row's secrets.
     pub(super) fn data_key(&self, row: &GrantRow) -> Result<DataKey, Error> {
-        let tokens = row
-            .tokens
-            .as_ref()
-            .ok_or_else(|| Problem::SignedOut { grant: row.name.clone() })?;
-        let key = self.parts.sealer.open_data_key(&row.id, row.epoch, &tokens.data_key);
+        let tokens = row.tokens.as_ref().ok_or_else(|| Problem::SignedOut {
+            grant: row.name.clone(),
+        })?;
+        let key = self
+            .parts
+            .sealer
+            .open_data_key(&row.id, row.epoch, &tokens.data_key);
         key.map_err(|source| Problem::sealed(row, "data key", source).into())
     }
 
@@ -193,9 +218,16 @@ impl Keeper {
 
 async fn watch(keeper: Weak<Keeper>, cell: Weak<Cell>) {
     loop {
-        let Some(nap) = keeper.upgrade().map(|keeper| keeper.parts.clock.sleep(WATCH)) else { return };
+        let Some(nap) = keeper
+            .upgrade()
+            .map(|keeper| keeper.parts.clock.sleep(WATCH))
+        else {
+            return;
+        };
         nap.await;
-        let (Some(keeper), Some(cell)) = (keeper.upgrade(), cell.upgrade()) else { return };
+        let (Some(keeper), Some(cell)) = (keeper.upgrade(), cell.upgrade()) else {
+            return;
+        };
         if let Err(error) = keeper.reload(&cell).await
             && error.problem().ends_the_grant()
         {

@@ -6,8 +6,11 @@
 //! grant; it is the one use of an access token that is not durable yet, and there is no older token
 //! that it could endanger.
 
+mod error;
+
 use std::time::Duration;
 
+pub use self::error::LoginError;
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -15,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::{
     config::App,
     id::{AppName, Epoch, Fence, Generation, GrantId, GrantName, Minting},
-    keeper::{Error, Keeper, Kind, Problem},
+    keeper::{Error, Keeper, Problem},
     lifecycle::{
         self, Change, Consented, GrantRow, Status,
         row::{Account, Consent},
@@ -23,7 +26,7 @@ use crate::{
     },
     oauth::{
         answer::{self, Granted, Outcome, printable},
-        authorization::{AuthorizationRequest, AuthorizationResponse, CallbackError, RedirectUri},
+        authorization::{AuthorizationRequest, AuthorizationResponse, RedirectUri},
         pkce,
         scope::Scope,
         token::TokenRequest,
@@ -31,7 +34,7 @@ use crate::{
     },
     provider::{
         AUTHORIZE_PATH, ME_PATH, TOKEN_PATH,
-        spotify::{self, AccountProblem, RedirectProblem},
+        spotify::{self, AccountProblem},
     },
     seal::{Field, SealError},
     secret::{AccessToken, AuthorizationState, CodeVerifier, RefreshToken},
@@ -86,142 +89,6 @@ pub struct LoggedIn {
     pub reauthorize_by: UnixMillis,
 }
 
-/// Why a login came to nothing. An existing grant is as it was.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoginError {
-    /// Spotify would not take the redirect URI.
-    #[error("the redirect URI {uri} will not work: {problem}")]
-    Redirect {
-        /// As configured.
-        uri: String,
-        /// Why.
-        problem: RedirectProblem,
-    },
-    /// Not an answer to an authorization request.
-    #[error("this is no answer of Spotify")]
-    Callback(#[from] CallbackError),
-    /// No attempt has this state: used, too old, or not ours.
-    #[error("this login is over: it was used already, took more than ten minutes, or began elsewhere")]
-    NoAttempt,
-    /// The user pressed Cancel.
-    #[error("the user did not consent")]
-    Denied,
-    /// Spotify reports another error.
-    #[error("Spotify reports {error:?}")]
-    Reported {
-        /// Its code.
-        error: String,
-    },
-    /// The code was not accepted.
-    #[error("Spotify did not accept the code{}", described(description.as_deref()))]
-    CodeRefused {
-        /// Its words.
-        description: Option<String>,
-    },
-    /// A success without a refresh token: no grant could be kept.
-    #[error("Spotify's answer has no refresh token")]
-    NoRefreshToken,
-    /// The exchange got no proper answer.
-    #[error("the login could not be finished ({why})")]
-    Interrupted {
-        /// In a few words.
-        why: String,
-    },
-    /// The app's development mode does not list this user.
-    #[error("this Spotify account is not among the users of the app")]
-    NotAllowlisted,
-    /// The app's owner has no Premium.
-    #[error("the owner of the app has no Spotify Premium, so Spotify refuses the whole app")]
-    OwnerNotPremium,
-    /// The API refuses the account for another reason.
-    #[error("Spotify's API refuses this account (HTTP 403)")]
-    Forbidden,
-    /// Another account than the one the grant is pinned to.
-    #[error("grant {grant} belongs to another Spotify account")]
-    OtherAccount {
-        /// The grant.
-        grant: GrantName,
-    },
-    /// The API did not say whose account it is, and an existing grant is pinned.
-    #[error("Spotify's API does not say whose account this is ({why})")]
-    AccountUnknown {
-        /// In a few words.
-        why: String,
-    },
-}
-
-fn described(description: Option<&str>) -> String {
-    description.map_or_else(String::new, |text| format!(": {text}"))
-}
-
-impl LoginError {
-    pub(super) fn code(&self) -> &'static str {
-        match self {
-            Self::Redirect { problem, .. } => problem.code(),
-            Self::Callback(_) => "login_callback",
-            Self::NoAttempt => "login_over",
-            Self::Denied => "login_denied",
-            Self::Reported { .. } => "login_reported",
-            Self::CodeRefused { .. } => "login_code_refused",
-            Self::NoRefreshToken => "login_no_refresh_token",
-            Self::Interrupted { .. } => "login_interrupted",
-            Self::NotAllowlisted => "login_not_allowlisted",
-            Self::OwnerNotPremium => "login_owner_not_premium",
-            Self::Forbidden => "login_forbidden",
-            Self::OtherAccount { .. } => "login_other_account",
-            Self::AccountUnknown { .. } => "login_account_unknown",
-        }
-    }
-
-    pub(super) fn kind(&self) -> Kind {
-        match self {
-            Self::Redirect { .. } | Self::NoRefreshToken => Kind::Configuration,
-            Self::Callback(_) => Kind::Usage,
-            Self::NoAttempt | Self::CodeRefused { .. } => Kind::Reauthorize,
-            Self::Reported { .. } | Self::Interrupted { .. } | Self::AccountUnknown { .. } => {
-                Kind::TryLater
-            }
-            Self::Denied
-            | Self::NotAllowlisted
-            | Self::OwnerNotPremium
-            | Self::Forbidden
-            | Self::OtherAccount { .. } => Kind::NotPermitted,
-        }
-    }
-
-    pub(super) fn safe(&self) -> &'static str {
-        "nothing was saved; a grant that was there before is as it was"
-    }
-
-    pub(super) fn fix(&self) -> String {
-        match self {
-            Self::Redirect { .. } => {
-                "set redirect_uri to http://127.0.0.1:4280/callback, there and in Spotify's dashboard"
-            }
-            Self::Callback(_) => "paste the whole address that the browser ended on",
-            Self::NoAttempt | Self::CodeRefused { .. } => "run `refrain login` again",
-            Self::Denied => "run `refrain login` again and choose Agree",
-            Self::Reported { .. } | Self::Interrupted { .. } | Self::AccountUnknown { .. } => {
-                "run `refrain login` again in a minute"
-            }
-            Self::NoRefreshToken => "check that accounts_url is an authorization server with refresh",
-            Self::NotAllowlisted => {
-                "add the account's e-mail address under User Management in Spotify's dashboard (five \
-                 users at most), then log in again"
-            }
-            Self::OwnerNotPremium => {
-                "renew the owner's Premium; it can take a few hours until Spotify takes notice"
-            }
-            Self::Forbidden => "see the app's page in Spotify's dashboard",
-            Self::OtherAccount { .. } => {
-                "sign out at spotify.com and log in with the right account, or say --other-account"
-            }
-        }
-        .to_owned()
-    }
-}
-
 impl Keeper {
     /// Begins a login: keeps the attempt, and answers where to send the user.
     pub async fn begin_login(&self, request: LoginRequest) -> Result<Begun, Error> {
@@ -245,7 +112,10 @@ impl Keeper {
         }
         .url(&self.parts.provider.accounts, AUTHORIZE_PATH);
         let id = self.attempt_id(&state);
-        let sealed = self.parts.sealer.seal_attempt(&id, verifier.expose(), random);
+        let sealed = self
+            .parts
+            .sealer
+            .seal_attempt(&id, verifier.expose(), random);
         let expires_at = self.parts.clock.wall().after(ATTEMPT_LIFE);
         let attempt = Attempt {
             id,
@@ -261,7 +131,11 @@ impl Keeper {
             verifier: sealed.map_err(Problem::KeyCheck)?,
         };
         self.parts.store.insert_attempt(&attempt).await?;
-        Ok(Begun { url, redirect_uri, expires_at })
+        Ok(Begun {
+            url,
+            redirect_uri,
+            expires_at,
+        })
     }
 
     /// Finishes a login with the query of the callback; works once.
@@ -269,17 +143,30 @@ impl Keeper {
         let response = AuthorizationResponse::from_query(query).map_err(LoginError::from)?;
         let id = self.attempt_id(&response.state);
         let now = self.parts.clock.wall();
-        let attempt = self.parts.store.take_attempt(&id, now).await?.ok_or(LoginError::NoAttempt)?;
+        let attempt = self
+            .parts
+            .store
+            .take_attempt(&id, now)
+            .await?
+            .ok_or(LoginError::NoAttempt)?;
         let code = response.result.map_err(|error| match error.as_str() {
             "access_denied" => LoginError::Denied,
-            _ => LoginError::Reported { error: printable(&error, 100) },
+            _ => LoginError::Reported {
+                error: printable(&error, 100),
+            },
         })?;
         let app = self.app(&attempt.terms.app)?;
-        let opened = self.parts.sealer.open_attempt(&attempt.id, &attempt.verifier);
+        let opened = self
+            .parts
+            .sealer
+            .open_attempt(&attempt.id, &attempt.verifier);
         let verifier = CodeVerifier::new(opened.map_err(Problem::KeyCheck)?.as_str());
         // What was sent is what is sent again, whatever the configuration says now.
-        let redirect_uri: RedirectUri =
-            attempt.terms.redirect_uri.parse().map_err(|_| LoginError::NoAttempt)?;
+        let redirect_uri: RedirectUri = attempt
+            .terms
+            .redirect_uri
+            .parse()
+            .map_err(|_| LoginError::NoAttempt)?;
         let request = TokenRequest::AuthorizationCode {
             code: &code,
             redirect_uri: &redirect_uri,
@@ -290,28 +177,38 @@ impl Keeper {
             return Err(LoginError::NoRefreshToken.into());
         };
         let account = self.account(&granted.access_token).await?;
-        self.save_login(app, attempt.terms, granted, &refresh, account).await
+        self.save_login(app, attempt.terms, granted, &refresh, account)
+            .await
     }
 
     fn attempt_id(&self, state: &AuthorizationState) -> String {
         let hash = self.parts.sealer.fingerprint("state", state.expose());
-        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+        hash.iter()
+            .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
     }
 
     async fn exchange(&self, app: &App, request: &TokenRequest<'_>) -> Result<Granted, Error> {
         let connection = self.connect_accounts().await?;
-        let answer = connection.send(request.to_request(&app.client, TOKEN_PATH)).await;
+        let answer = connection
+            .send(request.to_request(&app.client, TOKEN_PATH))
+            .await;
         let interrupted = |why| LoginError::Interrupted { why };
         let answer = answer.map_err(|error| interrupted(super::present::chain(&error)))?;
         let reply = answer::classify(&answer);
         match reply.outcome {
             Outcome::Granted(granted) => Ok(granted),
-            Outcome::Refused(error) => {
-                Err(LoginError::CodeRefused { description: error.description }.into())
+            Outcome::Refused(error) => Err(LoginError::CodeRefused {
+                description: error.description,
             }
+            .into()),
             Outcome::Misconfigured(error) => {
                 let (app, description) = (app.name.clone(), error.description);
-                Err(Problem::Misconfigured { app, error: error.code, description }.into())
+                Err(Problem::Misconfigured {
+                    app,
+                    error: error.code,
+                    description,
+                }
+                .into())
             }
             Outcome::Throttled { .. } | Outcome::Unavailable { .. } => {
                 Err(interrupted(format!("HTTP {}", reply.status.as_u16())).into())
@@ -324,16 +221,26 @@ impl Keeper {
     /// Checks an app's credentials with a token of its own, which is thrown away; for `doctor`.
     pub async fn check_client(&self, app: &AppName) -> Result<(), Error> {
         let app = self.app(app)?;
-        self.exchange(app, &TokenRequest::ClientCredentials).await.map(drop)
+        self.exchange(app, &TokenRequest::ClientCredentials)
+            .await
+            .map(drop)
     }
 
     async fn connect_accounts(
         &self,
     ) -> Result<Box<dyn crate::oauth::transport::Connection>, Error> {
-        let connection = self.parts.transport.connect(&self.parts.provider.accounts).await;
+        let connection = self
+            .parts
+            .transport
+            .connect(&self.parts.provider.accounts)
+            .await;
         connection.map_err(|error| {
             let why = super::present::chain(&error);
-            Problem::Unreachable { origin: error.origin, why }.into()
+            Problem::Unreachable {
+                origin: error.origin,
+                why,
+            }
+            .into()
         })
     }
 
@@ -343,7 +250,10 @@ impl Keeper {
         let mut why = String::new();
         for attempt in 0..timing::ATTEMPTS {
             if attempt > 0 {
-                self.parts.clock.sleep(timing::FIRST_PAUSE.saturating_mul(attempt)).await;
+                self.parts
+                    .clock
+                    .sleep(timing::FIRST_PAUSE.saturating_mul(attempt))
+                    .await;
             }
             let answer = match self.parts.transport.connect(&self.parts.provider.api).await {
                 Err(error) => Err(super::present::chain(&error)),
@@ -395,10 +305,20 @@ impl Keeper {
             let consented = self
                 .seal_login(&row, app, &granted, refresh)
                 .map_err(|source| Problem::sealed(&row, "login", source))?;
-            let consent = Consent { authorized_at, reauthorize_by };
+            let consent = Consent {
+                authorized_at,
+                reauthorize_by,
+            };
             let (scope, account) = (scope.clone(), account.clone().ok());
-            let change =
-                lifecycle::consent(&row, Consented { consent, scope, account, ..consented });
+            let change = lifecycle::consent(
+                &row,
+                Consented {
+                    consent,
+                    scope,
+                    account,
+                    ..consented
+                },
+            );
             if self.save(seen.as_ref(), &change).await? == Written::Conflict {
                 continue;
             }
@@ -435,7 +355,9 @@ impl Keeper {
             generation: Generation::default(),
             minting: Minting::default(),
             fence: Fence::default(),
-            status: Status::SignedOut { since: self.parts.clock.wall() },
+            status: Status::SignedOut {
+                since: self.parts.clock.wall(),
+            },
             consent: None,
             scope: Scope::default(),
             account: None,
@@ -456,12 +378,18 @@ impl Keeper {
         refresh: &RefreshToken,
     ) -> Result<Consented, SealError> {
         let random = self.parts.random.as_ref();
-        let (key, data_key) = self.parts.sealer.new_data_key(&row.id, row.epoch.next(), random)?;
+        let (key, data_key) = self
+            .parts
+            .sealer
+            .new_data_key(&row.id, row.epoch.next(), random)?;
         let none = UnixMillis(0);
         Ok(Consented {
             app: app.name.clone(),
             client_id: app.client.id.clone(),
-            consent: Consent { authorized_at: none, reauthorize_by: none },
+            consent: Consent {
+                authorized_at: none,
+                reauthorize_by: none,
+            },
             scope: Scope::default(),
             account: None,
             data_key,
@@ -474,9 +402,13 @@ impl Keeper {
 /// The redirect to send: legal at Spotify, and with the listener's port where it has none.
 fn redirect(app: &App, port: Option<u16>) -> Result<RedirectUri, LoginError> {
     let uri = &app.redirect_uri;
-    spotify::check_redirect(uri)
-        .map_err(|problem| LoginError::Redirect { uri: uri.to_string(), problem })?;
-    Ok(port.and_then(|port| uri.with_port(port)).unwrap_or_else(|| uri.clone()))
+    spotify::check_redirect(uri).map_err(|problem| LoginError::Redirect {
+        uri: uri.to_string(),
+        problem,
+    })?;
+    Ok(port
+        .and_then(|port| uri.with_port(port))
+        .unwrap_or_else(|| uri.clone()))
 }
 
 /// Refuses a login as somebody else, unless it was asked for.
@@ -485,10 +417,14 @@ fn pinned(
     account: &Result<Account, String>,
     other_account: bool,
 ) -> Result<(), LoginError> {
-    let Some(owner) = row.account.as_ref().filter(|_| !other_account) else { return Ok(()) };
+    let Some(owner) = row.account.as_ref().filter(|_| !other_account) else {
+        return Ok(());
+    };
     match account {
         Ok(account) if account.id == owner.id => Ok(()),
-        Ok(_) => Err(LoginError::OtherAccount { grant: row.name.clone() }),
+        Ok(_) => Err(LoginError::OtherAccount {
+            grant: row.name.clone(),
+        }),
         Err(why) => Err(LoginError::AccountUnknown { why: why.clone() }),
     }
 }
@@ -502,7 +438,12 @@ fn me_request(token: &AccessToken) -> Request {
         headers.insert(header::AUTHORIZATION, value);
     }
     let body = Zeroizing::new(Vec::new());
-    Request { method: Method::GET, path: ME_PATH.to_owned(), headers, body }
+    Request {
+        method: Method::GET,
+        path: ME_PATH.to_owned(),
+        headers,
+        body,
+    }
 }
 
 /// Spotify's `account_id`, which never changes; `id` where an older API has no other.
@@ -513,5 +454,8 @@ fn read_account(body: &[u8]) -> Option<Account> {
         Some(printable(text, 200)).filter(|text| !text.is_empty())
     };
     let id = text("account_id").or_else(|| text("id"))?;
-    Some(Account { id, display_name: text("display_name") })
+    Some(Account {
+        id,
+        display_name: text("display_name"),
+    })
 }

@@ -5,8 +5,8 @@ use crate::{
     keeper::{Error, Keeper, Problem, present::chain},
     lifecycle::{self, GrantRow, Status},
     oauth::token::revocation_request,
-    secret::RefreshToken,
     seal::Field,
+    secret::RefreshToken,
     store::Written,
     time::UnixMillis,
 };
@@ -49,7 +49,10 @@ impl Keeper {
             let seen = self.read(name).await?;
             let row = seen.value;
             if let Status::SignedOut { .. } = row.status {
-                return Err(Problem::SignedOut { grant: name.clone() }.into());
+                return Err(Problem::SignedOut {
+                    grant: name.clone(),
+                }
+                .into());
             }
             // Opened for the revocation alone; a token that does not open is destroyed all the same.
             let token = self.open_quietly(&row);
@@ -64,25 +67,42 @@ impl Keeper {
             tracing::warn!(grant = %name, code = error.code(), "old pages could not be scrubbed yet");
         }
         let now = self.parts.clock.now();
-        let access = row.tokens.as_ref().and_then(|tokens| tokens.access.as_ref());
+        let access = row
+            .tokens
+            .as_ref()
+            .and_then(|tokens| tokens.access.as_ref());
         let access_until = access
             .map(|access| access.expires.remaining(&now))
             .filter(|remaining| !remaining.is_zero())
             .map(|remaining| now.wall.after(remaining));
         let revocation = self.revoke(&row, token).await;
-        Ok(LoggedOut { grant: name.clone(), access_until, revocation })
+        Ok(LoggedOut {
+            grant: name.clone(),
+            access_until,
+            revocation,
+        })
     }
 
     fn open_quietly(&self, row: &GrantRow) -> Option<RefreshToken> {
         let sealed = &row.tokens.as_ref()?.refresh;
-        let text = self.data_key(row).ok()?.open(Field::RefreshToken, row.generation.0, sealed).ok()?;
+        let text = self
+            .data_key(row)
+            .ok()?
+            .open(Field::RefreshToken, row.generation.0, sealed)
+            .ok()?;
         Some(RefreshToken::new(text.as_str()))
     }
 
     async fn revoke(&self, row: &GrantRow, token: Option<RefreshToken>) -> Revocation {
-        let Some(endpoint) = &self.parts.provider.revocation else { return Revocation::NotOffered };
-        let failed = |why: &str| Revocation::Failed { why: why.to_owned() };
-        let Some(token) = token else { return failed("the token did not open") };
+        let Some(endpoint) = &self.parts.provider.revocation else {
+            return Revocation::NotOffered;
+        };
+        let failed = |why: &str| Revocation::Failed {
+            why: why.to_owned(),
+        };
+        let Some(token) = token else {
+            return failed("the token did not open");
+        };
         let app = match self.app_of(row) {
             Ok(app) => app,
             Err(error) => return failed(&chain(&error)),
@@ -93,7 +113,9 @@ impl Keeper {
         };
         let request = revocation_request(&app.client, &token, &endpoint.path);
         match connection.send(request).await {
-            Ok(answer) => Revocation::Answered { status: answer.status.as_u16() },
+            Ok(answer) => Revocation::Answered {
+                status: answer.status.as_u16(),
+            },
             Err(error) => failed(&chain(&error)),
         }
     }

@@ -18,9 +18,21 @@ use crate::{
     provider::TOKEN_PATH,
     seal::Field,
     secret::RefreshToken,
-    store::{Versioned, Written},
+    store::Written,
     time::Uptime,
 };
+
+/// One refresh token under one ticket, and everything that goes with it.
+pub(super) struct Presentation<'a> {
+    /// The row as it was armed.
+    pub(super) row: &'a GrantRow,
+    /// The right to present.
+    pub(super) ticket: Ticket,
+    /// What is presented.
+    pub(super) token: RefreshToken,
+    /// Where the callers wait.
+    pub(super) report: &'a watch::Sender<Progress>,
+}
 
 /// What came of a presentation.
 pub(super) enum Presented {
@@ -46,17 +58,11 @@ struct Doubt {
 
 impl Keeper {
     /// Presents under a ticket, up to three times, and never without time left on the lease.
-    pub(super) async fn present(
-        &self,
-        row: &GrantRow,
-        ticket: &Ticket,
-        token: &RefreshToken,
-        report: &watch::Sender<Progress>,
-    ) -> Result<Presented, Error> {
-        let app = match self.app_of(row) {
+    pub(super) async fn present(&self, on: &Presentation<'_>) -> Result<Presented, Error> {
+        let app = match self.app_of(on.row) {
             Ok(app) => app,
             Err(error) => {
-                self.give_back(row, ticket, Resolution::Untouched).await?;
+                self.give_back(on, Resolution::Untouched).await?;
                 return Err(error);
             }
         };
@@ -72,24 +78,28 @@ impl Keeper {
             if !self.lease_lasts(armed) {
                 break;
             }
-            match self.try_once(app, row, ticket, token, armed).await? {
+            match self.try_once(app, on, armed).await? {
                 None => return Ok(Presented::Again),
                 Some(Try::NotSent(error)) => unsent = Some(error),
                 Some(Try::Unknown(error)) => {
-                    tracing::warn!(grant = %row.name, %error, "no answer to a token request");
+                    tracing::warn!(grant = %on.row.name, %error, "no answer to a token request");
                     let why = chain(&error);
-                    doubt = Some(Doubt { http_status: None, why, retry_after: None });
+                    doubt = Some(Doubt {
+                        http_status: None,
+                        why,
+                        retry_after: None,
+                    });
                 }
                 Some(Try::Answered(reply)) => {
                     let unanswered = doubt.is_some();
-                    match self.judge(app, row, ticket, token, reply, unanswered, report).await? {
+                    match self.judge(app, on, reply, unanswered).await? {
                         Ok(presented) => return Ok(presented),
                         Err(new) => doubt = Some(new),
                     }
                 }
             }
         }
-        self.give_up(row, ticket, doubt, unsent).await
+        self.give_up(on, doubt, unsent).await
     }
 
     fn lease_lasts(&self, armed: Uptime) -> bool {
@@ -101,9 +111,7 @@ impl Keeper {
     async fn try_once(
         &self,
         app: &App,
-        row: &GrantRow,
-        ticket: &Ticket,
-        token: &RefreshToken,
+        on: &Presentation<'_>,
         armed: Uptime,
     ) -> Result<Option<Try>, Error> {
         let accounts = &self.parts.provider.accounts;
@@ -111,11 +119,12 @@ impl Keeper {
             Ok(connection) => connection,
             Err(error) => return Ok(Some(Try::NotSent(unreachable(error)))),
         };
-        let current = self.read(&row.name).await?.value;
-        if current.epoch != ticket.epoch || current.fence != ticket.fence || !self.lease_lasts(armed) {
+        let current = self.read(&on.row.name).await?.value;
+        let held = (current.epoch, current.fence) == (on.ticket.epoch, on.ticket.fence);
+        if !held || !self.lease_lasts(armed) {
             return Ok(None);
         }
-        let request = TokenRequest::RefreshToken(token).to_request(&app.client, TOKEN_PATH);
+        let request = TokenRequest::RefreshToken(&on.token).to_request(&app.client, TOKEN_PATH);
         Ok(Some(match connection.send(request).await {
             Ok(answer) => Try::Answered(answer::classify(&answer)),
             Err(error) if error.unsent => {
@@ -127,39 +136,46 @@ impl Keeper {
     }
 
     /// Acts on an answer; a fault that may pass within this refresh comes back as doubt.
-    #[expect(clippy::too_many_arguments, reason = "all of one presentation, in one place")]
     async fn judge(
         &self,
         app: &App,
-        row: &GrantRow,
-        ticket: &Ticket,
-        token: &RefreshToken,
+        on: &Presentation<'_>,
         reply: Reply,
         unanswered: bool,
-        report: &watch::Sender<Progress>,
     ) -> Result<Result<Presented, Doubt>, Error> {
         let http_status = Some(reply.status.as_u16());
-        let doubt = |why: String, retry_after| Ok(Err(Doubt { http_status, why, retry_after }));
+        let doubt = |why: String, retry_after| {
+            Ok(Err(Doubt {
+                http_status,
+                why,
+                retry_after,
+            }))
+        };
         match reply.outcome {
             Outcome::Granted(granted) => {
-                let row = self.commit_granted(row, ticket, token, granted, reply.request_id, report).await?;
+                let presented = self.commit_granted(on, granted, reply.request_id).await?;
                 self.close_breaker(&app.name).await;
-                Ok(Ok(row))
+                Ok(Ok(presented))
             }
-            Outcome::Salvaged(salvaged) => {
-                Ok(Ok(self.commit_salvaged(row, ticket, token, salvaged, report).await?))
-            }
+            Outcome::Salvaged(salvaged) => Ok(Ok(self.commit_salvaged(on, salvaged).await?)),
             Outcome::Refused(error) => {
                 let description = error.description;
-                let evidence = Evidence { description, request_id: reply.request_id, unanswered };
-                Ok(Ok(self.refused(row, ticket, &evidence).await?))
+                let evidence = Evidence {
+                    description,
+                    request_id: reply.request_id,
+                    unanswered,
+                };
+                Ok(Ok(self.refused(on, &evidence).await?))
             }
-            Outcome::Misconfigured(error) => Err(self.misconfigured(row, ticket, error).await?),
+            Outcome::Misconfigured(error) => Err(self.misconfigured(on, error).await?),
             Outcome::Throttled { retry_after } => {
                 let now = self.parts.clock.now();
                 let wait = retry_after.map_or(timing::BACK_OFF.0, |retry| retry.wait(now.wall));
-                self.update_app(&app.name, |state: &AppState| Some(state.throttled(wait, &now))).await?;
-                self.give_back(row, ticket, Resolution::Untouched).await?;
+                self.update_app(&app.name, |state: &AppState| {
+                    Some(state.throttled(wait, &now))
+                })
+                .await?;
+                self.give_back(on, Resolution::Untouched).await?;
                 Ok(Ok(Presented::Again))
             }
             Outcome::Unavailable { retry_after } => {
@@ -171,25 +187,29 @@ impl Keeper {
 
     async fn misconfigured(
         &self,
-        row: &GrantRow,
-        ticket: &Ticket,
+        on: &Presentation<'_>,
         error: ErrorResponse,
     ) -> Result<Error, Error> {
-        self.give_back(row, ticket, Resolution::Untouched).await?;
-        let app = row.app.clone();
-        Ok(Problem::Misconfigured { app, error: error.code, description: error.description }.into())
+        self.give_back(on, Resolution::Untouched).await?;
+        let app = on.row.app.clone();
+        Ok(Problem::Misconfigured {
+            app,
+            error: error.code,
+            description: error.description,
+        }
+        .into())
     }
 
     /// `invalid_grant`: counts towards the breaker if it is early, and is judged on the durable row.
     async fn refused(
         &self,
-        row: &GrantRow,
-        ticket: &Ticket,
+        on: &Presentation<'_>,
         evidence: &Evidence,
     ) -> Result<Presented, Error> {
+        let ticket = &on.ticket;
         let mut breaker_open = None;
         loop {
-            let seen = self.read(&row.name).await?;
+            let seen = self.read(&on.row.name).await?;
             let now = self.parts.clock.now();
             let open = match breaker_open {
                 Some(open) => open,
@@ -198,7 +218,7 @@ impl Keeper {
             breaker_open = Some(open);
             let change = match lifecycle::refuse(&seen.value, ticket, evidence, open, &now) {
                 Refusal::Moved => return Ok(Presented::Again),
-                Refusal::Judged(change) => change,
+                Refusal::Judged(change) => *change,
                 Refusal::Promotable(candidate) => {
                     let key = self.data_key(&seen.value)?;
                     let text = key
@@ -222,7 +242,12 @@ impl Keeper {
                 Status::Active | Status::SignedOut { .. } => Ok(Presented::Again),
                 Status::Suspect(suspicion) => {
                     let (since, retry_at) = (suspicion.since, suspicion.next_probe.wall);
-                    Err(Problem::Suspect { grant: change.row.name, since, retry_at }.into())
+                    Err(Problem::Suspect {
+                        grant: change.row.name,
+                        since,
+                        retry_at,
+                    }
+                    .into())
                 }
                 Status::Reauthorize { reason, since } => {
                     Err(Problem::reauthorize(&change.row, *reason, *since).into())
@@ -231,11 +256,7 @@ impl Keeper {
         }
     }
 
-    async fn note_refusal(
-        &self,
-        row: &GrantRow,
-        now: &crate::time::Moment,
-    ) -> Result<bool, Error> {
+    async fn note_refusal(&self, row: &GrantRow, now: &crate::time::Moment) -> Result<bool, Error> {
         if lifecycle::expected(row, now) {
             return Ok(false);
         }
@@ -258,38 +279,62 @@ impl Keeper {
     /// After the last try: the intent is given back, and the caller told what stands in the way.
     async fn give_up(
         &self,
-        row: &GrantRow,
-        ticket: &Ticket,
+        on: &Presentation<'_>,
         doubt: Option<Doubt>,
         unsent: Option<Error>,
     ) -> Result<Presented, Error> {
         let Some(doubt) = doubt else {
-            self.give_back(row, ticket, Resolution::Untouched).await?;
+            self.give_back(on, Resolution::Untouched).await?;
             return unsent.map_or(Ok(Presented::Again), Err);
         };
-        let failures = row.trouble.as_ref().map_or(0, |trouble| trouble.failures);
+        let failures = on
+            .row
+            .trouble
+            .as_ref()
+            .map_or(0, |trouble| trouble.failures);
         let wall = self.parts.clock.wall();
-        let asked = doubt.retry_after.map_or(Duration::ZERO, |retry| retry.wait(wall));
-        let pause = self.jittered(timing::back_off(failures.saturating_add(1))).max(asked);
-        let Doubt { http_status, why, .. } = doubt;
-        let resolution = Resolution::Unknown { http_status, why: why.clone(), pause };
-        let trouble = self.give_back(row, ticket, resolution).await?.and_then(|row| row.trouble);
-        let Some(trouble) = trouble else { return Ok(Presented::Again) };
+        let asked = doubt
+            .retry_after
+            .map_or(Duration::ZERO, |retry| retry.wait(wall));
+        let pause = self
+            .jittered(timing::back_off(failures.saturating_add(1)))
+            .max(asked);
+        let Doubt {
+            http_status, why, ..
+        } = doubt;
+        let resolution = Resolution::Unknown {
+            http_status,
+            why: why.clone(),
+            pause,
+        };
+        let trouble = self
+            .give_back(on, resolution)
+            .await?
+            .and_then(|row| row.trouble);
+        let Some(trouble) = trouble else {
+            return Ok(Presented::Again);
+        };
         let (since, retry_at) = (trouble.since, trouble.retry.wall);
-        Err(Problem::Unavailable { since, retry_at, http_status, why }.into())
+        Err(Problem::Unavailable {
+            since,
+            retry_at,
+            http_status,
+            why,
+        }
+        .into())
     }
 
     /// Gives the intent back, if it still is ours; answers the row as it is now.
     async fn give_back(
         &self,
-        row: &GrantRow,
-        ticket: &Ticket,
+        on: &Presentation<'_>,
         resolution: Resolution,
     ) -> Result<Option<GrantRow>, Error> {
         loop {
-            let seen: Versioned<GrantRow> = self.read(&row.name).await?;
+            let seen = self.read(&on.row.name).await?;
             let now = self.parts.clock.now();
-            let Some(change) = lifecycle::resolve(&seen.value, ticket, &resolution, &now) else {
+            let Some(change) = lifecycle::resolve(&seen.value, &on.ticket, &resolution, &now)
+            else {
                 return Ok(None);
             };
             if self.parts.store.replace(seen.version, &change).await? != Written::Conflict {
@@ -301,7 +346,11 @@ impl Keeper {
 
 fn unreachable(error: ConnectError) -> Error {
     let why = chain(&error);
-    Problem::Unreachable { origin: error.origin, why }.into()
+    Problem::Unreachable {
+        origin: error.origin,
+        why,
+    }
+    .into()
 }
 
 /// An error and its causes on one line; transport errors hold no secret, and no URL with a query.

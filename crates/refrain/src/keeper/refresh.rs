@@ -10,7 +10,7 @@ use crate::{
         Error, Keeper, POLL, Problem,
         flight::{Goal, Progress},
         live::{Cell, Live},
-        present::Presented,
+        present::{Presentation, Presented},
     },
     lifecycle::{self, Ask, Hold, app::AppState, timing},
     seal::Field,
@@ -61,10 +61,20 @@ impl Keeper {
                     match self.parts.store.replace(seen.version, &change).await? {
                         Written::Conflict => {}
                         Written::Durably(_) => {
-                            match self.present(&change.row, &ticket, &token, report).await? {
+                            let row = &change.row;
+                            match self
+                                .present(&Presentation {
+                                    row,
+                                    ticket,
+                                    token,
+                                    report,
+                                })
+                                .await?
+                            {
                                 Presented::Committed(row) => {
                                     let live = self.publish(cell, &row)?;
-                                    if let Some(live) = live.filter(|live| live.minting > ticket.minting)
+                                    if let Some(live) =
+                                        live.filter(|live| live.minting > ticket.minting)
                                     {
                                         return Ok(live);
                                     }
@@ -83,7 +93,9 @@ impl Keeper {
                 }
                 Err(Hold::BreakerOpen { since, retry }) => {
                     if !self.claim_canary(&seen.value.app).await? {
-                        return Err(Problem::held(&seen.value, Hold::BreakerOpen { since, retry }).into());
+                        return Err(
+                            Problem::held(&seen.value, Hold::BreakerOpen { since, retry }).into(),
+                        );
                     }
                     canary = true;
                 }
@@ -96,27 +108,33 @@ impl Keeper {
         let since = self.parts.clock.wall();
         let retry_at = since.after(timing::BACK_OFF.0);
         let why = "its answers hold no access token".to_owned();
-        Problem::Unavailable { since, retry_at, http_status: None, why }
+        Problem::Unavailable {
+            since,
+            retry_at,
+            http_status: None,
+            why,
+        }
     }
 
     /// While the breaker is open, one grant a minute asks for all.
     async fn claim_canary(&self, app: &AppName) -> Result<bool, Error> {
         let now = self.parts.clock.now();
-        let claimed = self.update_app(app, |state: &AppState| state.claim_canary(&now)).await?;
+        let claimed = self
+            .update_app(app, |state: &AppState| state.claim_canary(&now))
+            .await?;
         Ok(claimed.is_some())
     }
 
-    fn open_refresh(
-        &self,
-        seen: &Versioned<lifecycle::GrantRow>,
-    ) -> Result<RefreshToken, Error> {
+    fn open_refresh(&self, seen: &Versioned<lifecycle::GrantRow>) -> Result<RefreshToken, Error> {
         let row = &seen.value;
         let key = self.data_key(row)?;
         let sealed = row
             .tokens
             .as_ref()
             .map(|tokens| &tokens.refresh)
-            .ok_or_else(|| Problem::SignedOut { grant: row.name.clone() })?;
+            .ok_or_else(|| Problem::SignedOut {
+                grant: row.name.clone(),
+            })?;
         let text = key
             .open(Field::RefreshToken, row.generation.0, sealed)
             .map_err(|source| Problem::sealed(row, "refresh token", source))?;
@@ -125,7 +143,9 @@ impl Keeper {
 
     /// Makes this process known to the others, once, before its first intent.
     async fn announce(&self) -> Result<(), Error> {
-        let announced = self.announced.get_or_try_init(|| self.parts.store.announce(self.instance));
+        let announced = self
+            .announced
+            .get_or_try_init(|| self.parts.store.announce(self.instance));
         announced.await?;
         Ok(())
     }

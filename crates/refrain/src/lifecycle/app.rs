@@ -49,12 +49,21 @@ impl AppState {
     #[must_use]
     pub fn refused(&self, grant: &GrantId, grants: usize, now: &Moment) -> Self {
         let mut next = self.clone();
-        next.refusals.retain(|(other, at)| other != grant.as_str() && now.wall.since(*at) < WINDOW);
+        next.refusals
+            .retain(|(other, at)| other != grant.as_str() && now.wall.since(*at) < WINDOW);
         next.refusals.push((grant.as_str().to_owned(), now.wall));
         let threshold = THRESHOLD.max(grants / SHARE);
         if next.breaker.is_none() && next.refusals.len() >= threshold {
-            let since = next.refusals.iter().map(|(_, at)| *at).min().unwrap_or(now.wall);
-            next.breaker = Some(Breaker { since, next_canary: Deadline::after(now, CANARY) });
+            let since = next
+                .refusals
+                .iter()
+                .map(|(_, at)| *at)
+                .min()
+                .unwrap_or(now.wall);
+            next.breaker = Some(Breaker {
+                since,
+                next_canary: Deadline::after(now, CANARY),
+            });
         }
         next
     }
@@ -74,20 +83,33 @@ impl AppState {
     /// Notes that the token endpoint wants to be left alone.
     #[must_use]
     pub fn throttled(&self, wait: Duration, now: &Moment) -> Self {
-        Self { throttled: Some(Deadline::after(now, wait)), ..self.clone() }
+        Self {
+            throttled: Some(Deadline::after(now, wait)),
+            ..self.clone()
+        }
     }
 
     /// Claims the canary's turn, where it is due.
     #[must_use]
     pub fn claim_canary(&self, now: &Moment) -> Option<Self> {
-        let breaker = self.breaker.as_ref().filter(|breaker| breaker.next_canary.passed(now))?;
-        let breaker = Breaker { next_canary: Deadline::after(now, CANARY), ..breaker.clone() };
-        Some(Self { breaker: Some(breaker), ..self.clone() })
+        let breaker = self
+            .breaker
+            .as_ref()
+            .filter(|breaker| breaker.next_canary.passed(now))?;
+        let breaker = Breaker {
+            next_canary: Deadline::after(now, CANARY),
+            ..breaker.clone()
+        };
+        Some(Self {
+            breaker: Some(breaker),
+            ..self.clone()
+        })
     }
 
     /// Whether a refusal at `since` belongs to an incident that is over, so that it may be verified at
     /// once.
     pub fn explains(&self, since: UnixMillis) -> bool {
-        self.incident.is_some_and(|(from, to)| from <= since && since <= to)
+        self.incident
+            .is_some_and(|(from, to)| from <= since && since <= to)
     }
 }

@@ -62,7 +62,7 @@ pub struct Ticket {
 }
 
 /// Why not now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
     /// Another process is at it; read the row again soon.
     Held {
@@ -120,12 +120,18 @@ pub fn arm(row: &GrantRow, ask: &Ask<'_>) -> Result<(Change, Ticket), Hold> {
     if row.tokens.is_none() {
         return Err(Hold::SignedOut);
     }
-    let own = row.intent.as_ref().is_some_and(|intent| intent.owner == ask.instance);
+    let own = row
+        .intent
+        .as_ref()
+        .is_some_and(|intent| intent.owner == ask.instance);
     if let Some(intent) = row.intent.as_ref().filter(|_| !own && !ask.holder_dead) {
         // Before all else: what another process brings may be what is wanted here.
         let remaining = intent.deadline.after(timing::SKEW).remaining(ask.store_now);
         if !remaining.is_zero() {
-            return Err(Hold::Held { by: intent.owner, remaining });
+            return Err(Hold::Held {
+                by: intent.owner,
+                remaining,
+            });
         }
     }
     may_present(row, ask)?;
@@ -135,15 +141,26 @@ pub fn arm(row: &GrantRow, ask: &Ask<'_>) -> Result<(Change, Ticket), Hold> {
         // Whoever held it may have presented: from here on a refusal can be the echo of that.
         note_unanswered(&mut next, intent.armed_at);
         if !own {
-            let what = What::TookOver { from: intent.owner, fence: intent.fence };
-            events.push(Event { at: ask.now.wall, epoch: row.epoch, what });
+            let what = What::TookOver {
+                from: intent.owner,
+                fence: intent.fence,
+            };
+            events.push(Event {
+                at: ask.now.wall,
+                epoch: row.epoch,
+                what,
+            });
         }
     }
     let fence = row.fence.next();
     let deadline = ask.store_now.after(timing::LEASE);
     next.fence = fence;
-    next.intent =
-        Some(Intent { fence, owner: ask.instance, armed_at: ask.now.wall, deadline });
+    next.intent = Some(Intent {
+        fence,
+        owner: ask.instance,
+        armed_at: ask.now.wall,
+        deadline,
+    });
     if ask.cause == Cause::Rejected {
         next.forced_until = Some(Deadline::after(ask.now, timing::FORCED_APART));
     }
@@ -155,7 +172,14 @@ pub fn arm(row: &GrantRow, ask: &Ask<'_>) -> Result<(Change, Ticket), Hold> {
         owner: ask.instance,
         deadline,
     };
-    Ok((Change { row: next, events, forgets: false }, ticket))
+    Ok((
+        Change {
+            row: next,
+            events,
+            forgets: false,
+        },
+        ticket,
+    ))
 }
 
 /// Everything but the intent: where the grant and its app stand.
@@ -166,14 +190,16 @@ fn may_present(row: &GrantRow, ask: &Ask<'_>) -> Result<(), Hold> {
         return Err(Hold::Throttled { retry });
     }
     match &row.status {
-        Status::Active => {}
         Status::SignedOut { .. } => return Err(Hold::SignedOut),
         Status::Reauthorize { reason, since } => {
             if !asked {
-                return Err(Hold::Reauthorize { reason: *reason, since: *since });
+                return Err(Hold::Reauthorize {
+                    reason: *reason,
+                    since: *since,
+                });
             }
         }
-        Status::Suspect(_) => {}
+        Status::Active | Status::Suspect(_) => {}
     }
     if let (Some(breaker), false, false) = (&ask.app.breaker, asked, ask.canary) {
         let (since, retry) = (breaker.since, breaker.next_canary);
@@ -191,7 +217,11 @@ fn may_present(row: &GrantRow, ask: &Ask<'_>) -> Result<(), Hold> {
         && !trouble.retry.passed(now)
     {
         let http_status = trouble.http_status;
-        return Err(Hold::BackingOff { since: trouble.since, retry: trouble.retry, http_status });
+        return Err(Hold::BackingOff {
+            since: trouble.since,
+            retry: trouble.retry,
+            http_status,
+        });
     }
     if let Some(retry) = row.forced_until
         && ask.cause == Cause::Rejected
@@ -205,11 +235,19 @@ fn may_present(row: &GrantRow, ask: &Ask<'_>) -> Result<(), Hold> {
 /// Notes a presentation whose answer never came.
 pub(super) fn note_unanswered(row: &mut GrantRow, at: UnixMillis) {
     let generation = row.generation;
-    let before = row.unanswered.take().filter(|unanswered| unanswered.generation == generation);
+    let before = row
+        .unanswered
+        .take()
+        .filter(|unanswered| unanswered.generation == generation);
     row.unanswered = Some(match before {
-        Some(before) => {
-            Unanswered { presentations: before.presentations.saturating_add(1), ..before }
-        }
-        None => Unanswered { generation, since: at, presentations: 1 },
+        Some(before) => Unanswered {
+            presentations: before.presentations.saturating_add(1),
+            ..before
+        },
+        None => Unanswered {
+            generation,
+            since: at,
+            presentations: 1,
+        },
     });
 }

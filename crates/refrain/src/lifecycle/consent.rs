@@ -37,7 +37,9 @@ pub struct Consented {
 /// Begins the next epoch of a grant.
 pub fn consent(row: &GrantRow, consented: Consented) -> Change {
     let epoch = row.epoch.next();
-    let what = What::Consented { reauthorize_by: consented.consent.reauthorize_by };
+    let what = What::Consented {
+        reauthorize_by: consented.consent.reauthorize_by,
+    };
     let row = GrantRow {
         id: row.id.clone(),
         name: row.name.clone(),
@@ -64,7 +66,11 @@ pub fn consent(row: &GrantRow, consented: Consented) -> Change {
     };
     Change {
         row,
-        events: vec![Event { at: consented.consent.authorized_at, epoch, what }],
+        events: vec![Event {
+            at: consented.consent.authorized_at,
+            epoch,
+            what,
+        }],
         forgets: false,
     }
 }
@@ -91,7 +97,11 @@ pub fn sign_out(row: &GrantRow, now: UnixMillis) -> Change {
     };
     Change {
         row,
-        events: vec![Event { at: now, epoch, what: What::SignedOut }],
+        events: vec![Event {
+            at: now,
+            epoch,
+            what: What::SignedOut,
+        }],
         forgets: true,
     }
 }

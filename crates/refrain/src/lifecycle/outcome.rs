@@ -55,10 +55,17 @@ pub fn commit(row: &GrantRow, ticket: &Ticket, minted: &Minted, now: &Moment) ->
         return Commit::Closed;
     }
     if !holds(row, ticket) {
-        return Commit::Late(minted.replaced.as_ref().map(|token| keep_late(row, ticket, token, now)));
+        return Commit::Late(
+            minted
+                .replaced
+                .as_ref()
+                .map(|token| keep_late(row, ticket, token, now)),
+        );
     }
     let mut next = row.clone();
-    let Some(tokens) = &mut next.tokens else { return Commit::Closed };
+    let Some(tokens) = &mut next.tokens else {
+        return Commit::Closed;
+    };
     if let Some(access) = &minted.access {
         tokens.access = Some(access.clone());
         next.minting = row.minting.next();
@@ -71,11 +78,16 @@ pub fn commit(row: &GrantRow, ticket: &Ticket, minted: &Minted, now: &Moment) ->
         next.scope = scope.clone();
     }
     // The generation just accepted proves its line; an older intent's leftovers can go.
-    next.candidates.retain(|candidate| candidate.presented >= ticket.generation);
+    next.candidates
+        .retain(|candidate| candidate.presented >= ticket.generation);
     next.intent = None;
     next.unanswered = None;
     next.trouble = None;
-    let event = |what| Event { at: now.wall, epoch: row.epoch, what };
+    let event = |what| Event {
+        at: now.wall,
+        epoch: row.epoch,
+        what,
+    };
     let mut events = vec![event(What::Refreshed {
         by: ticket.owner,
         fence: ticket.fence,
@@ -87,7 +99,11 @@ pub fn commit(row: &GrantRow, ticket: &Ticket, minted: &Minted, now: &Moment) ->
         next.status = Status::Active;
         events.push(event(What::Recovered));
     }
-    Commit::Current(Change { row: next, events, forgets: false })
+    Commit::Current(Change {
+        row: next,
+        events,
+        forgets: false,
+    })
 }
 
 /// Whether the row still waits for this ticket's answer.
@@ -108,8 +124,18 @@ fn keep_late(row: &GrantRow, ticket: &Ticket, token: &Replaced, now: &Moment) ->
     if next.candidates.len() > CANDIDATES {
         next.candidates.remove(0);
     }
-    let what = What::CameLate { fence: ticket.fence };
-    Change { row: next, events: vec![Event { at: now.wall, epoch: row.epoch, what }], forgets: false }
+    let what = What::CameLate {
+        fence: ticket.fence,
+    };
+    Change {
+        row: next,
+        events: vec![Event {
+            at: now.wall,
+            epoch: row.epoch,
+            what,
+        }],
+        forgets: false,
+    }
 }
 
 /// What the provider said when it refused.
@@ -129,9 +155,9 @@ pub enum Refusal {
     /// The refused token is not the durable one any more: no verdict, read the row again.
     Moved,
     /// A late answer's token is there to be tried; see [`promote`].
-    Promotable(Candidate),
+    Promotable(Box<Candidate>),
     /// The row to write.
-    Judged(Change),
+    Judged(Box<Change>),
 }
 
 /// Judges `invalid_grant` for the generation of this ticket.
@@ -150,7 +176,7 @@ pub fn refuse(
         return Refusal::Moved;
     }
     if let Some(candidate) = row.candidates.last() {
-        return Refusal::Promotable(candidate.clone());
+        return Refusal::Promotable(Box::new(candidate.clone()));
     }
     let mut next = row.clone();
     next.intent = None;
@@ -160,11 +186,18 @@ pub fn refuse(
         Status::Active | Status::SignedOut { .. } => (now.wall, 1),
         // A probe that a person asked for confirmed what was known.
         Status::Reauthorize { .. } => {
-            return Refusal::Judged(Change { row: next, events: Vec::new(), forgets: false });
+            return Refusal::Judged(Box::new(Change {
+                row: next,
+                events: Vec::new(),
+                forgets: false,
+            }));
         }
     };
     let lost = evidence.unanswered
-        || row.unanswered.as_ref().is_some_and(|it| it.generation == row.generation);
+        || row
+            .unanswered
+            .as_ref()
+            .is_some_and(|it| it.generation == row.generation);
     let rotates = row.generation.0 > 0;
     let probes = if lost { 1 } else { timing::PROBES.len() };
     let reason = if breaker_open {
@@ -174,32 +207,55 @@ pub fn refuse(
     } else if lost && rotates {
         Some(Reason::AnswerLost)
     } else if refusals as usize > probes {
-        Some(if lost { Reason::AnswerLost } else { Reason::Revoked })
+        Some(if lost {
+            Reason::AnswerLost
+        } else {
+            Reason::Revoked
+        })
     } else {
         None
     };
-    let event = |what| Event { at: now.wall, epoch: row.epoch, what };
+    let event = |what| Event {
+        at: now.wall,
+        epoch: row.epoch,
+        what,
+    };
     let refused = |next_probe| {
         let (description, request_id) = (evidence.description.clone(), evidence.request_id.clone());
-        event(What::Refused { generation: row.generation, description, request_id, next_probe })
+        event(What::Refused {
+            generation: row.generation,
+            description,
+            request_id,
+            next_probe,
+        })
     };
     let events = if let Some(reason) = reason {
-        next.status = Status::Reauthorize { reason, since: now.wall };
+        next.status = Status::Reauthorize {
+            reason,
+            since: now.wall,
+        };
         vec![refused(None), event(What::Condemned { reason })]
     } else {
         let [first, later] = timing::PROBES;
         let next_probe = Deadline::after(now, if refusals <= 1 { first } else { later });
-        next.status = Status::Suspect(Suspicion { since, refusals, next_probe });
+        next.status = Status::Suspect(Suspicion {
+            since,
+            refusals,
+            next_probe,
+        });
         vec![refused(Some(next_probe.wall))]
     };
-    Refusal::Judged(Change { row: next, events, forgets: false })
+    Refusal::Judged(Box::new(Change {
+        row: next,
+        events,
+        forgets: false,
+    }))
 }
 
 /// Whether a refusal comes no sooner than it must.
 pub(crate) fn expected(row: &GrantRow, now: &Moment) -> bool {
-    row.consent.is_some_and(|consent| {
-        now.wall >= consent.reauthorize_by.before(timing::EXPECTED_REFUSAL)
-    })
+    row.consent
+        .is_some_and(|consent| now.wall >= consent.reauthorize_by.before(timing::EXPECTED_REFUSAL))
 }
 
 /// Makes the newest candidate the current refresh token, re-sealed to the next generation.
@@ -221,8 +277,18 @@ pub fn promote(
     next.generation = row.generation.next();
     next.intent = None;
     next.unanswered = None;
-    let what = What::Promoted { generation: next.generation };
-    Some(Change { row: next, events: vec![Event { at: now.wall, epoch: row.epoch, what }], forgets: false })
+    let what = What::Promoted {
+        generation: next.generation,
+    };
+    Some(Change {
+        row: next,
+        events: vec![Event {
+            at: now.wall,
+            epoch: row.epoch,
+            what,
+        }],
+        forgets: false,
+    })
 }
 
 /// How a presentation ended that was neither granted nor refused.
@@ -256,19 +322,40 @@ pub fn resolve(
     let mut next = row.clone();
     let mut events = Vec::new();
     next.intent = None;
-    if let Resolution::Unknown { http_status, why, pause } = resolution {
-        let armed_at = row.intent.as_ref().map_or(now.wall, |intent| intent.armed_at);
+    if let Resolution::Unknown {
+        http_status,
+        why,
+        pause,
+    } = resolution
+    {
+        let armed_at = row
+            .intent
+            .as_ref()
+            .map_or(now.wall, |intent| intent.armed_at);
         note_unanswered(&mut next, armed_at);
         let before = row.trouble.as_ref();
         next.trouble = Some(Trouble {
             since: before.map_or(now.wall, |trouble| trouble.since),
-            failures: before.map_or(0, |trouble| trouble.failures).saturating_add(1),
+            failures: before
+                .map_or(0, |trouble| trouble.failures)
+                .saturating_add(1),
             retry: Deadline::after(now, *pause),
             http_status: *http_status,
         });
-        let what =
-            What::Faulted { presented: true, http_status: *http_status, why: why.clone() };
-        events.push(Event { at: now.wall, epoch: row.epoch, what });
+        let what = What::Faulted {
+            presented: true,
+            http_status: *http_status,
+            why: why.clone(),
+        };
+        events.push(Event {
+            at: now.wall,
+            epoch: row.epoch,
+            what,
+        });
     }
-    Some(Change { row: next, events, forgets: false })
+    Some(Change {
+        row: next,
+        events,
+        forgets: false,
+    })
 }

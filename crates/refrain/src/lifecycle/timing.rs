@@ -46,7 +46,9 @@ pub fn ahead(life: Duration) -> Duration {
 pub fn back_off(failures: u32) -> Duration {
     let (first, longest) = BACK_OFF;
     let doublings = failures.saturating_sub(1).min(10);
-    first.saturating_mul(2_u32.saturating_pow(doublings)).min(longest)
+    first
+        .saturating_mul(2_u32.saturating_pow(doublings))
+        .min(longest)
 }
 
 #[cfg(test)]

@@ -56,7 +56,10 @@ impl BearerMiddleware {
             return Ok(());
         }
         let to = url.origin().ascii_serialization();
-        Err(BearerError::ForeignOrigin { to, api: api.to_string() })
+        Err(BearerError::ForeignOrigin {
+            to,
+            api: api.to_string(),
+        })
     }
 }
 
@@ -80,11 +83,16 @@ impl Middleware for BearerMiddleware {
             Ok(newer) => newer,
             // The caller asked the API, and the API answered 401: that is his answer.
             Err(error) => {
-                tracing::warn!(code = error.code(), "a rejected access token could not be renewed");
+                tracing::warn!(
+                    code = error.code(),
+                    "a rejected access token could not be renewed"
+                );
                 return Ok(response);
             }
         };
-        let Some(mut replay) = replay else { return Ok(response) };
+        let Some(mut replay) = replay else {
+            return Ok(response);
+        };
         if newer.ct_eq(&token) {
             self.grant.pause(SECOND_THOUGHT).await;
         }
@@ -120,6 +128,8 @@ impl Grant {
             .connect_timeout(Duration::from_secs(10))
             .user_agent(concat!("refrain/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(ClientBuilder::new(client).with(BearerMiddleware::new(self.clone())).build())
+        Ok(ClientBuilder::new(client)
+            .with(BearerMiddleware::new(self.clone()))
+            .build())
     }
 }

@@ -81,16 +81,22 @@ impl Key {
 
     /// Takes 32 bytes as a key.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SealError> {
-        let bytes = bytes.try_into().map_err(|_| SealError::Damaged { why: "a key of odd length" })?;
+        let bytes = bytes.try_into().map_err(|_| SealError::Damaged {
+            why: "a key of odd length",
+        })?;
         Ok(Self::new(Zeroizing::new(bytes)))
     }
 
     fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
         let mut id = [0; 8];
         // HKDF fails only for outputs of more than 8,160 bytes.
-        let derived = Hkdf::<Sha256>::new(None, bytes.as_slice()).expand(b"refrain key id", &mut id);
+        let derived =
+            Hkdf::<Sha256>::new(None, bytes.as_slice()).expand(b"refrain key id", &mut id);
         debug_assert!(derived.is_ok());
-        Self { bytes, id: KeyId(id) }
+        Self {
+            bytes,
+            id: KeyId(id),
+        }
     }
 
     /// The key's name.
@@ -116,8 +122,16 @@ impl Key {
         let aad = place.associated_data(&blob);
         let ciphertext = self
             .cipher()
-            .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: &aad })
-            .map_err(|_| SealError::Damaged { why: "too long to seal" })?;
+            .encrypt(
+                &XNonce::from(nonce),
+                Payload {
+                    msg: plain,
+                    aad: &aad,
+                },
+            )
+            .map_err(|_| SealError::Damaged {
+                why: "too long to seal",
+            })?;
         blob.extend_from_slice(&nonce);
         blob.extend_from_slice(&ciphertext);
         Ok(Sealed::from_bytes(blob))
@@ -127,12 +141,20 @@ impl Key {
     pub fn open(&self, place: &Place, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let parts = Parts::of(sealed)?;
         if parts.key != self.id {
-            return Err(SealError::UnknownKey { expected: parts.key });
+            return Err(SealError::UnknownKey {
+                expected: parts.key,
+            });
         }
         let aad = place.associated_data(parts.header);
         let nonce = XNonce::from(*parts.nonce);
         self.cipher()
-            .decrypt(&nonce, Payload { msg: parts.ciphertext, aad: &aad })
+            .decrypt(
+                &nonce,
+                Payload {
+                    msg: parts.ciphertext,
+                    aad: &aad,
+                },
+            )
             .map(Zeroizing::new)
             .map_err(|_| SealError::Forged)
     }
@@ -156,10 +178,17 @@ impl<'a> Parts<'a> {
         let (header, rest) = sealed.as_bytes().split_at_checked(HEADER).ok_or(SHORT)?;
         let (nonce, ciphertext) = rest.split_first_chunk().ok_or(SHORT)?;
         let [VERSION, XCHACHA20_POLY1305, id @ ..] = header else {
-            return Err(SealError::Damaged { why: "an unknown version or algorithm" });
+            return Err(SealError::Damaged {
+                why: "an unknown version or algorithm",
+            });
         };
         let id = id.try_into().map_err(|_| SHORT)?;
-        Ok(Self { header, key: KeyId(id), nonce, ciphertext })
+        Ok(Self {
+            header,
+            key: KeyId(id),
+            nonce,
+            ciphertext,
+        })
     }
 }
 

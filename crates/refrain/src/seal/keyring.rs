@@ -83,7 +83,9 @@ impl KeyFileError {
     /// What to do.
     pub fn fix(&self) -> String {
         match self {
-            Self::Missing { .. } => "put the key file back, or point sealing.key_file at it".to_owned(),
+            Self::Missing { .. } => {
+                "put the key file back, or point sealing.key_file at it".to_owned()
+            }
             Self::Io { .. } => "make the file and its folder accessible for this user".to_owned(),
             Self::Open { path, .. } => format!("run `chmod 600 {}`", path.display()),
             Self::Line { .. } | Self::Empty { .. } => "restore the key file from a copy".to_owned(),
@@ -102,40 +104,63 @@ pub struct Keyring {
 impl Keyring {
     /// A keyring of one fresh key, on no disk.
     pub fn random(random: &dyn Random) -> Result<Self, crate::random::RandomError> {
-        Ok(Self { newest: Key::random(random)?, older: Vec::new() })
+        Ok(Self {
+            newest: Key::random(random)?,
+            older: Vec::new(),
+        })
     }
 
     /// Reads a key file; refuses one that others can read.
     pub fn read(path: &Path) -> Result<Self, KeyFileError> {
-        let io = |source| KeyFileError::Io { path: path.to_owned(), source };
+        let io = |source| KeyFileError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let file = fs::File::open(path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => KeyFileError::Missing { path: path.to_owned() },
+            io::ErrorKind::NotFound => KeyFileError::Missing {
+                path: path.to_owned(),
+            },
             _ => io(source),
         })?;
         let mode = file.metadata().map_err(io)?.mode() & 0o777;
         if mode & 0o077 != 0 {
-            return Err(KeyFileError::Open { path: path.to_owned(), mode });
+            return Err(KeyFileError::Open {
+                path: path.to_owned(),
+                mode,
+            });
         }
         let mut text = Zeroizing::new(String::with_capacity(4096));
-        file.take(LONGEST_FILE).read_to_string(&mut text).map_err(io)?;
+        file.take(LONGEST_FILE)
+            .read_to_string(&mut text)
+            .map_err(io)?;
         let mut keys = Vec::new();
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let key = parse(line)
-                .ok_or_else(|| KeyFileError::Line { path: path.to_owned(), line: number + 1 })?;
+            let key = parse(line).ok_or_else(|| KeyFileError::Line {
+                path: path.to_owned(),
+                line: number + 1,
+            })?;
             keys.push(key);
         }
         let mut keys = keys.into_iter();
-        let newest = keys.next().ok_or_else(|| KeyFileError::Empty { path: path.to_owned() })?;
-        Ok(Self { newest, older: keys.collect() })
+        let newest = keys.next().ok_or_else(|| KeyFileError::Empty {
+            path: path.to_owned(),
+        })?;
+        Ok(Self {
+            newest,
+            older: keys.collect(),
+        })
     }
 
     /// Makes a key file with one fresh key; never touches one that is there.
     pub fn create(path: &Path, random: &dyn Random) -> Result<Self, KeyFileError> {
-        let io = |source| KeyFileError::Io { path: path.to_owned(), source };
+        let io = |source| KeyFileError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let keyring = Self::random(random)?;
         let text = Zeroizing::new(format!(
             "# refrain's master key {}. Whoever has this file and the store has the tokens.\n\
@@ -151,8 +176,11 @@ impl Keyring {
         // make one at the same time exactly one succeeds.
         let aside = path.with_extension(format!("new-{}", std::process::id()));
         let written = (|| {
-            let mut file =
-                fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&aside)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::hard_link(&aside, path)?;
@@ -182,7 +210,9 @@ impl Keyring {
     }
 
     fn ids(&self) -> impl Iterator<Item = (KeyId, &Key)> {
-        std::iter::once(&self.newest).chain(&self.older).map(|key| (key.id(), key))
+        std::iter::once(&self.newest)
+            .chain(&self.older)
+            .map(|key| (key.id(), key))
     }
 }
 
@@ -197,5 +227,8 @@ pub(crate) fn private_folder(folder: &Path) -> io::Result<()> {
     if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
     }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
 }

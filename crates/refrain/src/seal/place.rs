@@ -67,7 +67,14 @@ impl Place {
         number: u64,
         field: Field,
     ) -> Self {
-        Self { deployment, table: "grants", row: grant.as_str().to_owned(), epoch, number, field }
+        Self {
+            deployment,
+            table: "grants",
+            row: grant.as_str().to_owned(),
+            epoch,
+            number,
+            field,
+        }
     }
 
     /// The verifier of a login attempt.

@@ -21,7 +21,9 @@ fn grant() -> GrantId {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 fn unhex(text: &str) -> Sealed {
@@ -34,7 +36,9 @@ fn unhex(text: &str) -> Sealed {
 
 fn fixed() -> Sealer {
     let keyring = Keyring::random(&Counting).unwrap();
-    Sealer::found(keyring, DeploymentId(7), &Counting).unwrap().0
+    Sealer::found(keyring, DeploymentId(7), &Counting)
+        .unwrap()
+        .0
 }
 
 /// What version 1 wrote on the day it was frozen; a later version must still open it.
@@ -43,40 +47,56 @@ const REFRESH_TOKEN_V1: &str = "01015cf1603d1e361046000102030405060708090a0b0c0d
 
 #[test]
 fn what_version_1_sealed_still_opens() {
-    let sealer = fixed();
-    let (key, _) = sealer.new_data_key(&grant(), Epoch(3), &Counting).unwrap();
-    let sealed = key.seal(Field::RefreshToken, 5, "AQ-vector", &Counting).unwrap();
+    let (key, _) = fixed().new_data_key(&grant(), Epoch(3), &Counting).unwrap();
+    let sealed = key
+        .seal(Field::RefreshToken, 5, "AQ-vector", &Counting)
+        .unwrap();
     assert_eq!(hex(sealed.as_bytes()), REFRESH_TOKEN_V1);
-    let opened = key.open(Field::RefreshToken, 5, &unhex(REFRESH_TOKEN_V1)).unwrap();
+    let opened = key
+        .open(Field::RefreshToken, 5, &unhex(REFRESH_TOKEN_V1))
+        .unwrap();
     assert_eq!(opened.as_str(), "AQ-vector");
 }
 
 #[test]
 fn a_ciphertext_opens_at_its_own_place_alone() {
     let sealer = fixed();
-    let (key, sealed_key) = sealer.new_data_key(&grant(), Epoch(3), &SystemRandom).unwrap();
-    let sealed = key.seal(Field::RefreshToken, 5, "AQ", &SystemRandom).unwrap();
+    let (key, sealed_key) = sealer
+        .new_data_key(&grant(), Epoch(3), &SystemRandom)
+        .unwrap();
+    let blob = key
+        .seal(Field::RefreshToken, 5, "AQ", &SystemRandom)
+        .unwrap();
     let forged = |result: Result<Zeroizing<String>, SealError>| {
         assert!(matches!(result, Err(SealError::Forged)), "{result:?}");
     };
-    forged(key.open(Field::RefreshToken, 6, &sealed));
-    forged(key.open(Field::AccessToken, 5, &sealed));
-    forged(key.open(Field::Candidate, 5, &sealed));
+    forged(key.open(Field::RefreshToken, 6, &blob));
+    forged(key.open(Field::AccessToken, 5, &blob));
+    forged(key.open(Field::Candidate, 5, &blob));
     let other = GrantId::random(&SystemRandom).unwrap();
     for (grant, epoch) in [(other, Epoch(3)), (grant(), Epoch(4))] {
         let opened = sealer.open_data_key(&grant, epoch, &sealed_key);
         assert!(matches!(opened, Err(SealError::Forged)), "{opened:?}");
     }
-    let elsewhere =
-        Sealer::found(Keyring::random(&Counting).unwrap(), DeploymentId(8), &Counting).unwrap().0;
+    let elsewhere = Sealer::found(
+        Keyring::random(&Counting).unwrap(),
+        DeploymentId(8),
+        &Counting,
+    )
+    .unwrap()
+    .0;
     let opened = elsewhere.open_data_key(&grant(), Epoch(3), &sealed_key);
     assert!(matches!(opened, Err(SealError::Forged)), "{opened:?}");
 }
 
 #[test]
 fn every_changed_bit_is_noticed() {
-    let (key, _) = fixed().new_data_key(&grant(), Epoch(1), &SystemRandom).unwrap();
-    let sealed = key.seal(Field::AccessToken, 1, "BQ", &SystemRandom).unwrap();
+    let (key, _) = fixed()
+        .new_data_key(&grant(), Epoch(1), &SystemRandom)
+        .unwrap();
+    let sealed = key
+        .seal(Field::AccessToken, 1, "BQ", &SystemRandom)
+        .unwrap();
     for byte in 0..sealed.as_bytes().len() {
         for bit in 0..8 {
             let mut changed = sealed.as_bytes().to_vec();
@@ -98,12 +118,17 @@ fn another_master_key_is_named_and_not_tried() {
     let (_, check) = Sealer::found(keyring, DeploymentId(1), &SystemRandom).unwrap();
     let other = Keyring::random(&SystemRandom).unwrap();
     let error = Sealer::open(other, DeploymentId(1), &check).unwrap_err();
-    assert!(matches!(error, SealError::UnknownKey { expected: it } if it == expected), "{error}");
+    assert!(
+        matches!(error, SealError::UnknownKey { expected: it } if it == expected),
+        "{error}"
+    );
 }
 
 #[test]
 fn nonces_do_not_repeat() {
-    let (key, _) = fixed().new_data_key(&grant(), Epoch(1), &SystemRandom).unwrap();
+    let (key, _) = fixed()
+        .new_data_key(&grant(), Epoch(1), &SystemRandom)
+        .unwrap();
     let mut seen = std::collections::HashSet::new();
     for _ in 0..20_000 {
         let sealed = key.seal(Field::AccessToken, 1, "", &SystemRandom).unwrap();
@@ -118,21 +143,45 @@ fn a_key_file_is_private_and_made_once() {
     let path = folder.path().join("new/master.key");
     let made = Keyring::create(&path, &SystemRandom).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-    assert_eq!(std::fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
-    assert_eq!(Keyring::read(&path).unwrap().newest().id(), made.newest().id());
+    assert_eq!(
+        std::fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777,
+        0o700
+    );
+    assert_eq!(
+        Keyring::read(&path).unwrap().newest().id(),
+        made.newest().id()
+    );
     assert!(Keyring::create(&path, &SystemRandom).is_err());
-    assert_eq!(Keyring::read(&path).unwrap().newest().id(), made.newest().id());
-    assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    assert_eq!(
+        Keyring::read(&path).unwrap().newest().id(),
+        made.newest().id()
+    );
+    assert_eq!(
+        std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
+        1
+    );
 
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(matches!(Keyring::read(&path), Err(KeyFileError::Open { mode: 0o644, .. })));
+    assert!(matches!(
+        Keyring::read(&path),
+        Err(KeyFileError::Open { mode: 0o644, .. })
+    ));
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     std::fs::write(&path, "# a comment\nrfmk1_short\n").unwrap();
-    assert!(matches!(Keyring::read(&path), Err(KeyFileError::Line { line: 2, .. })));
+    assert!(matches!(
+        Keyring::read(&path),
+        Err(KeyFileError::Line { line: 2, .. })
+    ));
     std::fs::write(&path, "\n").unwrap();
-    assert!(matches!(Keyring::read(&path), Err(KeyFileError::Empty { .. })));
+    assert!(matches!(
+        Keyring::read(&path),
+        Err(KeyFileError::Empty { .. })
+    ));
     std::fs::remove_file(&path).unwrap();
-    assert!(matches!(Keyring::read(&path), Err(KeyFileError::Missing { .. })));
+    assert!(matches!(
+        Keyring::read(&path),
+        Err(KeyFileError::Missing { .. })
+    ));
 }
 
 #[test]

@@ -8,10 +8,11 @@ use crate::{
     id::{AppName, Epoch, Fence, Generation, GrantId, GrantName, InstanceId, Minting},
     lifecycle::{
         Change, Event, GrantRow,
+        app::AppState,
         event::What,
         row::{
-            Access, Account, Candidate, Consent, Intent, Reason, Status, Suspicion, Tokens, Trouble,
-            Unanswered,
+            Access, Account, Candidate, Consent, Intent, Reason, Status, Suspicion, Tokens,
+            Trouble, Unanswered,
         },
     },
     random::SystemRandom,
@@ -49,10 +50,15 @@ fn sealed(byte: u8) -> Sealed {
 }
 
 fn deadline() -> Deadline {
-    Deadline { wall: UnixMillis(i64::MAX), uptime: Uptime(-5), boot: BootId(u128::MAX) }
+    Deadline {
+        wall: UnixMillis(i64::MAX),
+        uptime: Uptime(-5),
+        boot: BootId(u128::MAX),
+    }
 }
 
 /// A row with every field filled.
+#[expect(clippy::missing_panics_doc, reason = "only tests call it")]
 pub fn full_row(name: &str) -> GrantRow {
     GrantRow {
         id: GrantId::random(&SystemRandom).unwrap(),
@@ -68,13 +74,23 @@ pub fn full_row(name: &str) -> GrantRow {
             refusals: 2,
             next_probe: deadline(),
         }),
-        consent: Some(Consent { authorized_at: UnixMillis(-1), reauthorize_by: UnixMillis(9) }),
+        consent: Some(Consent {
+            authorized_at: UnixMillis(-1),
+            reauthorize_by: UnixMillis(9),
+        }),
         scope: "streaming user-read-email".parse().unwrap(),
-        account: Some(Account { id: "acc".into(), display_name: Some("Ä \"'".into()) }),
+        account: Some(Account {
+            id: "acc".into(),
+            display_name: Some("Ä \"'".into()),
+        }),
         tokens: Some(Tokens {
             data_key: sealed(0),
             refresh: sealed(1),
-            access: Some(Access { sealed: sealed(2), expires: deadline(), life_millis: 3_600_000 }),
+            access: Some(Access {
+                sealed: sealed(2),
+                expires: deadline(),
+                life_millis: 3_600_000,
+            }),
         }),
         candidates: vec![Candidate {
             presented: Generation(3),
@@ -85,7 +101,10 @@ pub fn full_row(name: &str) -> GrantRow {
             fence: Fence(5),
             owner: InstanceId(u128::MAX - 1),
             armed_at: UnixMillis(7),
-            deadline: StoreInstant { era: u128::MAX, millis: i64::MIN },
+            deadline: StoreInstant {
+                era: u128::MAX,
+                millis: i64::MIN,
+            },
         }),
         unanswered: Some(Unanswered {
             generation: Generation(3),
@@ -104,7 +123,10 @@ pub fn full_row(name: &str) -> GrantRow {
 
 fn empty_row(name: &str) -> GrantRow {
     GrantRow {
-        status: Status::Reauthorize { reason: Reason::AnswerLost, since: UnixMillis(3) },
+        status: Status::Reauthorize {
+            reason: Reason::AnswerLost,
+            since: UnixMillis(3),
+        },
         consent: None,
         scope: "".parse().unwrap(),
         account: None,
@@ -119,7 +141,11 @@ fn empty_row(name: &str) -> GrantRow {
 }
 
 fn change(row: GrantRow) -> Change {
-    Change { row, events: Vec::new(), forgets: false }
+    Change {
+        row,
+        events: Vec::new(),
+        forgets: false,
+    }
 }
 
 fn name(text: &str) -> GrantName {
@@ -129,15 +155,30 @@ fn name(text: &str) -> GrantName {
 async fn a_row_reads_back_whole((one, other): (Shared, Shared)) {
     for row in [full_row("full"), empty_row("empty")] {
         assert_eq!(one.grant(&row.name).await.unwrap(), None);
-        assert_eq!(one.insert(&change(row.clone())).await.unwrap(), Written::Durably(Version(1)));
+        assert_eq!(
+            one.insert(&change(row.clone())).await.unwrap(),
+            Written::Durably(Version(1))
+        );
         let read = other.grant(&row.name).await.unwrap().unwrap();
         assert_eq!((read.value, read.version), (row, Version(1)));
     }
     let (empty, full) = (empty_row("empty"), full_row("full"));
     let seen = one.grant(&full.name).await.unwrap().unwrap();
-    let next = GrantRow { id: seen.value.id.clone(), name: full.name, ..empty };
-    one.replace(seen.version, &change(next.clone())).await.unwrap();
-    let names: Vec<_> = other.grants().await.unwrap().into_iter().map(|it| it.value.name).collect();
+    let next = GrantRow {
+        id: seen.value.id.clone(),
+        name: full.name,
+        ..empty
+    };
+    one.replace(seen.version, &change(next.clone()))
+        .await
+        .unwrap();
+    let names: Vec<_> = other
+        .grants()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|it| it.value.name)
+        .collect();
     assert_eq!(names, [name("empty"), name("full")]);
     assert_eq!(other.grant(&next.name).await.unwrap().unwrap().value, next);
 }
@@ -147,7 +188,10 @@ async fn a_name_is_taken_once((one, other): (Shared, Shared)) {
     one.insert(&change(first.clone())).await.unwrap();
     let second = other.insert(&change(full_row("alice"))).await.unwrap();
     assert_eq!(second, Written::Conflict);
-    assert_eq!(one.grant(&name("alice")).await.unwrap().unwrap().value, first);
+    assert_eq!(
+        one.grant(&name("alice")).await.unwrap().unwrap().value,
+        first
+    );
 }
 
 async fn of_two_writers_who_read_the_same_row_one_wins((one, other): (Shared, Shared)) {
@@ -160,10 +204,16 @@ async fn of_two_writers_who_read_the_same_row_one_wins((one, other): (Shared, Sh
     late.fence = Fence(60);
     let won = one.replace(seen, &change(newer.clone())).await.unwrap();
     assert_eq!(won, Written::Durably(Version(2)));
-    assert_eq!(other.replace(seen, &change(late)).await.unwrap(), Written::Conflict);
+    assert_eq!(
+        other.replace(seen, &change(late)).await.unwrap(),
+        Written::Conflict
+    );
     assert_eq!(other.grant(&row.name).await.unwrap().unwrap().value, newer);
     let stranger = change(full_row("nobody"));
-    assert_eq!(one.replace(Version(1), &stranger).await.unwrap(), Written::Conflict);
+    assert_eq!(
+        one.replace(Version(1), &stranger).await.unwrap(),
+        Written::Conflict
+    );
 }
 
 async fn a_hundred_racing_writers_lose_no_step((one, other): (Shared, Shared)) {
@@ -182,7 +232,11 @@ async fn a_hundred_racing_writers_lose_no_step((one, other): (Shared, Shared)) {
     };
     let mut racers = tokio::task::JoinSet::new();
     for number in 0..100 {
-        racers.spawn(step(Arc::clone(if number % 2 == 0 { &one } else { &other })));
+        racers.spawn(step(Arc::clone(if number % 2 == 0 {
+            &one
+        } else {
+            &other
+        })));
     }
     while let Some(ended) = racers.join_next().await {
         ended.unwrap();
@@ -193,17 +247,42 @@ async fn a_hundred_racing_writers_lose_no_step((one, other): (Shared, Shared)) {
 
 async fn a_story_is_told_in_order_and_forgotten_on_demand((one, other): (Shared, Shared)) {
     let row = full_row("alice");
-    let event = |at| Event { at: UnixMillis(at), epoch: Epoch(1), what: What::SignedOut };
-    let written = Change { events: vec![event(1), event(2)], ..change(row.clone()) };
+    let event = |at| Event {
+        at: UnixMillis(at),
+        epoch: Epoch(1),
+        what: What::SignedOut,
+    };
+    let written = Change {
+        events: vec![event(1), event(2)],
+        ..change(row.clone())
+    };
     one.insert(&written).await.unwrap();
-    let more = Change { events: vec![event(3)], ..change(row.clone()) };
+    let more = Change {
+        events: vec![event(3)],
+        ..change(row.clone())
+    };
     other.replace(Version(1), &more).await.unwrap();
-    let lost = Change { events: vec![event(4)], ..change(row.clone()) };
-    assert_eq!(other.replace(Version(1), &lost).await.unwrap(), Written::Conflict);
-    let at = |story: Vec<Event>| story.into_iter().map(|event| event.at.0).collect::<Vec<_>>();
+    let lost = Change {
+        events: vec![event(4)],
+        ..change(row.clone())
+    };
+    assert_eq!(
+        other.replace(Version(1), &lost).await.unwrap(),
+        Written::Conflict
+    );
+    let at = |story: Vec<Event>| {
+        story
+            .into_iter()
+            .map(|event| event.at.0)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(at(one.story(&row.id, 10).await.unwrap()), [1, 2, 3]);
     assert_eq!(at(one.story(&row.id, 2).await.unwrap()), [2, 3]);
-    let farewell = Change { events: vec![event(5)], forgets: true, ..change(row.clone()) };
+    let farewell = Change {
+        events: vec![event(5)],
+        forgets: true,
+        ..change(row.clone())
+    };
     one.replace(Version(2), &farewell).await.unwrap();
     assert_eq!(at(other.story(&row.id, 10).await.unwrap()), [5]);
 }
@@ -211,16 +290,28 @@ async fn a_story_is_told_in_order_and_forgotten_on_demand((one, other): (Shared,
 async fn an_app_state_is_compared_and_set((one, other): (Shared, Shared)) {
     let app: AppName = "default".parse().unwrap();
     let unknown = one.app_state(&app).await.unwrap();
-    assert_eq!((&unknown.value, unknown.version), (&Default::default(), Version(0)));
+    assert_eq!(
+        (&unknown.value, unknown.version),
+        (&AppState::default(), Version(0))
+    );
     let mut state = unknown.value.clone();
     state.throttled = Some(deadline());
-    let first = one.replace_app_state(&app, Version(0), &state).await.unwrap();
+    let first = one
+        .replace_app_state(&app, Version(0), &state)
+        .await
+        .unwrap();
     assert_eq!(first, Written::Durably(Version(1)));
-    let late = other.replace_app_state(&app, Version(0), &unknown.value).await.unwrap();
+    let late = other
+        .replace_app_state(&app, Version(0), &unknown.value)
+        .await
+        .unwrap();
     assert_eq!(late, Written::Conflict);
     let read = other.app_state(&app).await.unwrap();
     assert_eq!((&read.value, read.version), (&state, Version(1)));
-    other.replace_app_state(&app, Version(1), &unknown.value).await.unwrap();
+    other
+        .replace_app_state(&app, Version(1), &unknown.value)
+        .await
+        .unwrap();
     assert_eq!(one.app_state(&app).await.unwrap().value, unknown.value);
 }
 
@@ -254,10 +345,19 @@ async fn the_first_identity_stays((one, other): (Shared, Shared)) {
         key_check: KeyCheck(sealed(number)),
     };
     assert!(one.identity().await.unwrap().is_none());
-    assert_eq!(one.found(identity(1)).await.unwrap().deployment, DeploymentId(1));
-    assert_eq!(other.found(identity(2)).await.unwrap().deployment, DeploymentId(1));
+    assert_eq!(
+        one.found(identity(1)).await.unwrap().deployment,
+        DeploymentId(1)
+    );
+    assert_eq!(
+        other.found(identity(2)).await.unwrap().deployment,
+        DeploymentId(1)
+    );
     let kept = other.identity().await.unwrap().unwrap();
-    assert_eq!((kept.deployment, kept.key_check.0), (DeploymentId(1), sealed(1)));
+    assert_eq!(
+        (kept.deployment, kept.key_check.0),
+        (DeploymentId(1), sealed(1))
+    );
 }
 
 async fn the_clock_runs_forwards((one, other): (Shared, Shared)) {

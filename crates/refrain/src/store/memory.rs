@@ -34,7 +34,10 @@ struct Tables {
 impl MemoryStore {
     /// An empty store on a clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, tables: Mutex::default() }
+        Self {
+            clock,
+            tables: Mutex::default(),
+        }
     }
 
     /// Declares a process dead.
@@ -49,7 +52,10 @@ impl MemoryStore {
 
 impl Tables {
     fn put(&mut self, change: &Change, version: Version) -> Written {
-        let row = Versioned { value: change.row.clone(), version };
+        let row = Versioned {
+            value: change.row.clone(),
+            version,
+        };
         self.grants.insert(change.row.name.clone(), row);
         let story = self.events.entry(change.row.id.clone()).or_default();
         if change.forgets {
@@ -68,7 +74,10 @@ impl Store for MemoryStore {
 
     async fn now(&self) -> Result<StoreInstant, StoreError> {
         let now = self.clock.now();
-        Ok(StoreInstant { era: now.boot.0, millis: now.uptime.0 })
+        Ok(StoreInstant {
+            era: now.boot.0,
+            millis: now.uptime.0,
+        })
     }
 
     async fn prepare(&self) -> Result<(), StoreError> {
@@ -93,7 +102,8 @@ impl Store for MemoryStore {
 
     async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
         let tables = self.tables();
-        let of_app = |row: &&Versioned<GrantRow>| row.value.app == *app && row.value.tokens.is_some();
+        let of_app =
+            |row: &&Versioned<GrantRow>| row.value.app == *app && row.value.tokens.is_some();
         Ok(tables.grants.values().filter(of_app).count())
     }
 
@@ -120,7 +130,10 @@ impl Store for MemoryStore {
     }
 
     async fn app_state(&self, app: &AppName) -> Result<Versioned<AppState>, StoreError> {
-        let unknown = Versioned { value: AppState::default(), version: Version(0) };
+        let unknown = Versioned {
+            value: AppState::default(),
+            version: Version(0),
+        };
         Ok(self.tables().apps.get(app).cloned().unwrap_or(unknown))
     }
 
@@ -135,18 +148,28 @@ impl Store for MemoryStore {
             return Ok(Written::Conflict);
         }
         let version = Version(seen.0 + 1);
-        tables.apps.insert(app.clone(), Versioned { value: state.clone(), version });
+        tables.apps.insert(
+            app.clone(),
+            Versioned {
+                value: state.clone(),
+                version,
+            },
+        );
         Ok(Written::Durably(version))
     }
 
     async fn insert_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        self.tables().attempts.insert(attempt.id.clone(), attempt.clone());
+        self.tables()
+            .attempts
+            .insert(attempt.id.clone(), attempt.clone());
         Ok(())
     }
 
     async fn take_attempt(&self, id: &str, now: UnixMillis) -> Result<Option<Attempt>, StoreError> {
         let mut tables = self.tables();
-        tables.attempts.retain(|_, attempt| now < attempt.expires_at);
+        tables
+            .attempts
+            .retain(|_, attempt| now < attempt.expires_at);
         Ok(tables.attempts.remove(id))
     }
 
@@ -157,7 +180,11 @@ impl Store for MemoryStore {
 
     async fn liveness(&self, instance: InstanceId) -> Result<Liveness, StoreError> {
         let dead = self.tables().dead.contains(&instance);
-        Ok(if dead { Liveness::Dead } else { Liveness::MayRun })
+        Ok(if dead {
+            Liveness::Dead
+        } else {
+            Liveness::MayRun
+        })
     }
 
     async fn scrub(&self) -> Result<(), StoreError> {

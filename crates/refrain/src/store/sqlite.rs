@@ -51,7 +51,13 @@ impl SqliteStore {
         files::check_place(path)?;
         files::create_private(path).map_err(|error| files::io_error(path, error))?;
         let (writer, readers) = open::pools(path).await?;
-        Ok(Self { path: path.to_owned(), clock, writer, readers, announced: Mutex::default() })
+        Ok(Self {
+            path: path.to_owned(),
+            clock,
+            writer,
+            readers,
+            announced: Mutex::default(),
+        })
     }
 
     /// The version of the SQLite library and of the durability settings in force; for `doctor`.
@@ -71,11 +77,17 @@ impl SqliteStore {
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| self.error(error))
+        self.writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(|error| self.error(error))
     }
 
     async fn commit(&self, transaction: Transaction<'static, Sqlite>) -> Result<(), StoreError> {
-        transaction.commit().await.map_err(|error| self.error(error))
+        transaction
+            .commit()
+            .await
+            .map_err(|error| self.error(error))
     }
 
     async fn add_story(
@@ -145,7 +157,10 @@ impl Store for SqliteStore {
 
     async fn now(&self) -> Result<StoreInstant, StoreError> {
         let now = self.clock.now();
-        Ok(StoreInstant { era: now.boot.0, millis: now.uptime.0 })
+        Ok(StoreInstant {
+            era: now.boot.0,
+            millis: now.uptime.0,
+        })
     }
 
     async fn prepare(&self) -> Result<(), StoreError> {
@@ -215,8 +230,10 @@ impl Store for SqliteStore {
     async fn insert(&self, change: &Change) -> Result<Written, StoreError> {
         let mut transaction = self.begin().await?;
         let query = row::bind(sqlx::query(row::INSERT), &change.row, Version(1));
-        let done =
-            query.execute(&mut *transaction).await.map_err(|error| self.error(error))?;
+        let done = query
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| self.error(error))?;
         if done.rows_affected() == 0 {
             return Ok(Written::Conflict);
         }
@@ -253,7 +270,14 @@ impl Store for SqliteStore {
         .await
         .map_err(|error| self.error(error))?;
         rows.iter()
-            .map(|row| read_json(self.column(row, "event")?, "events", "event", grant.as_str()))
+            .map(|row| {
+                read_json(
+                    self.column(row, "event")?,
+                    "events",
+                    "event",
+                    grant.as_str(),
+                )
+            })
             .collect()
     }
 
@@ -264,7 +288,10 @@ impl Store for SqliteStore {
             .await
             .map_err(|error| self.error(error))?;
         let Some(row) = row else {
-            return Ok(Versioned { value: AppState::default(), version: Version(0) });
+            return Ok(Versioned {
+                value: AppState::default(),
+                version: Version(0),
+            });
         };
         let version: i64 = self.column(&row, "version")?;
         Ok(Versioned {
@@ -289,10 +316,21 @@ impl Store for SqliteStore {
             .bind(row::integer(version.0))
             .bind(row::json(state))
             .bind(app.as_str());
-        let query = if seen == Version(0) { query } else { query.bind(row::integer(seen.0)) };
-        let done = query.execute(&self.writer).await.map_err(|error| self.error(error))?;
+        let query = if seen == Version(0) {
+            query
+        } else {
+            query.bind(row::integer(seen.0))
+        };
+        let done = query
+            .execute(&self.writer)
+            .await
+            .map_err(|error| self.error(error))?;
         let written = done.rows_affected() > 0;
-        Ok(if written { Written::Durably(version) } else { Written::Conflict })
+        Ok(if written {
+            Written::Durably(version)
+        } else {
+            Written::Conflict
+        })
     }
 
     async fn insert_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
@@ -314,12 +352,13 @@ impl Store for SqliteStore {
             .execute(&mut *transaction)
             .await
             .map_err(|error| self.error(error))?;
-        let row =
-            sqlx::query("DELETE FROM attempts WHERE id = ? RETURNING expires_at, attempt, verifier")
-                .bind(id)
-                .fetch_optional(&mut *transaction)
-                .await
-                .map_err(|error| self.error(error))?;
+        let row = sqlx::query(
+            "DELETE FROM attempts WHERE id = ? RETURNING expires_at, attempt, verifier",
+        )
+        .bind(id)
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(|error| self.error(error))?;
         self.commit(transaction).await?;
         let Some(row) = row else { return Ok(None) };
         let verifier: Vec<u8> = self.column(&row, "verifier")?;
@@ -334,7 +373,10 @@ impl Store for SqliteStore {
     async fn announce(&self, instance: InstanceId) -> Result<(), StoreError> {
         let announced = Announced::new(&self.path, instance)
             .map_err(|error| files::io_error(&self.path, error))?;
-        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = Some(announced);
+        *self
+            .announced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(announced);
         Ok(())
     }
 

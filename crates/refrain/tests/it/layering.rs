@@ -7,8 +7,21 @@ use std::{
 
 /// The order; `lib.rs` re-exports and is above all.
 const ORDER: [&str; 15] = [
-    "secret", "random", "time", "id", "oauth", "provider", "config", "lifecycle", "transport", "seal",
-    "store", "keeper", "handle", "middleware", "lib",
+    "secret",
+    "random",
+    "time",
+    "id",
+    "oauth",
+    "provider",
+    "config",
+    "lifecycle",
+    "transport",
+    "seal",
+    "store",
+    "keeper",
+    "handle",
+    "middleware",
+    "lib",
 ];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -24,7 +37,10 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 
 /// The modules that a source names by `crate::`, also inside braces.
 fn uses(source: &str) -> Vec<String> {
-    let code: String = source.lines().map(|line| line.split("//").next().unwrap()).collect();
+    let code: String = source
+        .lines()
+        .map(|line| line.split("//").next().unwrap())
+        .collect();
     let code: String = code.split_whitespace().collect();
     let mut named = Vec::new();
     for (at, _) in code.match_indices("crate::") {
@@ -52,14 +68,18 @@ fn uses(source: &str) -> Vec<String> {
 }
 
 fn word(text: &str) -> String {
-    text.chars().take_while(|it| it.is_alphanumeric() || *it == '_').collect()
+    text.chars()
+        .take_while(|it| it.is_alphanumeric() || *it == '_')
+        .collect()
 }
 
 fn upward(module: &str, source: &str) -> Vec<String> {
     let rank = |name: &str| ORDER.iter().position(|it| *it == name);
     let own = rank(module).unwrap_or_else(|| panic!("{module} has no place in the order"));
     let named = uses(source).into_iter();
-    named.filter(|name| rank(name).is_some_and(|rank| rank > own)).collect()
+    named
+        .filter(|name| rank(name).is_some_and(|rank| rank > own))
+        .collect()
 }
 
 #[test]
@@ -70,9 +90,22 @@ fn a_module_uses_only_the_ones_before_it() {
     assert!(found.len() > 40);
     for path in found {
         let inside = path.strip_prefix(&root).unwrap();
-        let top = inside.components().next().unwrap().as_os_str().to_str().unwrap();
-        let wrong = upward(top.trim_end_matches(".rs"), &fs::read_to_string(&path).unwrap());
-        assert!(wrong.is_empty(), "{} looks up to {wrong:?}", inside.display());
+        let top = inside
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_str()
+            .unwrap();
+        let wrong = upward(
+            top.trim_end_matches(".rs"),
+            &fs::read_to_string(&path).unwrap(),
+        );
+        assert!(
+            wrong.is_empty(),
+            "{} looks up to {wrong:?}",
+            inside.display()
+        );
     }
 }
 
@@ -86,5 +119,11 @@ fn an_upward_look_is_found_in_every_form() {
     ] {
         assert_eq!(upward("oauth", source).len(), 1, "{source}");
     }
-    assert!(upward("keeper", "use crate::{id::X, store::{Y, Z}}; // crate::handle").is_empty());
+    assert!(
+        upward(
+            "keeper",
+            "use crate::{id::X, store::{Y, Z}}; // crate::handle"
+        )
+        .is_empty()
+    );
 }

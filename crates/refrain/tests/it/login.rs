@@ -45,7 +45,14 @@ async fn any_process_of_the_store_can_finish_a_login_and_only_once() {
     let again = world.refrain.finish_login(query).await.unwrap_err();
     assert_eq!(again.code(), "login_over");
     assert_eq!(world.sim.counts().exchanges, 1);
-    world.refrain.grant("alice").await.unwrap().access_token().await.unwrap();
+    world
+        .refrain
+        .grant("alice")
+        .await
+        .unwrap()
+        .access_token()
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -55,8 +62,15 @@ async fn a_login_that_took_too_long_or_began_elsewhere_makes_no_token_call() {
     let location = world.sim.consent(&begun.url).unwrap();
     let query = location.split_once('?').unwrap().1;
     world.clock.advance(std::time::Duration::from_secs(601));
-    assert_eq!(world.refrain.finish_login(query).await.unwrap_err().code(), "login_over");
-    let forged = world.refrain.finish_login("code=AQx&state=made-up").await.unwrap_err();
+    assert_eq!(
+        world.refrain.finish_login(query).await.unwrap_err().code(),
+        "login_over"
+    );
+    let forged = world
+        .refrain
+        .finish_login("code=AQx&state=made-up")
+        .await
+        .unwrap_err();
     assert_eq!(forged.code(), "login_over");
     assert_eq!(world.sim.counts().token_calls, 0);
 }
@@ -66,8 +80,15 @@ async fn a_denial_is_told_as_one() {
     let world = World::new(Profile::default()).await;
     let begun = world.refrain.begin_login(request("alice")).await.unwrap();
     let location = world.sim.deny(&begun.url).unwrap();
-    let error = world.refrain.finish_login(location.split_once('?').unwrap().1).await.unwrap_err();
-    assert_eq!((error.code(), error.kind()), ("login_denied", Kind::NotPermitted));
+    let error = world
+        .refrain
+        .finish_login(location.split_once('?').unwrap().1)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.code(), error.kind()),
+        ("login_denied", Kind::NotPermitted)
+    );
 }
 
 #[tokio::test]
@@ -81,11 +102,18 @@ async fn another_account_does_not_take_a_grant_over_unless_asked_to() {
     assert_eq!(world.row("alice").await, before);
     alice.access_token().await.unwrap();
 
-    let asked = LoginRequest { other_account: true, ..request("alice") };
+    let asked = LoginRequest {
+        other_account: true,
+        ..request("alice")
+    };
     let begun = world.refrain.begin_login(asked).await.unwrap();
     assert!(begun.url.contains("show_dialog=true"));
     let location = world.sim.consent(&begun.url).unwrap();
-    world.refrain.finish_login(location.split_once('?').unwrap().1).await.unwrap();
+    world
+        .refrain
+        .finish_login(location.split_once('?').unwrap().1)
+        .await
+        .unwrap();
     let after = world.row("alice").await;
     assert_ne!(after.account, before.account);
     assert!(after.epoch > before.epoch);
@@ -97,20 +125,34 @@ async fn a_user_who_is_not_on_the_list_and_an_owner_without_premium_are_told_apa
     profile.apps[0].allowlist = Some(vec!["somebody-else".into()]);
     let world = World::new(profile.clone()).await;
     let error = world.login("alice").await.unwrap_err();
-    assert_eq!((error.code(), error.kind()), ("login_not_allowlisted", Kind::NotPermitted));
+    assert_eq!(
+        (error.code(), error.kind()),
+        ("login_not_allowlisted", Kind::NotPermitted)
+    );
     assert!(world.refrain.grants().await.unwrap().is_empty());
 
     profile.apps[0].allowlist = None;
     profile.apps[0].owner_premium = false;
     let world = World::new(profile).await;
-    assert_eq!(world.login("alice").await.unwrap_err().code(), "login_owner_not_premium");
+    assert_eq!(
+        world.login("alice").await.unwrap_err().code(),
+        "login_owner_not_premium"
+    );
 }
 
 #[tokio::test]
 async fn an_api_outage_does_not_cost_a_consent() {
     let world = World::new(Profile::default()).await;
-    let outage = Action::ErrorBeforeCommit { status: 503, body_kind: BodyKind::Text };
-    world.sim.script(Fault { on: Target::Me, times: 3, share: None, action: outage });
+    let outage = Action::ErrorBeforeCommit {
+        status: 503,
+        body_kind: BodyKind::Text,
+    };
+    world.sim.script(Fault {
+        on: Target::Me,
+        times: 3,
+        share: None,
+        action: outage,
+    });
     let alice = world.in_time(world.login("alice")).await.unwrap();
     alice.access_token().await.unwrap();
     assert_eq!(world.row("alice").await.account, None);
@@ -126,7 +168,10 @@ async fn an_illegal_redirect_is_found_before_anyone_is_sent_to_spotify() {
     }
     let refrain = refrain::Refrain::from_parts(parts).unwrap();
     let error = refrain.begin_login(request("alice")).await.unwrap_err();
-    assert_eq!((error.code(), error.kind()), ("redirect_localhost", Kind::Configuration));
+    assert_eq!(
+        (error.code(), error.kind()),
+        ("redirect_localhost", Kind::Configuration)
+    );
 }
 
 #[tokio::test]
@@ -139,17 +184,27 @@ async fn logout_destroys_the_tokens_and_the_next_login_asks_for_consent() {
     let row = world.row("alice").await;
     assert!(row.tokens.is_none() && row.account.is_none() && row.candidates.is_empty());
     let error = alice.access_token().await.unwrap_err();
-    assert_eq!((error.code(), error.kind()), ("signed_out", Kind::Reauthorize));
+    assert_eq!(
+        (error.code(), error.kind()),
+        ("signed_out", Kind::Reauthorize)
+    );
     assert_eq!(alice.logout().await.unwrap_err().code(), "signed_out");
     let begun = world.refrain.begin_login(request("alice")).await.unwrap();
     assert!(begun.url.contains("show_dialog=true"));
-    assert_eq!(alice.story().await.unwrap().len(), 1, "the story of a user who left is gone");
+    assert_eq!(
+        alice.story().await.unwrap().len(),
+        1,
+        "the story of a user who left is gone"
+    );
 }
 
 #[tokio::test]
 async fn logout_revokes_where_the_provider_can() {
-    let (world, alice) =
-        signed_in(Profile { revoke: RevokeMode::Works, ..Profile::default() }).await;
+    let (world, alice) = signed_in(Profile {
+        revoke: RevokeMode::Works,
+        ..Profile::default()
+    })
+    .await;
     let done = alice.logout().await.unwrap();
     assert_eq!(done.revocation, Revocation::Answered { status: 200 });
     assert!(world.sim.oracle()[0].usable.is_empty());

@@ -3,11 +3,17 @@
 //! Each test is named after the promise that it holds the library to.
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "fixtures fail loudly; clippy knows test functions but not their helpers"
+)]
 
 mod layering;
+mod login;
 #[cfg(feature = "reqwest")]
 mod middleware;
-mod login;
 mod races;
 mod refresh;
 mod refusals;

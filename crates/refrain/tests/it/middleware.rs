@@ -15,20 +15,31 @@ async fn a_rejected_token_is_repaired_before_the_caller_notices() {
     world.sim.expire_access_tokens();
     let answer = http.get(url(&world, "/v1/me")).send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    assert_eq!((world.refreshes(), world.sim.counts().stray_credentials), (1, 0));
+    assert_eq!(
+        (world.refreshes(), world.sim.counts().stray_credentials),
+        (1, 0)
+    );
 }
 
 #[tokio::test]
 async fn a_write_is_replayed_with_its_body_and_a_stream_is_not() {
     let (world, alice) = signed_in(Profile::default()).await;
     let http = alice.http_client().unwrap();
-    world.sim.script(Fault::once(Target::Api, Action::Spurious401));
+    world
+        .sim
+        .script(Fault::once(Target::Api, Action::Spurious401));
     let body = r#"{"name":"refrain"}"#;
     let path = url(&world, "/v1/me/playlists");
     let answer = http.post(&path).body(body).send().await.unwrap();
-    assert_eq!(answer.status(), 403, "the body arrived, the scope is missing");
+    assert_eq!(
+        answer.status(),
+        403,
+        "the body arrived, the scope is missing"
+    );
 
-    world.sim.script(Fault::once(Target::Api, Action::Spurious401));
+    world
+        .sim
+        .script(Fault::once(Target::Api, Action::Spurious401));
     let stream = reqwest::Body::wrap(http_body_util::Full::new(bytes::Bytes::from_static(b"{}")));
     let answer = http.post(&path).body(stream).send().await.unwrap();
     assert_eq!(answer.status(), 401);
@@ -38,15 +49,32 @@ async fn a_write_is_replayed_with_its_body_and_a_stream_is_not() {
 async fn a_second_401_is_passed_on() {
     let (world, alice) = signed_in(Profile::default()).await;
     let http = alice.http_client().unwrap();
-    let always = Fault { on: Target::Api, times: u32::MAX, share: None, action: Action::Spurious401 };
+    let always = Fault {
+        on: Target::Api,
+        times: u32::MAX,
+        share: None,
+        action: Action::Spurious401,
+    };
     world.sim.script(always);
     let calls = world.sim.counts().api_calls;
-    let answer = world.in_time(http.get(url(&world, "/v1/me")).send()).await.unwrap();
+    let answer = world
+        .in_time(http.get(url(&world, "/v1/me")).send())
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 401);
-    assert_eq!((world.sim.counts().api_calls - calls, world.refreshes()), (2, 1));
+    assert_eq!(
+        (world.sim.counts().api_calls - calls, world.refreshes()),
+        (2, 1)
+    );
     // Again at once: the token was renewed moments ago, so it is tried again and not renewed.
-    world.in_time(http.get(url(&world, "/v1/me")).send()).await.unwrap();
-    assert_eq!((world.sim.counts().api_calls - calls, world.refreshes()), (4, 1));
+    world
+        .in_time(http.get(url(&world, "/v1/me")).send())
+        .await
+        .unwrap();
+    assert_eq!(
+        (world.sim.counts().api_calls - calls, world.refreshes()),
+        (4, 1)
+    );
 }
 
 #[tokio::test]
@@ -60,7 +88,10 @@ async fn the_bearer_leaves_for_the_api_alone() {
         "https://api.spotify.com/v1/me".to_owned(),
     ] {
         let error = http.get(&elsewhere).send().await.unwrap_err();
-        assert!(format!("{error:?}").contains("the token is for"), "{elsewhere}: {error:?}");
+        assert!(
+            format!("{error:?}").contains("the token is for"),
+            "{elsewhere}: {error:?}"
+        );
     }
     assert_eq!(world.sim.counts().stray_credentials, 0);
 }
@@ -68,7 +99,10 @@ async fn the_bearer_leaves_for_the_api_alone() {
 #[tokio::test]
 async fn a_redirect_is_handed_to_the_caller_and_not_followed() {
     let (world, alice) = signed_in(Profile::default()).await;
-    let headers = [("location".to_owned(), format!("{}/v1/me", world.sim.accounts_url()))];
+    let headers = [(
+        "location".to_owned(),
+        format!("{}/v1/me", world.sim.accounts_url()),
+    )];
     world.sim.script(Fault::once(
         Target::Api,
         Action::Body {
@@ -78,7 +112,13 @@ async fn a_redirect_is_handed_to_the_caller_and_not_followed() {
             headers: headers.into(),
         },
     ));
-    let answer = alice.http_client().unwrap().get(url(&world, "/v1/me")).send().await.unwrap();
+    let answer = alice
+        .http_client()
+        .unwrap()
+        .get(url(&world, "/v1/me"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 307);
     assert_eq!(world.sim.counts().stray_credentials, 0);
 }

@@ -22,7 +22,9 @@ async fn eight_processes_on_one_file_refresh_once_per_expiry() {
     let folder = tempfile::tempdir().unwrap();
     let open = || async {
         let clock: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
-        let store = SqliteStore::open(&folder.path().join("refrain.db"), clock).await.unwrap();
+        let store = SqliteStore::open(&folder.path().join("refrain.db"), clock)
+            .await
+            .unwrap();
         store.prepare().await.unwrap();
         Arc::new(store) as Arc<dyn Store>
     };
@@ -30,7 +32,13 @@ async fn eight_processes_on_one_file_refresh_once_per_expiry() {
     world.login("alice").await.unwrap();
     let mut processes = Vec::new();
     for _ in 0..8 {
-        processes.push(world.another_on(&open().await).grant("alice").await.unwrap());
+        processes.push(
+            world
+                .another_on(&open().await)
+                .grant("alice")
+                .await
+                .unwrap(),
+        );
     }
     for round in 1..=5 {
         world.pass(HOUR);
@@ -53,20 +61,35 @@ async fn eight_processes_on_one_file_refresh_once_per_expiry() {
         assert!(tokens.iter().all(|token| token.ct_eq(&tokens[0])));
         assert_eq!(world.refreshes(), round);
     }
-    assert_eq!((world.sim.counts().refused, world.sim.counts().max_concurrent), (0, 1));
+    assert_eq!(
+        (
+            world.sim.counts().refused,
+            world.sim.counts().max_concurrent
+        ),
+        (0, 1)
+    );
 }
 
 #[tokio::test]
 async fn logout_wins_over_a_refresh_in_flight() {
     let (world, alice) = signed_in(Profile::default()).await;
     world.pass(HOUR);
-    world.sim.script(Fault::once(Target::TokenRefresh, Action::HoldAnswer));
+    world
+        .sim
+        .script(Fault::once(Target::TokenRefresh, Action::HoldAnswer));
     let refresh = tokio::spawn({
         let alice = alice.clone();
         async move { alice.access_token().await }
     });
     world.sim.wait_for(0, held).await;
-    world.another().grant("alice").await.unwrap().logout().await.unwrap();
+    world
+        .another()
+        .grant("alice")
+        .await
+        .unwrap()
+        .logout()
+        .await
+        .unwrap();
     world.sim.release();
     assert_eq!(refresh.await.unwrap().unwrap_err().code(), "signed_out");
     let row = world.row("alice").await;
@@ -77,7 +100,9 @@ async fn logout_wins_over_a_refresh_in_flight() {
 async fn a_new_login_wins_over_a_refresh_in_flight() {
     let (world, alice) = signed_in(Profile::default()).await;
     world.pass(HOUR);
-    world.sim.script(Fault::once(Target::TokenRefresh, Action::HoldAnswer));
+    world
+        .sim
+        .script(Fault::once(Target::TokenRefresh, Action::HoldAnswer));
     let refresh = tokio::spawn({
         let alice = alice.clone();
         async move { alice.access_token().await }
@@ -100,7 +125,9 @@ async fn a_late_answer_is_kept_and_used_when_the_current_token_is_refused() {
     let (world, alice) = signed_in(Profile::rotating(Rotation::Strict)).await;
     world.pass(HOUR);
     // The first process presents, and its answer takes longer than its lease.
-    world.sim.script(Fault::once(Target::TokenRefresh, Action::HoldAnswer));
+    world
+        .sim
+        .script(Fault::once(Target::TokenRefresh, Action::HoldAnswer));
     let slow = tokio::spawn({
         let alice = alice.clone();
         async move { alice.access_token().await }
@@ -127,7 +154,9 @@ async fn an_orphan_of_a_dead_process_is_taken_over_at_once_and_of_a_living_one_a
     let (world, alice) = signed_in(Profile::rotating(Rotation::Static)).await;
     world.pass(HOUR);
     // A process that arms and never comes back.
-    world.sim.script(Fault::once(Target::TokenRefresh, Action::Hang));
+    world
+        .sim
+        .script(Fault::once(Target::TokenRefresh, Action::Hang));
     let lost = world.another().grant("alice").await.unwrap();
     let caller = tokio::spawn(async move { lost.access_token().await });
     while world.row("alice").await.intent.is_none() {

@@ -69,13 +69,16 @@ async fn ten_thousand_callers_share_one_failure() {
 async fn a_caller_that_gives_up_does_not_cancel_the_refresh() {
     let (world, alice) = signed_in(Profile::default()).await;
     world.pass(HOUR);
-    world.sim.script(Fault::once(Target::TokenRefresh, Action::HoldAnswer));
+    world
+        .sim
+        .script(Fault::once(Target::TokenRefresh, Action::HoldAnswer));
     let mark = world.sim.history().len() as u64;
     let caller = tokio::spawn({
         let alice = alice.clone();
         async move { alice.access_token().await }
     });
-    let held = |event: &refrain_sim::Event| matches!(event.kind, refrain_sim::EventKind::Held { .. });
+    let held =
+        |event: &refrain_sim::Event| matches!(event.kind, refrain_sim::EventKind::Held { .. });
     world.sim.wait_for(mark, held).await;
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
@@ -90,14 +93,23 @@ async fn a_caller_that_gives_up_does_not_cancel_the_refresh() {
 async fn a_caller_may_say_how_long_the_token_must_live() {
     let (world, alice) = signed_in(Profile::default()).await;
     world.pass(Duration::from_secs(1800));
-    let served = alice.access_token_for(Duration::from_secs(1700)).await.unwrap();
+    let served = alice
+        .access_token_for(Duration::from_secs(1700))
+        .await
+        .unwrap();
     assert!(served.warning.is_none());
     assert_eq!(world.refreshes(), 0);
-    alice.access_token_for(Duration::from_secs(1900)).await.unwrap();
+    alice
+        .access_token_for(Duration::from_secs(1900))
+        .await
+        .unwrap();
     assert_eq!(world.refreshes(), 1);
     // Longer than Spotify gives: as long as it gives, and not a refresh for every call.
     for _ in 0..5 {
-        alice.access_token_for(Duration::from_secs(86_400)).await.unwrap();
+        alice
+            .access_token_for(Duration::from_secs(86_400))
+            .await
+            .unwrap();
     }
     assert_eq!(world.refreshes(), 1);
 }
@@ -113,7 +125,10 @@ async fn a_failed_early_refresh_does_not_take_away_a_token_that_works() {
         share: None,
         action: Action::CutBeforeCommit,
     });
-    let served = world.in_time(alice.access_token_for(Duration::from_secs(1200))).await.unwrap();
+    let served = world
+        .in_time(alice.access_token_for(Duration::from_secs(1200)))
+        .await
+        .unwrap();
     assert!(served.live.token().ct_eq(&first));
     assert_eq!(served.warning.unwrap().code(), "provider_unavailable");
     world.pass(Duration::from_secs(600));

@@ -13,13 +13,23 @@ use crate::world::{DAY, HOUR, World, signed_in};
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn refuse(times: u32) -> Fault {
-    let action = Action::FalseRefusal { description: Some("Refresh token revoked".into()) };
-    Fault { on: Target::TokenRefresh, times, share: None, action }
+    let action = Action::FalseRefusal {
+        description: Some("Refresh token revoked".into()),
+    };
+    Fault {
+        on: Target::TokenRefresh,
+        times,
+        share: None,
+        action,
+    }
 }
 
 async fn assert_kept(world: &World, name: &str) {
     let row = world.row(name).await;
-    assert!(row.tokens.is_some(), "no refresh path erases a sealed token");
+    assert!(
+        row.tokens.is_some(),
+        "no refresh path erases a sealed token"
+    );
     assert!(row.intent.is_none(), "nobody holds it any more");
 }
 
@@ -29,13 +39,22 @@ async fn a_young_refusal_is_verified_later_and_the_grant_recovers() {
     world.pass(HOUR);
     world.sim.script(refuse(1));
     let error = alice.access_token().await.unwrap_err();
-    assert_eq!((error.code(), error.kind()), ("refused_early", Kind::TryLater));
+    assert_eq!(
+        (error.code(), error.kind()),
+        ("refused_early", Kind::TryLater)
+    );
     let retry_at = error.explain().retry_at.unwrap();
-    assert_eq!(retry_at.since(refrain::time::Clock::wall(world.clock.as_ref())), MINUTE * 15);
+    assert_eq!(
+        retry_at.since(refrain::time::Clock::wall(world.clock.as_ref())),
+        MINUTE * 15
+    );
     assert_kept(&world, "alice").await;
     // Not before its time, however often somebody asks.
     for _ in 0..20 {
-        assert_eq!(alice.access_token().await.unwrap_err().code(), "refused_early");
+        assert_eq!(
+            alice.access_token().await.unwrap_err().code(),
+            "refused_early"
+        );
     }
     assert_eq!(world.refreshes(), 1);
     world.pass(MINUTE * 15);
@@ -46,20 +65,35 @@ async fn a_young_refusal_is_verified_later_and_the_grant_recovers() {
 #[tokio::test]
 async fn a_refusal_that_stands_for_six_hours_is_believed() {
     let (world, alice) = signed_in(Profile::rotating(Rotation::Static)).await;
-    world.sim.revoke_user(&world.sim.default_app().client_id, "alice");
+    world
+        .sim
+        .revoke_user(&world.sim.default_app().client_id, "alice");
     world.pass(HOUR);
-    assert_eq!(alice.access_token().await.unwrap_err().code(), "refused_early");
+    assert_eq!(
+        alice.access_token().await.unwrap_err().code(),
+        "refused_early"
+    );
     world.pass(MINUTE * 15);
-    assert_eq!(alice.access_token().await.unwrap_err().code(), "refused_early");
+    assert_eq!(
+        alice.access_token().await.unwrap_err().code(),
+        "refused_early"
+    );
     world.pass(HOUR * 6);
     let error = alice.access_token().await.unwrap_err();
-    assert_eq!((error.code(), error.kind()), ("reauthorize_revoked", Kind::Reauthorize));
+    assert_eq!(
+        (error.code(), error.kind()),
+        ("reauthorize_revoked", Kind::Reauthorize)
+    );
     assert_kept(&world, "alice").await;
     for _ in 0..20 {
         world.pass(DAY);
         alice.access_token().await.unwrap_err();
     }
-    assert_eq!(world.refreshes(), 3, "a dead grant is not asked about for ever");
+    assert_eq!(
+        world.refreshes(),
+        3,
+        "a dead grant is not asked about for ever"
+    );
 }
 
 #[tokio::test]
@@ -71,7 +105,10 @@ async fn a_person_may_ask_at_once_also_about_a_condemned_grant() {
         world.pass(wait);
         alice.access_token().await.unwrap_err();
     }
-    assert!(matches!(world.status("alice").await, Status::Reauthorize { .. }));
+    assert!(matches!(
+        world.status("alice").await,
+        Status::Reauthorize { .. }
+    ));
     alice.refresh().await.unwrap();
     assert_eq!(world.status("alice").await, Status::Active);
     alice.access_token().await.unwrap();
@@ -80,11 +117,17 @@ async fn a_person_may_ask_at_once_also_about_a_condemned_grant() {
 #[tokio::test]
 async fn the_refusal_after_six_months_is_believed_at_once() {
     for text in [ExpiryText::Revoked, ExpiryText::Expired, ExpiryText::Absent] {
-        let profile = Profile { expiry_text: text, ..Profile::default() };
+        let profile = Profile {
+            expiry_text: text,
+            ..Profile::default()
+        };
         let (world, alice) = signed_in(profile).await;
         world.pass(DAY * 185);
         let error = alice.access_token().await.unwrap_err();
-        assert_eq!((error.code(), error.kind()), ("reauthorize_expired", Kind::Reauthorize));
+        assert_eq!(
+            (error.code(), error.kind()),
+            ("reauthorize_expired", Kind::Reauthorize)
+        );
         assert_eq!(world.refreshes(), 1);
         assert_kept(&world, "alice").await;
         world.login("alice").await.unwrap();
@@ -105,7 +148,10 @@ async fn many_refusals_at_once_open_the_breaker_and_condemn_nobody() {
     for grant in &grants {
         codes.push(grant.access_token().await.unwrap_err().code());
     }
-    let refused = codes.iter().filter(|code| **code == "refused_early").count();
+    let refused = codes
+        .iter()
+        .filter(|code| **code == "refused_early")
+        .count();
     assert!(refused <= 5, "{codes:?}");
     assert!(codes.contains(&"refusing_many"), "{codes:?}");
     // Ten minutes of outage: one grant a minute asks, nobody is condemned.
@@ -116,15 +162,25 @@ async fn many_refusals_at_once_open_the_breaker_and_condemn_nobody() {
             grant.access_token().await.unwrap_err();
         }
     }
-    assert!(world.refreshes() - before <= 10, "{}", world.refreshes() - before);
+    assert!(
+        world.refreshes() - before <= 10,
+        "{}",
+        world.refreshes() - before
+    );
     for summary in world.refrain.grants().await.unwrap() {
-        assert!(!matches!(summary.status, Status::Reauthorize { .. }), "{summary:?}");
+        assert!(
+            !matches!(summary.status, Status::Reauthorize { .. }),
+            "{summary:?}"
+        );
     }
     // Within a minute of its end everybody is back, and nobody had to log in.
     world.sim.clear_scripts();
     world.pass(MINUTE);
     for grant in &grants {
-        grant.access_token().await.unwrap_or_else(|error| panic!("{error}"));
+        grant
+            .access_token()
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
     }
 }
 
@@ -137,9 +193,16 @@ async fn a_wrong_client_secret_touches_no_grant() {
         let wrong = refrain::secret::ClientSecret::new("0".repeat(32));
         app.client.auth = refrain::oauth::client::ClientAuth::SecretBasic(wrong);
     }
-    let other = refrain::Refrain::from_parts(parts).unwrap().grant("alice").await.unwrap();
+    let other = refrain::Refrain::from_parts(parts)
+        .unwrap()
+        .grant("alice")
+        .await
+        .unwrap();
     let error = other.access_token().await.unwrap_err();
-    assert_eq!((error.code(), error.kind()), ("client_refused", Kind::Configuration));
+    assert_eq!(
+        (error.code(), error.kind()),
+        ("client_refused", Kind::Configuration)
+    );
     assert_eq!(world.status("alice").await, Status::Active);
     assert_kept(&world, "alice").await;
     alice.access_token().await.unwrap();
@@ -147,18 +210,38 @@ async fn a_wrong_client_secret_touches_no_grant() {
 
 #[tokio::test]
 async fn a_storm_of_server_errors_asks_nobody_to_log_in() {
-    for body_kind in [BodyKind::Json, BodyKind::Text, BodyKind::Html, BodyKind::Empty] {
+    for body_kind in [
+        BodyKind::Json,
+        BodyKind::Text,
+        BodyKind::Html,
+        BodyKind::Empty,
+    ] {
         let (world, alice) = signed_in(Profile::rotating(Rotation::Static)).await;
         world.pass(HOUR);
-        let action = Action::ErrorBeforeCommit { status: 503, body_kind };
-        world.sim.script(Fault { on: Target::TokenRefresh, times: u32::MAX, share: None, action });
+        let action = Action::ErrorBeforeCommit {
+            status: 503,
+            body_kind,
+        };
+        world.sim.script(Fault {
+            on: Target::TokenRefresh,
+            times: u32::MAX,
+            share: None,
+            action,
+        });
         let error = world.in_time(alice.access_token()).await.unwrap_err();
-        assert_eq!((error.code(), error.kind()), ("provider_unavailable", Kind::TryLater));
+        assert_eq!(
+            (error.code(), error.kind()),
+            ("provider_unavailable", Kind::TryLater)
+        );
         assert!(error.explain().retry_at.is_some());
         let calls = world.refreshes();
         assert!(calls <= 3, "{calls}");
         alice.access_token().await.unwrap_err();
-        assert_eq!(world.refreshes(), calls, "the provider is left alone meanwhile");
+        assert_eq!(
+            world.refreshes(),
+            calls,
+            "the provider is left alone meanwhile"
+        );
         assert_eq!(world.status("alice").await, Status::Active);
         assert_kept(&world, "alice").await;
         world.sim.clear_scripts();
@@ -172,7 +255,10 @@ async fn a_rate_limit_is_obeyed_by_every_grant_of_the_app_and_every_process() {
     let (world, alice) = signed_in(Profile::default()).await;
     let bob = world.login("bob").await.unwrap();
     world.pass(HOUR);
-    let action = Action::Throttle { retry_after: Some("80000".into()), quota: false };
+    let action = Action::Throttle {
+        retry_after: Some("80000".into()),
+        quota: false,
+    };
     world.sim.script(Fault::once(Target::TokenRefresh, action));
     let error = alice.access_token().await.unwrap_err();
     assert_eq!((error.code(), error.kind()), ("throttled", Kind::TryLater));
@@ -196,8 +282,14 @@ async fn pages_and_halves_of_answers_are_faults_and_no_verdicts() {
         Action::Html { status: 200 },
         Action::Html { status: 400 },
         Action::Html { status: 403 },
-        Action::CutAfterBytes { n: 20, reset: false },
-        Action::CutAfterBytes { n: 300, reset: true },
+        Action::CutAfterBytes {
+            n: 20,
+            reset: false,
+        },
+        Action::CutAfterBytes {
+            n: 300,
+            reset: true,
+        },
         Action::CutBeforeCommit,
         Action::ResetBeforeCommit,
         Action::ErrorAfterCommit { status: 502 },
@@ -230,11 +322,21 @@ async fn a_dead_network_says_so_and_leaves_no_trace() {
     let before = world.row("alice").await;
     let mut parts = world.parts_on(&world.store);
     parts.provider.accounts = "http://127.0.0.1:1".parse().unwrap();
-    let cut_off = refrain::Refrain::from_parts(parts).unwrap().grant("alice").await.unwrap();
+    let cut_off = refrain::Refrain::from_parts(parts)
+        .unwrap()
+        .grant("alice")
+        .await
+        .unwrap();
     let error = world.in_time(cut_off.access_token()).await.unwrap_err();
-    assert_eq!((error.code(), error.kind()), ("provider_unreachable", Kind::TryLater));
+    assert_eq!(
+        (error.code(), error.kind()),
+        ("provider_unreachable", Kind::TryLater)
+    );
     let after = world.row("alice").await;
-    assert_eq!((after.unanswered, after.trouble, after.status), (None, None, before.status));
+    assert_eq!(
+        (after.unanswered, after.trouble, after.status),
+        (None, None, before.status)
+    );
     alice.access_token().await.unwrap();
 }
 
@@ -247,11 +349,20 @@ async fn an_answer_lost_to_strict_rotation_is_named_with_few_calls() {
         alice.access_token().await.unwrap();
         world.pass(HOUR);
         let calls = world.refreshes();
-        world.sim.script(Fault::once(Target::TokenRefresh, Action::CutAfterCommit));
+        world
+            .sim
+            .script(Fault::once(Target::TokenRefresh, Action::CutAfterCommit));
         let error = world.in_time(alice.access_token()).await.unwrap_err();
-        assert_eq!((error.code(), error.kind()), ("reauthorize_answer_lost", Kind::Reauthorize));
+        assert_eq!(
+            (error.code(), error.kind()),
+            ("reauthorize_answer_lost", Kind::Reauthorize)
+        );
         assert!(world.refreshes() - calls <= 3);
-        let Status::Reauthorize { reason: Reason::AnswerLost, .. } = world.status("alice").await else {
+        let Status::Reauthorize {
+            reason: Reason::AnswerLost,
+            ..
+        } = world.status("alice").await
+        else {
             panic!("{:?}", world.status("alice").await);
         };
         assert_kept(&world, "alice").await;
@@ -260,11 +371,17 @@ async fn an_answer_lost_to_strict_rotation_is_named_with_few_calls() {
 
 #[tokio::test]
 async fn an_answer_lost_within_grace_or_before_use_is_no_loss() {
-    for rotation in [Rotation::Grace { seconds: 30 }, Rotation::UntilUsed, Rotation::Omit] {
+    for rotation in [
+        Rotation::Grace { seconds: 30 },
+        Rotation::UntilUsed,
+        Rotation::Omit,
+    ] {
         let (world, alice) = signed_in(Profile::rotating(rotation)).await;
         for _ in 0..3 {
             world.pass(HOUR);
-            world.sim.script(Fault::once(Target::TokenRefresh, Action::CutAfterCommit));
+            world
+                .sim
+                .script(Fault::once(Target::TokenRefresh, Action::CutAfterCommit));
             world.in_time(alice.access_token()).await.unwrap();
         }
         assert_eq!(world.status("alice").await, Status::Active);
@@ -275,7 +392,13 @@ async fn an_answer_lost_within_grace_or_before_use_is_no_loss() {
 async fn a_rotated_token_is_salvaged_from_a_damaged_answer() {
     let (world, alice) = signed_in(Profile::rotating(Rotation::FamilyKill)).await;
     world.pass(HOUR);
-    world.sim.script(Fault::once(Target::TokenRefresh, Action::Alter { set: BTreeMap::new(), remove: vec!["access_token".into()] }));
+    world.sim.script(Fault::once(
+        Target::TokenRefresh,
+        Action::Alter {
+            set: BTreeMap::new(),
+            remove: vec!["access_token".into()],
+        },
+    ));
     alice.access_token().await.unwrap();
     assert_eq!(world.refreshes(), 2);
     assert_eq!(world.row("alice").await.generation.0, 2);

@@ -14,7 +14,10 @@ async fn a_thousand_stragglers_with_one_dead_token_cause_one_refresh() {
     let elsewhere = world.another().grant("alice").await.unwrap();
     let mut stragglers = tokio::task::JoinSet::new();
     for number in 0..1000 {
-        let (grant, dead) = (if number % 2 == 0 { &alice } else { &elsewhere }, dead.clone());
+        let (grant, dead) = (
+            if number % 2 == 0 { &alice } else { &elsewhere },
+            dead.clone(),
+        );
         let grant = grant.clone();
         stragglers.spawn(async move { grant.report_rejected(&dead).await.unwrap() });
     }

@@ -40,7 +40,10 @@ impl Failing {
     }
 
     fn error() -> StoreError {
-        StoreError::Full { place: "the test".into(), source: "no space".into() }
+        StoreError::Full {
+            place: "the test".into(),
+            source: "no space".into(),
+        }
     }
 }
 
@@ -173,7 +176,10 @@ async fn a_full_disk_at_the_commit_keeps_the_answer_until_there_is_room() {
     store.first.store(7, Ordering::SeqCst);
     store.times.store(i64::MAX / 2, Ordering::SeqCst);
     let error = world.in_time(alice.access_token()).await.unwrap_err();
-    assert_eq!((error.code(), error.kind()), ("storage_not_saved", Kind::Storage));
+    assert_eq!(
+        (error.code(), error.kind()),
+        ("storage_not_saved", Kind::Storage)
+    );
     assert_eq!(world.refreshes(), 1);
     store.first.store(-1, Ordering::SeqCst);
     world.in_time(alice.access_token()).await.unwrap();

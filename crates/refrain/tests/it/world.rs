@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use refrain::{
     Error, Grant, Refrain,
-    config::App,
+    config::{App, Network},
     keeper::{Parts, login::LoginRequest},
     lifecycle::{GrantRow, Status},
     oauth::client::{Client, ClientAuth},
@@ -52,7 +52,15 @@ impl World {
         let (_, check) = Sealer::found(keyring.clone(), deployment, &SystemRandom).unwrap();
         let parts = parts(&sim, &clock, &store, &keyring, deployment, &check);
         let refrain = Refrain::from_parts(parts).unwrap();
-        Self { sim, clock, store, refrain, keyring, deployment, check }
+        Self {
+            sim,
+            clock,
+            store,
+            refrain,
+            keyring,
+            deployment,
+            check,
+        }
     }
 
     /// Another process on the same store.
@@ -67,7 +75,14 @@ impl World {
 
     pub fn parts_on(&self, store: &Arc<dyn Store>) -> Parts {
         let (keyring, check) = (&self.keyring, &self.check);
-        parts(&self.sim, &self.clock, store, keyring, self.deployment, check)
+        parts(
+            &self.sim,
+            &self.clock,
+            store,
+            keyring,
+            self.deployment,
+            check,
+        )
     }
 
     /// Signs the simulator's user in under a name.
@@ -101,7 +116,12 @@ impl World {
     }
 
     pub async fn row(&self, name: &str) -> GrantRow {
-        self.store.grant(&name.parse().unwrap()).await.unwrap().unwrap().value
+        self.store
+            .grant(&name.parse().unwrap())
+            .await
+            .unwrap()
+            .unwrap()
+            .value
     }
 
     pub async fn status(&self, name: &str) -> Status {
@@ -142,16 +162,21 @@ fn parts(
     };
     let app = App {
         name: "default".parse().unwrap(),
-        client: Client { id: registered.client_id.parse().unwrap(), auth },
+        client: Client {
+            id: registered.client_id.parse().unwrap(),
+            auth,
+        },
         redirect_uri: "http://127.0.0.1:4280/callback".parse().unwrap(),
-        scopes: "user-read-recently-played user-read-private".parse().unwrap(),
+        scopes: "user-read-recently-played user-read-private"
+            .parse()
+            .unwrap(),
     };
     let revocation = format!("{}/oauth2/revoke/v1", sim.accounts_url());
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     Parts {
         store: Arc::clone(store),
         sealer: Sealer::open(keyring.clone(), deployment, check).unwrap(),
-        transport: Arc::new(HyperTransport::new(Default::default(), Arc::clone(&clock))),
+        transport: Arc::new(HyperTransport::new(Network::default(), Arc::clone(&clock))),
         clock,
         random: Arc::new(SystemRandom),
         provider: Provider {
@@ -160,6 +185,6 @@ fn parts(
             revocation: RevocationEndpoint::parse(&revocation),
         },
         apps: BTreeMap::from([(app.name.clone(), app)]),
-        network: Default::default(),
+        network: Network::default(),
     }
 }

@@ -18,7 +18,12 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         private_folder(folder)?;
     }
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
@@ -37,7 +42,7 @@ pub(super) fn check_place(path: &Path) -> Result<(), StoreError> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if let Ok(stat) = rustix::fs::statfs(folder) {
         // linux/magic.h: NFS, SMB, CIFS, SMB2, AFS, Ceph, 9p.
-        const NETWORK: [u64; 7] = [
+        const NETWORK: [i64; 7] = [
             0x6969,
             0x517b,
             0xff53_4d42,
@@ -46,11 +51,12 @@ pub(super) fn check_place(path: &Path) -> Result<(), StoreError> {
             0x00c3_6400,
             0x0102_1997,
         ];
-        let kind = u64::from_ne_bytes(i64::from(stat.f_type).to_ne_bytes()) & 0xffff_ffff;
+        let kind = stat.f_type & 0xffff_ffff;
         if NETWORK.contains(&kind) {
             return Err(StoreError::Unsuitable {
                 place: path.display().to_string(),
-                why: "it lies on a network file system, where SQLite's locks do not hold".to_owned(),
+                why: "it lies on a network file system, where SQLite's locks do not hold"
+                    .to_owned(),
             });
         }
     }
@@ -74,9 +80,10 @@ pub(super) fn io_error(path: &Path, error: io::Error) -> StoreError {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             StoreError::ReadOnly { place, source }
         }
-        io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
-            StoreError::Unsuitable { place, why: source.to_string() }
-        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => StoreError::Unsuitable {
+            place,
+            why: source.to_string(),
+        },
         _ => StoreError::Unavailable { place, source },
     }
 }
@@ -97,8 +104,12 @@ impl Announced {
         }
         // Locked before it has its name, so that nobody sees it without its lock.
         let aside = path.with_extension("new");
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&aside)?;
         file.try_lock().map_err(io::Error::from)?;
         fs::rename(&aside, &path)?;
         Ok(Self { path, _lock: file })

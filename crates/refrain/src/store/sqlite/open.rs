@@ -4,7 +4,6 @@ use std::path::Path;
 
 use sqlx::{
     SqlitePool,
-    error::DatabaseError as _,
     sqlite::{
         SqliteConnectOptions, SqliteError, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
     },
@@ -55,26 +54,40 @@ pub(super) async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), Stor
     let done = usize::try_from(found).unwrap_or(0);
     if done > known {
         let known = i64::try_from(known).unwrap_or(i64::MAX);
-        return Err(StoreError::Newer { place: path.display().to_string(), found, known });
+        return Err(StoreError::Newer {
+            place: path.display().to_string(),
+            found,
+            known,
+        });
     }
     for (layout, migration) in MIGRATIONS.into_iter().enumerate().skip(done) {
-        sqlx::raw_sql(migration).execute(&mut *transaction).await.map_err(error)?;
+        sqlx::raw_sql(migration)
+            .execute(&mut *transaction)
+            .await
+            .map_err(error)?;
         // A pragma takes no parameter; the number is our own.
         let mark = format!("PRAGMA user_version = {}", layout.saturating_add(1));
-        sqlx::raw_sql(sqlx::AssertSqlSafe(mark)).execute(&mut *transaction).await.map_err(error)?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(mark))
+            .execute(&mut *transaction)
+            .await
+            .map_err(error)?;
     }
     transaction.commit().await.map_err(error)
 }
 
 /// The file's layout; 0 for an empty one.
 pub(super) async fn layout(path: &Path, pool: &SqlitePool) -> Result<i64, StoreError> {
-    user_version(pool).await.map_err(|error| store_error(path, error))
+    user_version(pool)
+        .await
+        .map_err(|error| store_error(path, error))
 }
 
 async fn user_version<'e>(
     executor: impl sqlx::Executor<'e, Database = sqlx::Sqlite>,
 ) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("PRAGMA user_version").fetch_one(executor).await
+    sqlx::query_scalar("PRAGMA user_version")
+        .fetch_one(executor)
+        .await
 }
 
 /// Says what a database error means for its user.
@@ -83,7 +96,7 @@ pub(super) fn store_error(path: &Path, error: sqlx::Error) -> StoreError {
     let code = match &error {
         sqlx::Error::Database(database) => database
             .try_downcast_ref::<SqliteError>()
-            .and_then(|error| error.code())
+            .and_then(sqlx::error::DatabaseError::code)
             .and_then(|code| code.parse::<u32>().ok()),
         sqlx::Error::Io(io) => return files::io_error(path, std::io::Error::from(io.kind())),
         _ => None,

@@ -37,7 +37,8 @@ type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 pub(super) fn bind<'q>(query: Bound<'q>, row: &'q GrantRow, version: Version) -> Bound<'q> {
     let tokens = row.tokens.as_ref();
     let access = tokens.and_then(|tokens| tokens.access.as_ref());
-    let candidates: Vec<StoredCandidate> = row.candidates.iter().map(StoredCandidate::from).collect();
+    let candidates: Vec<StoredCandidate> =
+        row.candidates.iter().map(StoredCandidate::from).collect();
     query
         .bind(integer(version.0))
         .bind(row.name.as_str())
@@ -68,19 +69,30 @@ pub(super) fn bind<'q>(query: Bound<'q>, row: &'q GrantRow, version: Version) ->
 
 /// Reads a row; an error names table, column and row.
 pub(super) fn read(row: &SqliteRow) -> Result<Versioned<GrantRow>, StoreError> {
-    let from = Reader { id: row.try_get("id").unwrap_or_default(), row };
+    let from = Reader {
+        id: row.try_get("id").unwrap_or_default(),
+        row,
+    };
     let bytes = |column| -> Result<Option<Sealed>, StoreError> {
         Ok(from.get::<Option<Vec<u8>>>(column)?.map(Sealed::from_bytes))
     };
     let access = match (bytes("access_token")?, from.json("access_expires")?) {
         (Some(sealed), Some(expires)) => {
             let life_millis = from.get("access_life")?;
-            Some(Access { sealed, expires, life_millis })
+            Some(Access {
+                sealed,
+                expires,
+                life_millis,
+            })
         }
         _ => None,
     };
     let tokens = match (bytes("data_key")?, bytes("refresh_token")?) {
-        (Some(data_key), Some(refresh)) => Some(Tokens { data_key, refresh, access }),
+        (Some(data_key), Some(refresh)) => Some(Tokens {
+            data_key,
+            refresh,
+            access,
+        }),
         _ => None,
     };
     let consent = match (from.get("authorized_at")?, from.get("reauthorize_by")?) {
@@ -108,7 +120,9 @@ pub(super) fn read(row: &SqliteRow) -> Result<Versioned<GrantRow>, StoreError> {
         candidates: candidates
             .into_iter()
             .map(|candidate| {
-                candidate.read().ok_or_else(|| from.error("candidates", "not base64".into()))
+                candidate
+                    .read()
+                    .ok_or_else(|| from.error("candidates", "not base64".into()))
             })
             .collect::<Result<_, _>>()?,
         intent: from.json("intent")?,
@@ -116,7 +130,10 @@ pub(super) fn read(row: &SqliteRow) -> Result<Versioned<GrantRow>, StoreError> {
         trouble: from.json("trouble")?,
         forced_until: from.json("forced_until")?,
     };
-    Ok(Versioned { value, version: Version(from.number("version")?) })
+    Ok(Versioned {
+        value,
+        version: Version(from.number("version")?),
+    })
 }
 
 struct Reader<'r> {
@@ -126,18 +143,26 @@ struct Reader<'r> {
 
 impl<'r> Reader<'r> {
     fn error(&self, column: &'static str, source: BoxError) -> StoreError {
-        StoreError::Value { table: "grants", column, row: self.id.clone(), source }
+        StoreError::Value {
+            table: "grants",
+            column,
+            row: self.id.clone(),
+            source,
+        }
     }
 
     fn get<T>(&self, column: &'static str) -> Result<T, StoreError>
     where
         T: Decode<'r, Sqlite> + Type<Sqlite>,
     {
-        self.row.try_get(column).map_err(|source| self.error(column, Box::new(source)))
+        self.row
+            .try_get(column)
+            .map_err(|source| self.error(column, Box::new(source)))
     }
 
     fn number(&self, column: &'static str) -> Result<u64, StoreError> {
-        u64::try_from(self.get::<i64>(column)?).map_err(|source| self.error(column, Box::new(source)))
+        u64::try_from(self.get::<i64>(column)?)
+            .map_err(|source| self.error(column, Box::new(source)))
     }
 
     fn parsed<T>(&self, column: &'static str) -> Result<T, StoreError>
@@ -145,7 +170,8 @@ impl<'r> Reader<'r> {
         T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
     {
         let text: &str = self.get(column)?;
-        text.parse().map_err(|source| self.error(column, Box::new(source)))
+        text.parse()
+            .map_err(|source| self.error(column, Box::new(source)))
     }
 
     fn required<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, StoreError> {
@@ -154,7 +180,8 @@ impl<'r> Reader<'r> {
 
     fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<Option<T>, StoreError> {
         let text: Option<&str> = self.get(column)?;
-        text.map(|text| read_json(text, "grants", column, &self.id)).transpose()
+        text.map(|text| read_json(text, "grants", column, &self.id))
+            .transpose()
     }
 }
 
@@ -178,7 +205,11 @@ impl From<&Candidate> for StoredCandidate {
 impl StoredCandidate {
     fn read(self) -> Option<Candidate> {
         let sealed = Sealed::from_bytes(STANDARD.decode(self.sealed).ok()?);
-        Some(Candidate { presented: self.presented, fence: self.fence, sealed })
+        Some(Candidate {
+            presented: self.presented,
+            fence: self.fence,
+            sealed,
+        })
     }
 }
 

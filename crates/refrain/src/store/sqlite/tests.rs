@@ -50,11 +50,28 @@ async fn acknowledged_writes_are_durable_and_private() {
     let path = folder.path().join("new/refrain.db");
     let store = open(&path).await;
     let settings = store.settings().await.unwrap();
-    assert_eq!((settings.journal.as_str(), settings.synchronous), ("wal", 2));
-    let version: Vec<u32> = settings.version.split('.').map(|it| it.parse().unwrap()).collect();
+    assert_eq!(
+        (settings.journal.as_str(), settings.synchronous),
+        ("wal", 2)
+    );
+    let version: Vec<u32> = settings
+        .version
+        .split('.')
+        .map(|it| it.parse().unwrap())
+        .collect();
     assert!(version >= vec![3, 51, 3], "{}", settings.version);
-    store.insert(&Change { row: contract::full_row("a"), events: vec![], forgets: false }).await.unwrap();
-    assert_eq!(std::fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
+    store
+        .insert(&Change {
+            row: contract::full_row("a"),
+            events: vec![],
+            forgets: false,
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        std::fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777,
+        0o700
+    );
     for entry in std::fs::read_dir(path.parent().unwrap()).unwrap() {
         let entry = entry.unwrap();
         assert_eq!(entry.metadata().unwrap().mode() & 0o077, 0, "{entry:?}");
@@ -79,7 +96,11 @@ async fn a_dead_process_is_told_from_a_living_one() {
 async fn a_damaged_file_is_named_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("refrain.db");
-    std::fs::write(&path, "this is no database, it is a letter to a friend".repeat(100)).unwrap();
+    std::fs::write(
+        &path,
+        "this is no database, it is a letter to a friend".repeat(100),
+    )
+    .unwrap();
     let before = std::fs::read(&path).unwrap();
     let error = SqliteStore::open(&path, clock()).await.unwrap_err();
     assert_eq!(error.code(), "storage_damaged", "{error:?}");
@@ -91,10 +112,23 @@ async fn a_newer_layout_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("refrain.db");
     let store = open(&path).await;
-    sqlx::raw_sql("PRAGMA user_version = 99").execute(&store.writer).await.unwrap();
+    sqlx::raw_sql("PRAGMA user_version = 99")
+        .execute(&store.writer)
+        .await
+        .unwrap();
     let store = SqliteStore::open(&path, clock()).await.unwrap();
     let error = store.prepare().await.unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 99, known: 1, .. }), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            StoreError::Newer {
+                found: 99,
+                known: 1,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -103,13 +137,26 @@ async fn a_value_that_makes_no_sense_is_named() {
     let path = folder.path().join("refrain.db");
     let store = open(&path).await;
     let row = contract::full_row("alice");
-    store.insert(&Change { row, events: vec![], forgets: false }).await.unwrap();
+    store
+        .insert(&Change {
+            row,
+            events: vec![],
+            forgets: false,
+        })
+        .await
+        .unwrap();
     sqlx::raw_sql("UPDATE grants SET standing = '{\"is\":\"asleep\"}'")
         .execute(&store.writer)
         .await
         .unwrap();
     let error = store.grant(&"alice".parse().unwrap()).await.unwrap_err();
-    let StoreError::Value { table: "grants", column: "standing", row, .. } = error else {
+    let StoreError::Value {
+        table: "grants",
+        column: "standing",
+        row,
+        ..
+    } = error
+    else {
         panic!("{error:?}");
     };
     assert!(row.starts_with("grt_"));
