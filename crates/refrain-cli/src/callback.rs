@@ -20,9 +20,6 @@ use url::Host;
 
 pub(crate) use self::page::Page;
 
-/// How long a person may take to consent.
-const PATIENCE: Duration = Duration::from_mins(5);
-
 /// Why nobody can wait for the callback here.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BindError {
@@ -55,7 +52,7 @@ pub(crate) struct CallbackListener {
     redirect_uri: RedirectUri,
 }
 
-/// The callbacks as they come, until one is accepted or five minutes have passed. Dropping it closes
+/// The callbacks as they come, until the login has ended or the patience. Dropping it closes
 /// the socket.
 #[derive(Debug)]
 pub(crate) struct Callbacks {
@@ -71,7 +68,18 @@ pub(crate) struct Callback {
 
 struct Answer {
     page: Page,
-    accepted: bool,
+    end: End,
+}
+
+/// What a callback means for the login.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It has succeeded.
+    Success,
+    /// It has come to nothing.
+    Failure,
+    /// It goes on.
+    None,
 }
 
 // === impl CallbackListener ===
@@ -116,11 +124,11 @@ impl CallbackListener {
         &self.redirect_uri
     }
 
-    /// Begins to answer.
-    pub(crate) fn start(self) -> Callbacks {
+    /// Begins to answer, for as long as a person may take to consent.
+    pub(crate) fn start(self, patience: Duration) -> Callbacks {
         let (sender, arrivals) = mpsc::channel(1);
         let endpoint = serve::Endpoint::new(&self.redirect_uri);
-        let task = tokio::spawn(serve::serve(self.socket, endpoint, sender, PATIENCE));
+        let task = tokio::spawn(serve::serve(self.socket, endpoint, sender, patience));
         Callbacks { arrivals, task }
     }
 }
@@ -128,7 +136,7 @@ impl CallbackListener {
 // === impl Callbacks ===
 
 impl Callbacks {
-    /// The next callback; `None` when the five minutes have passed, or after one was accepted.
+    /// The next callback; `None` when the patience ends, or after one was accepted.
     ///
     /// # Cancel safety
     ///
@@ -137,7 +145,7 @@ impl Callbacks {
         self.arrivals.recv().await
     }
 
-    /// Waits until the browser has its page, after a callback was accepted.
+    /// Waits until the browser has its page, after a callback was accepted or has failed.
     pub(crate) async fn finish(mut self) {
         self.arrivals.close();
         // Those who wait in vain learn it now.
@@ -163,17 +171,22 @@ impl Callback {
 
     /// Shows the page, and lets nobody else in.
     pub(crate) fn accept(self, page: Page) {
-        self.reply(page, true);
+        self.reply(page, End::Success);
+    }
+
+    /// Shows the page of a login that has come to nothing, and lets nobody else in.
+    pub(crate) fn fail(self, page: Page) {
+        self.reply(page, End::Failure);
     }
 
     /// Shows the page, and goes on waiting: whoever sent this was not the browser of this login.
     pub(crate) fn refuse(self, page: Page) {
-        self.reply(page, false);
+        self.reply(page, End::None);
     }
 
-    fn reply(self, page: Page, accepted: bool) {
+    fn reply(self, page: Page, end: End) {
         // The browser may be gone; the login goes on all the same.
-        drop(self.answer.send(Answer { page, accepted }));
+        drop(self.answer.send(Answer { page, end }));
     }
 }
 

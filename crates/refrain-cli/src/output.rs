@@ -12,6 +12,15 @@ pub(crate) fn text(text: &str) -> Result<(), Explanation> {
     write_to(&mut anstream::stdout().lock(), text.as_bytes())
 }
 
+/// Writes part of an answer as it is; answers whether anybody still reads.
+pub(crate) fn raw(bytes: &[u8]) -> Result<bool, Explanation> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        result => result.map(|()| true).map_err(|error| failed(&error)),
+    }
+}
+
 /// Writes a value as JSON, indented for a person who looks at it.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Explanation> {
     let json = serde_json::to_string_pretty(value).map_err(|error| failed(&error.into()))?;

@@ -11,7 +11,6 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// The API answered with a status of 400 or more.
-    #[cfg_attr(not(test), expect(dead_code, reason = "`api` is not built yet"))]
     Api = 1,
     /// The command was not understood.
     Usage = 2,
@@ -25,6 +24,8 @@ pub(crate) enum Exit {
     Configuration = 6,
     /// Storage.
     Storage = 7,
+    /// Ctrl-C, as a shell has it: 128 and the number of the signal.
+    Interrupted = 130,
 }
 
 /// Everything a person or a program needs to know about a failure.
@@ -42,6 +43,32 @@ pub(crate) struct Explanation {
     pub(crate) retry_at: Option<UnixMillis>,
     /// How the process ends.
     pub(crate) exit: Exit,
+}
+
+impl Explanation {
+    /// A command line that clap understands and that makes no sense here.
+    pub(crate) fn usage(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            code: "usage",
+            what: what.into(),
+            safe: "nothing was changed and nothing was sent".to_owned(),
+            fix: fix.into(),
+            retry_at: None,
+            exit: Exit::Usage,
+        }
+    }
+
+    /// Ctrl-C: one line.
+    pub(crate) fn interrupted(what: impl Into<String>) -> Self {
+        Self {
+            code: "interrupted",
+            what: what.into(),
+            safe: String::new(),
+            fix: String::new(),
+            retry_at: None,
+            exit: Exit::Interrupted,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -115,6 +142,12 @@ pub(crate) fn warning(explanation: &Explanation, json: bool) {
     drop(anstream::stderr().lock().write_all(text.as_bytes()));
 }
 
+/// Says something to the person who looks on; not a result, so not on standard output.
+pub(crate) fn notice(text: &str) {
+    let lines: String = text.lines().map(|line| plain(line) + "\n").collect();
+    drop(anstream::stderr().lock().write_all(lines.as_bytes()));
+}
+
 /// Ends a command line that was not understood, or that asked for help.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let asked = matches!(
@@ -178,7 +211,7 @@ fn render(explanation: &Explanation, level: Level, json: bool) -> String {
 
 /// The text without control characters: part of it may come from a file or from the network, and a
 /// terminal obeys escape sequences.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
@@ -261,8 +294,9 @@ mod tests {
             Exit::TryLater,
             Exit::Configuration,
             Exit::Storage,
+            Exit::Interrupted,
         ]
         .map(|exit| exit as u8);
-        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 130]);
     }
 }

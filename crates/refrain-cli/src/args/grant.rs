@@ -11,12 +11,12 @@ pub(crate) struct GrantArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct LoginArgs {
-    /// What to call the grant [default: the name of the app]
+    /// What to call the grant [default: the only grant there is, else "default"]
     pub(crate) grant: Option<GrantName>,
     /// The app to log in to; may be left out where there is only one
     #[arg(long, value_name = "NAME")]
     pub(crate) app: Option<AppName>,
-    /// Ask for this scope instead of the configured ones; may be repeated
+    /// Ask for this scope, or these in quotes, instead of the configured ones; may be repeated
     #[arg(long = "scope", value_name = "SCOPE")]
     pub(crate) scopes: Vec<String>,
     /// Print the URL instead of opening a browser; the URL that the browser ends on may be pasted back
@@ -25,6 +25,10 @@ pub(crate) struct LoginArgs {
     /// Let a grant change hands: take the consent of another user than before
     #[arg(long)]
     pub(crate) other_account: bool,
+    /// For how many seconds to wait for the user, 600 at most: Spotify forgets the login then
+    #[arg(long, value_name = "SECONDS", default_value_t = 300,
+        value_parser = clap::value_parser!(u16).range(1..=600))]
+    pub(crate) wait: u16,
 }
 
 #[derive(Debug, Args)]
@@ -41,7 +45,7 @@ pub(crate) struct ApiArgs {
     /// The HTTP method [default: GET, or POST with a body]
     #[arg(short = 'X', long)]
     pub(crate) method: Option<String>,
-    /// The body; @FILE reads it from a file, @- from standard input
+    /// The body; @FILE reads it from a file, - from standard input
     #[arg(short = 'd', long = "data", value_name = "BODY")]
     pub(crate) body: Option<String>,
     /// A header, as "Name: value"; may be repeated
@@ -50,6 +54,9 @@ pub(crate) struct ApiArgs {
     /// The grant; may be left out where there is only one
     #[arg(short, long)]
     pub(crate) grant: Option<GrantName>,
-    /// Path and query at the Web API
+    /// Print the status and the headers of the answer too
+    #[arg(short, long)]
+    pub(crate) include: bool,
+    /// Path and query at the Web API, such as /v1/me, or the whole URL
     pub(crate) path: String,
 }

@@ -15,7 +15,7 @@ use tokio::{
     time,
 };
 
-use super::{Answer, Callback, Page, page::plain};
+use super::{Answer, Callback, End, Page, page::plain};
 
 /// A browser opens a handful; more than this is somebody else.
 const MOST_CONNECTIONS: usize = 16;
@@ -52,31 +52,31 @@ impl Endpoint {
 struct Shared {
     endpoint: Endpoint,
     arrivals: mpsc::Sender<Callback>,
-    accepted: watch::Sender<bool>,
+    ended: watch::Sender<bool>,
 }
 
-/// Answers until a callback is accepted or the patience ends.
+/// Answers until the login has ended or the patience.
 pub(super) async fn serve(
     socket: TcpListener,
     endpoint: Endpoint,
     arrivals: mpsc::Sender<Callback>,
     patience: Duration,
 ) {
-    let (accepted, mut stop) = watch::channel(false);
+    let (ended, mut stop) = watch::channel(false);
     let shared = Arc::new(Shared {
         endpoint,
         arrivals,
-        accepted,
+        ended,
     });
     let mut connections = JoinSet::new();
     tokio::select! {
         () = accept(&socket, &shared, &mut connections) => {}
-        _ = stop.wait_for(|accepted| *accepted) => {}
+        _ = stop.wait_for(|ended| *ended) => {}
         () = time::sleep(patience) => {}
     }
     drop(socket);
     // Those that are not answering anyone close at once; the others get their page.
-    shared.accepted.send_replace(true);
+    shared.ended.send_replace(true);
     drop(shared);
     let drained = async { while connections.join_next().await.is_some() {} };
     // What is left then is cut off by dropping the set.
@@ -104,7 +104,7 @@ async fn accept(socket: &TcpListener, shared: &Arc<Shared>, connections: &mut Jo
 }
 
 async fn connection(stream: TcpStream, shared: Arc<Shared>) {
-    let mut stop = shared.accepted.subscribe();
+    let mut stop = shared.ended.subscribe();
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
         async move { Ok::<_, Infallible>(answer(&request, &shared).await) }
@@ -119,7 +119,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     // A connection that breaks concerns nobody: the browser says so to its user.
     tokio::select! {
         _ = connection.as_mut() => return,
-        _ = stop.wait_for(|accepted| *accepted) => {}
+        _ = stop.wait_for(|ended| *ended) => {}
     }
     connection.as_mut().graceful_shutdown();
     drop(connection.await);
@@ -151,13 +151,13 @@ async fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<B
     if shared.arrivals.send(callback).await.is_err() {
         return over().response(false);
     }
-    let Ok(Answer { page, accepted }) = receiver.await else {
+    let Ok(Answer { page, end }) = receiver.await else {
         return over().response(false);
     };
-    if accepted {
-        shared.accepted.send_replace(true);
+    if end != End::None {
+        shared.ended.send_replace(true);
     }
-    page.response(accepted)
+    page.response(end == End::Success)
 }
 
 /// Whether the request is meant for this authority, wherever it says so, and says so once.

@@ -8,13 +8,14 @@ use tokio::{
 
 use super::*;
 
+const PATIENCE: Duration = Duration::from_mins(5);
 const CANARY: &str = "canary-5f3a91";
 
 async fn listen() -> (Callbacks, SocketAddr) {
     let uri = "http://127.0.0.1/callback".parse().unwrap();
     let listener = CallbackListener::bind(&uri).await.unwrap();
     let address = listener.socket.local_addr().unwrap();
-    (listener.start(), address)
+    (listener.start(PATIENCE), address)
 }
 
 async fn send(address: SocketAddr, request: &str) -> String {
