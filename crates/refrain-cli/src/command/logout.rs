@@ -1,0 +1,150 @@
+//! `refrain logout`: what was destroyed here, and what only the user can end at Spotify.
+
+use refrain::{
+    keeper::logout::{LoggedOut, Revocation},
+    provider::spotify::USER_APPS_URL,
+    time::UnixMillis,
+};
+use serde::Serialize;
+
+use super::words;
+use crate::{
+    args::{GlobalArgs, GrantArgs},
+    output,
+    report::Explanation,
+};
+
+#[derive(Serialize)]
+struct Json<'a> {
+    grant: &'a str,
+    /// What is gone from the store.
+    destroyed: [&'static str; 3],
+    /// `not_offered`, `answered` or `failed`.
+    revocation: &'static str,
+    revocation_status: Option<u16>,
+    revocation_error: Option<&'a str>,
+    /// Until when an access token that was handed out still works.
+    access_until: Option<String>,
+    access_minutes: Option<u64>,
+    remove_app_at: &'static str,
+    next_login_asks_for_consent: bool,
+}
+
+const DESTROYED: [&str; 3] = ["refresh_token", "access_token", "data_key"];
+
+pub(super) async fn run(global: &GlobalArgs, args: &GrantArgs) -> Result<(), Explanation> {
+    let refrain = super::open(global).await?;
+    let done = async {
+        super::grant(&refrain, args.grant.as_ref())
+            .await?
+            .logout()
+            .await
+    }
+    .await;
+    let now = refrain.parts().clock.wall();
+    super::close(&refrain).await;
+    let done = done?;
+    if global.json {
+        output::json(&to_json(&done, now))
+    } else {
+        output::text(&to_text(&done, now))
+    }
+}
+
+fn to_json(done: &LoggedOut, now: UnixMillis) -> Json<'_> {
+    let (revocation, status, error) = match &done.revocation {
+        Revocation::NotOffered => ("not_offered", None, None),
+        Revocation::Answered { status } => ("answered", Some(*status), None),
+        Revocation::Failed { why } => ("failed", None, Some(why.as_str())),
+    };
+    Json {
+        grant: done.grant.as_str(),
+        destroyed: DESTROYED,
+        revocation,
+        revocation_status: status,
+        revocation_error: error,
+        access_until: done.access_until.map(|at| at.to_string()),
+        access_minutes: done
+            .access_until
+            .map(|at| at.since(now).as_secs().div_ceil(60)),
+        remove_app_at: USER_APPS_URL,
+        next_login_asks_for_consent: true,
+    }
+}
+
+fn to_text(done: &LoggedOut, now: UnixMillis) -> String {
+    let grant = &done.grant;
+    let asked = match &done.revocation {
+        Revocation::NotOffered => {
+            "Spotify was not asked to revoke anything: it documents no way to do that.".to_owned()
+        }
+        Revocation::Answered { status: 200 } => {
+            "The revocation endpoint was asked and answered HTTP 200. That is also the answer to a \
+             token it does not know (RFC 7009), so it proves nothing."
+                .to_owned()
+        }
+        Revocation::Answered { status } => format!(
+            "The revocation endpoint was asked and answered HTTP {status}: nothing was revoked there."
+        ),
+        Revocation::Failed { why } => {
+            format!(
+                "The revocation endpoint could not be asked ({why}): nothing was revoked there."
+            )
+        }
+    };
+    let access = match done.access_until {
+        Some(until) => {
+            let minutes = until.since(now).as_secs().div_ceil(60);
+            let minutes = words::count(minutes, "minute");
+            format!(
+                "An access token that was handed out before still works at Spotify until {until} ({minutes})."
+            )
+        }
+        None => "No access token that was handed out before still works.".to_owned(),
+    };
+    format!(
+        "{grant} is signed out. Destroyed here: the refresh token, the access token, and the key that \
+         sealed them.\n{asked}\n{access}\n\
+         To take the consent back at Spotify as well, the user removes the app at {USER_APPS_URL}\n\
+         The next `refrain login {grant}` asks for consent anew.\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis(1_795_000_000_000);
+
+    fn done(revocation: Revocation) -> LoggedOut {
+        LoggedOut {
+            grant: "alice".parse().unwrap(),
+            access_until: Some(NOW.after(Duration::from_secs(61))),
+            revocation,
+        }
+    }
+
+    #[test]
+    fn an_answer_is_not_taken_for_more_than_it_is() {
+        let text = to_text(&done(Revocation::Answered { status: 200 }), NOW);
+        assert!(text.contains("proves nothing"), "{text}");
+        assert!(text.contains("(2 minutes)"), "{text}");
+        let text = to_text(&done(Revocation::Answered { status: 503 }), NOW);
+        assert!(text.contains("HTTP 503: nothing was revoked"), "{text}");
+        let text = to_text(&done(Revocation::NotOffered), NOW);
+        assert!(text.contains("was not asked"), "{text}");
+    }
+
+    #[test]
+    fn a_program_learns_the_same() {
+        let failed = Revocation::Failed {
+            why: "no route".to_owned(),
+        };
+        let json = serde_json::to_value(to_json(&done(failed), NOW)).unwrap();
+        assert_eq!(json["revocation"], "failed");
+        assert_eq!(json["revocation_error"], "no route");
+        assert_eq!(json["access_minutes"], 2);
+    }
+}
