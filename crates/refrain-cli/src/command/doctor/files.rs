@@ -1,0 +1,64 @@
+//! Modes of files and folders.
+
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
+
+use super::Finding;
+
+/// A file that only its owner may open.
+pub(super) fn private(check: &'static str, path: &Path) -> Finding {
+    judge(check, path, 0o077, "600")
+}
+
+/// A file that others may read and not write.
+pub(super) fn written_by_owner(check: &'static str, path: &Path) -> Finding {
+    let finding = judge(check, path, 0o022, "600");
+    if finding.code == "ok" && mode(path).is_some_and(|mode| mode & 0o044 != 0) {
+        return Finding::warn(
+            check,
+            "file_mode",
+            format!("{} can be read by other users", path.display()),
+            format!("run: chmod 600 '{}'", path.display()),
+        );
+    }
+    finding
+}
+
+/// A folder in which others may change nothing; better, not look either.
+pub(super) fn private_folder(check: &'static str, path: &Path) -> Finding {
+    let finding = judge(check, path, 0o022, "700");
+    if finding.code == "ok" && mode(path).is_some_and(|mode| mode & 0o055 != 0) {
+        return Finding::warn(
+            check,
+            "folder_mode",
+            format!(
+                "the folder {} can be looked into by other users",
+                path.display()
+            ),
+            format!("run: chmod 700 '{}'", path.display()),
+        );
+    }
+    finding
+}
+
+fn judge(check: &'static str, path: &Path, forbidden: u32, wanted: &str) -> Finding {
+    let shown = path.display();
+    match mode(path) {
+        None => Finding::fail(
+            check,
+            "file_missing",
+            format!("{shown} cannot be looked at"),
+            format!("see that it is there, and let this user read it: {shown}"),
+        ),
+        Some(mode) if mode & forbidden != 0 => Finding::fail(
+            check,
+            "file_mode",
+            format!("other users may open {shown} (mode {:03o})", mode & 0o777),
+            format!("run: chmod {wanted} '{shown}'"),
+        ),
+        Some(mode) => Finding::ok(check, format!("{shown} (mode {:03o})", mode & 0o777)),
+    }
+}
+
+fn mode(path: &Path) -> Option<u32> {
+    fs::metadata(path).ok().map(|metadata| metadata.mode())
+}

@@ -1,0 +1,198 @@
+//! The store: its files, its settings, and whether the key is the right one.
+
+use std::{ffi::OsString, path::Path, path::PathBuf, sync::Arc};
+
+use refrain::{
+    config::StoreLocation,
+    lifecycle::GrantRow,
+    seal::{Keyring, SealError, Sealer},
+    store::{
+        Identity, Store as _, StoreError,
+        sqlite::{Settings, SqliteStore},
+    },
+};
+
+use super::{Finding, Patient, files};
+use crate::report;
+
+const CHECK: &str = "store";
+/// Older ones can destroy a write-ahead log that several processes write (sqlite.org/wal.html).
+const OLDEST: [u32; 3] = [3, 51, 3];
+
+/// The findings, and the grants where they could be read.
+pub(super) async fn check(patient: &Patient) -> (Vec<Finding>, Vec<GrantRow>) {
+    let StoreLocation::Sqlite(path) = &patient.config.store else {
+        return (Vec::new(), Vec::new());
+    };
+    if !path.exists() {
+        let detail = format!("{} is made on first use", path.display());
+        return (vec![Finding::ok(CHECK, detail)], Vec::new());
+    }
+    let mut findings = modes(path);
+    let rows = match SqliteStore::open(path, Arc::clone(&patient.clock)).await {
+        Ok(store) => look_inside(patient, &store, &mut findings).await,
+        Err(error) => Err(error),
+    };
+    // Opening it is also what refuses a network file system.
+    let rows = rows.unwrap_or_else(|error| {
+        findings.push(broken(&error));
+        Vec::new()
+    });
+    (findings, rows)
+}
+
+async fn look_inside(
+    patient: &Patient,
+    store: &SqliteStore,
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<GrantRow>, StoreError> {
+    findings.extend(settings(&store.settings().await?));
+    let Some(identity) = store.identity().await? else {
+        findings.push(Finding::ok(CHECK, "it is empty"));
+        return Ok(Vec::new());
+    };
+    let Some(right) = right_key(patient, &identity) else {
+        return Ok(Vec::new());
+    };
+    let is_right = right.code == "ok";
+    findings.push(right);
+    if !is_right {
+        return Ok(Vec::new());
+    }
+    store.prepare().await?;
+    let rows = store.grants().await?;
+    Ok(rows.into_iter().map(|row| row.value).collect())
+}
+
+/// Whether the key file holds the key of this store; what is wrong with the file is told elsewhere.
+fn right_key(patient: &Patient, identity: &Identity) -> Option<Finding> {
+    let path = patient.config.sealing.key.path();
+    let keyring = Keyring::read(path).ok()?;
+    let opened = Sealer::open(keyring, identity.deployment, &identity.key_check);
+    Some(match opened {
+        Ok(_) => Finding::ok("key", "it is the key of this store"),
+        Err(SealError::UnknownKey { expected }) => Finding::fail(
+            "key",
+            "key_wrong",
+            format!(
+                "the store needs master key {expected}, and {} has another",
+                path.display()
+            ),
+            format!("put the file with key {expected} back, or point sealing.key_file at it"),
+        ),
+        Err(error) => Finding::fail(
+            "key",
+            "key_check",
+            format!(
+                "the key check of the store does not open: {}",
+                report::with_causes(&error)
+            ),
+            "the store was changed from outside: restore it from a backup",
+        ),
+    })
+}
+
+fn settings(settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let Settings {
+        version,
+        journal,
+        synchronous,
+    } = settings;
+    let parts: Vec<u32> = version
+        .split('.')
+        .filter_map(|part| part.parse().ok())
+        .collect();
+    if parts.as_slice() < OLDEST.as_slice() {
+        findings.push(Finding::fail(
+            CHECK,
+            "storage_version",
+            format!("SQLite {version} can damage a store that several processes write"),
+            "use a refrain with SQLite 3.51.3 or newer",
+        ));
+    }
+    if journal != "wal" {
+        findings.push(Finding::fail(
+            CHECK,
+            "storage_journal",
+            format!("the journal mode is {journal} and not wal"),
+            "put the store on a local file system that has shared memory",
+        ));
+    }
+    if *synchronous != 2 {
+        findings.push(Finding::fail(
+            CHECK,
+            "storage_synchronous",
+            format!(
+                "synchronous is {synchronous} and not 2 (FULL): a power cut could lose a token"
+            ),
+            "use refrain's own settings",
+        ));
+    }
+    if findings.is_empty() {
+        let detail = format!("SQLite {version}, write-ahead log, every commit synced");
+        findings.push(Finding::ok(CHECK, detail));
+    }
+    findings
+}
+
+fn modes(path: &Path) -> Vec<Finding> {
+    let beside = |suffix: &str| {
+        let mut name: OsString = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let mut findings = vec![files::private(CHECK, path)];
+    for suffix in ["-wal", "-shm"] {
+        let file = beside(suffix);
+        if file.exists() {
+            findings.push(files::private(CHECK, &file));
+        }
+    }
+    if let Some(folder) = path.parent() {
+        findings.push(files::private_folder(CHECK, folder));
+    }
+    findings
+}
+
+fn broken(error: &StoreError) -> Finding {
+    let fix = match error {
+        StoreError::Full { .. } => "make room on that disk",
+        StoreError::ReadOnly { .. } => "make the file and its folder writable for this user",
+        StoreError::Newer { .. } => "use the newer refrain",
+        StoreError::Unsuitable { .. } => "put the store on a local disk",
+        StoreError::Damaged { .. } | StoreError::Value { .. } => {
+            "restore it from a backup; if the file is not refrain's, point `store` elsewhere"
+        }
+        _ => "see why it cannot be reached, and try again",
+    };
+    Finding::fail(CHECK, error.code(), report::with_causes(error), fix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_could_lose_a_token_are_found() {
+        let good = Settings {
+            version: "3.51.3".to_owned(),
+            journal: "wal".to_owned(),
+            synchronous: 2,
+        };
+        let codes = |settings: &Settings| -> Vec<_> {
+            let found = super::settings(settings);
+            found.iter().map(|finding| finding.code).collect()
+        };
+        assert_eq!(codes(&good), ["ok"]);
+        let bad = Settings {
+            version: "3.46.1".to_owned(),
+            journal: "delete".to_owned(),
+            synchronous: 1,
+        };
+        assert_eq!(
+            codes(&bad),
+            ["storage_version", "storage_journal", "storage_synchronous"]
+        );
+    }
+}
