@@ -1,12 +1,54 @@
 //! Keeps programs connected to Spotify.
+//!
+//! refrain obtains a user's authorization once, keeps the refresh token sealed, mints access tokens
+//! exactly when they are needed, repairs a 401 before the caller notices, makes every rotation durable
+//! before anyone uses it, knows the day on which Spotify will stop honouring the authorization, and
+//! forgets everything on logout. Any number of tasks and processes may share one store.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use refrain::{Config, Refrain};
+//!
+//! let refrain = Refrain::open(Config::load()?).await?;
+//! let alice = refrain.grant("alice").await?;
+//! let token = alice.access_token().await?; // from memory; refreshed when it is due
+//! # Ok(()) }
+//! ```
+//!
+//! # The rooms
+//!
+//! A module uses only the ones above it in this table, and a test holds that. Whoever follows one
+//! refresh goes down the list once and comes back up once.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`secret`] [`random`] [`time`] [`id`] | tokens that do not print; randomness, clocks and names as parameters |
+//! | [`oauth`] | the words of RFC 6749, 7009 and 7636; no clock, no I/O, no Spotify |
+//! | [`provider`] | Spotify's endpoints and quirks as data |
+//! | [`config`] | `refrain.toml` and its overrides |
+//! | [`lifecycle`] | pure: what may happen to a grant. The promises are read off here |
+//! | [`transport`] | real sockets: connect, then send once |
+//! | [`seal`] | encryption of one field of one row |
+//! | [`store`] | rows by compare-and-set: memory and SQLite, one contract suite |
+//! | [`keeper`] | the one module that calls the provider and orders the steps |
+//! | [`Refrain`], [`Grant`] | what a program holds |
+//! | [`middleware`] | ways into HTTP clients |
+//!
+//! # Features
+//!
+//! `sqlite` (default) is the store in one file. `reqwest` adds `Grant::http_client`. A feature adds
+//! things and changes none.
 
 pub mod config;
+mod files;
 mod handle;
 pub mod id;
 pub mod keeper;
 pub mod lifecycle;
 pub mod middleware;
 pub mod oauth;
+#[cfg(feature = "sqlite")]
+mod open;
 pub mod provider;
 pub mod random;
 pub mod seal;

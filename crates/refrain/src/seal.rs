@@ -12,7 +12,6 @@ mod keyring;
 mod place;
 
 pub use cipher::{Key, KeyId, SealError};
-pub(crate) use keyring::private_folder;
 pub use keyring::{KeyFileError, Keyring};
 pub use place::{Field, Place};
 

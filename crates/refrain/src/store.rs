@@ -2,8 +2,8 @@
 //!
 //! A store knows nothing of the protocol. It reads rows, and replaces one only if it still is the
 //! version that was read; whoever loses that race reads again and asks `lifecycle` anew. A write that
-//! was acknowledged is durable. The contract is a test suite, [`contract`], and
-//! an engine is whatever passes it.
+//! was acknowledged is durable. The contract is a test suite (`store::contract`), and an
+//! engine is whatever passes it.
 
 pub mod attempt;
 #[cfg(test)]

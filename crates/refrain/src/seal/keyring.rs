@@ -14,6 +14,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use crate::{
+    files::private_folder,
     random::Random,
     seal::cipher::{Key, KeyId, SealError, key_of},
     secret::Sealed,
@@ -219,16 +220,4 @@ impl Keyring {
 fn parse(line: &str) -> Option<Key> {
     let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(line.strip_prefix(PREFIX)?).ok()?);
     Key::from_bytes(&bytes).ok()
-}
-
-/// Makes a folder, and those above it, for its owner alone.
-pub(crate) fn private_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    if folder.as_os_str().is_empty() || folder.is_dir() {
-        return Ok(());
-    }
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
 }

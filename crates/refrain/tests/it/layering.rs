@@ -6,7 +6,8 @@ use std::{
 };
 
 /// The order; `lib.rs` re-exports and is above all.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 17] = [
+    "files",
     "secret",
     "random",
     "time",
@@ -20,6 +21,7 @@ const ORDER: [&str; 15] = [
     "store",
     "keeper",
     "handle",
+    "open",
     "middleware",
     "lib",
 ];

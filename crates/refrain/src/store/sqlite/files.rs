@@ -8,8 +8,8 @@ use std::{
 };
 
 use crate::{
+    files::private_folder,
     id::InstanceId,
-    seal::private_folder,
     store::{Liveness, StoreError},
 };
 

@@ -1,0 +1,117 @@
+//! Opening: the configured store, its master key, and the order that writes nothing under a wrong one.
+
+use std::{path::Path, sync::Arc};
+
+use crate::{
+    config::{Config, KeySource, StoreLocation},
+    handle::Refrain,
+    keeper::{Error, Parts, Problem},
+    random::{Random, SystemRandom},
+    seal::{DeploymentId, KeyFileError, Keyring, SealError, Sealer},
+    store::{Identity, Store, sqlite::SqliteStore},
+    time::{Clock, SystemClock},
+    transport::HyperTransport,
+};
+
+impl Refrain {
+    /// Opens the configured store with its master key; makes both where there is neither.
+    ///
+    /// # Errors
+    /// A wrong or missing key is found before anything is written or sent.
+    pub async fn open(config: Config) -> Result<Self, Error> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        let (store, sealer) = open_store(&config, &clock, random.as_ref()).await?;
+        let transport = HyperTransport::new(config.network.clone(), Arc::clone(&clock));
+        Self::from_parts(Parts {
+            store,
+            sealer,
+            transport: Arc::new(transport),
+            clock,
+            random,
+            provider: config.provider,
+            apps: config.apps,
+            network: config.network,
+        })
+    }
+}
+
+/// Opens the store and proves the key, in the order that writes nothing under a wrong one.
+async fn open_store(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    random: &dyn Random,
+) -> Result<(Arc<dyn Store>, Sealer), Error> {
+    let looked_in = config.sealing.key.path();
+    let keyring = match Keyring::read(looked_in) {
+        Ok(keyring) => Some(keyring),
+        Err(KeyFileError::Missing { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let store = engine(config, clock).await?;
+    let place = looked_in.display().to_string();
+    if let Some(Identity {
+        deployment,
+        key_check,
+    }) = store.identity().await?
+    {
+        let Some(keyring) = keyring else {
+            let expected = key_check.key_id().map_err(Problem::KeyCheck)?;
+            return Err(Problem::KeyMissing {
+                expected,
+                looked_in: place,
+            }
+            .into());
+        };
+        let found = keyring.newest().id();
+        let sealer =
+            Sealer::open(keyring, deployment, &key_check).map_err(|error| match error {
+                SealError::UnknownKey { expected } => Problem::WrongKey {
+                    expected,
+                    found,
+                    looked_in: place,
+                },
+                error => Problem::KeyCheck(error),
+            })?;
+        store.prepare().await?;
+        return Ok((store, sealer));
+    }
+    let keyring = match (keyring, &config.sealing.key) {
+        (Some(keyring), _) => keyring,
+        (None, KeySource::File(path)) => make_key(path, random)?,
+        (None, KeySource::Credential(path)) => {
+            return Err(KeyFileError::Missing { path: path.clone() }.into());
+        }
+    };
+    store.prepare().await?;
+    let deployment = DeploymentId::random(random)?;
+    let founded = Sealer::found(keyring.clone(), deployment, random);
+    let (_, key_check) = founded.map_err(Problem::KeyCheck)?;
+    // Of several first users one founds the store; the rest open what he has founded.
+    let identity = store
+        .found(Identity {
+            deployment,
+            key_check,
+        })
+        .await?;
+    let sealer = Sealer::open(keyring, identity.deployment, &identity.key_check);
+    Ok((store, sealer.map_err(Problem::KeyCheck)?))
+}
+
+/// Makes the key file; where another process has just made it, that one counts.
+fn make_key(path: &Path, random: &dyn Random) -> Result<Keyring, Error> {
+    match Keyring::create(path, random) {
+        Ok(keyring) => Ok(keyring),
+        Err(error) => Keyring::read(path).map_err(|_| error.into()),
+    }
+}
+
+async fn engine(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, Error> {
+    match &config.store {
+        StoreLocation::Sqlite(path) => {
+            let store = SqliteStore::open(path, Arc::clone(clock)).await?;
+            Ok(Arc::new(store))
+        }
+        StoreLocation::Postgres(_) => Err(Problem::NoSuchStore { kind: "PostgreSQL" }.into()),
+    }
+}
