@@ -9,7 +9,7 @@ use clap::{ArgAction, Parser, Subcommand};
 
 pub(crate) use self::{
     grant::{ApiArgs, GrantArgs, LoginArgs, TokenArgs},
-    operate::{CompletionsArgs, ConfigCommand, DemoArgs, ManArgs, SimArgs},
+    operate::{CompletionsArgs, ConfigCommand, DemoArgs, ManArgs, SimArgs, rotation_name},
 };
 
 const EXIT_CODES: &str = "\

@@ -2,9 +2,11 @@
 
 mod completions;
 mod config_show;
+mod demo;
 mod list;
 mod man;
 mod refresh;
+mod sim;
 mod token;
 
 use std::{future::Future, time::Duration};
@@ -34,14 +36,14 @@ pub(crate) fn run(args: Args) -> Result<(), Explanation> {
         Command::Token(args) => block_on(token::run(&global, &args)),
         Command::Refresh(args) => block_on(refresh::run(&global, &args)),
         Command::List => block_on(list::run(&global)),
-        Command::Demo(_)
-        | Command::Init
+        Command::Demo(args) => demo::run(&global, &args),
+        Command::Sim(args) => block_on(sim::run(&global, &args)),
+        Command::Init
         | Command::Login(_)
         | Command::Api(_)
         | Command::Why(_)
         | Command::Logout(_)
-        | Command::Doctor
-        | Command::Sim(_) => Err(not_built()),
+        | Command::Doctor => Err(not_built()),
     }
 }
 

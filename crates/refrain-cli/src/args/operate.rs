@@ -2,8 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use clap_complete::Shell;
+use refrain_sim::Rotation;
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
@@ -14,41 +15,68 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SimArgs {
-    /// Where to listen; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4281")]
+    /// Where the Accounts service listens; the Web API gets the next port. Port 0 takes free ones
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4290")]
     pub(crate) listen: SocketAddr,
-    /// What happens to a refresh token when it is used
-    #[arg(long, value_enum, default_value_t = RotationArg::FamilyKill)]
-    pub(crate) rotation: RotationArg,
-    /// How many seconds an access token lives
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
-    pub(crate) access_ttl: u64,
+    /// What happens to a refresh token when it is used [default: family-kill]
+    ///
+    /// static, omit, empty, null, echo: it stays, and the answer leaves it out, leaves it out, has "",
+    /// has null, repeats it.
+    ///
+    /// grace:SECONDS: a new one each time; the one before works for that long (grace alone: 30).
+    ///
+    /// strict: a new one each time; an old one is refused.
+    ///
+    /// family-kill: a new one each time; presenting an old one ends the whole authorization.
+    ///
+    /// until-used: a new one each time; the old one works until the new one was used.
+    #[arg(long, value_name = "MODE", value_parser = rotation, verbatim_doc_comment)]
+    pub(crate) rotation: Option<Rotation>,
+    /// How many seconds an access token lives [default: 3600]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) access_ttl: Option<u64>,
     /// Consent to every login at once, without a page
     #[arg(long)]
     pub(crate) auto_consent: bool,
+    /// Begin with this profile; its form is the one that GET /_sim/profile shows
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) profile: Option<PathBuf>,
 }
 
-/// What the simulator does with a refresh token that is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RotationArg {
-    /// One refresh token for ever, never repeated in an answer
-    Static,
-    /// The answer leaves the refresh token out; the old one stays
-    Omit,
-    /// The answer has an empty refresh token; the old one stays
-    Empty,
-    /// The answer has null; the old one stays
-    Null,
-    /// The answer repeats the old one
-    Echo,
-    /// A new one each time; the one before is accepted for another 30 seconds
-    Grace,
-    /// A new one each time; an old one is refused
-    Strict,
-    /// A new one each time; presenting an old one kills them all
-    FamilyKill,
-    /// A new one each time; the old one works until the new one has been used
-    UntilUsed,
+/// The modes by name; grace takes its seconds behind a colon.
+const ROTATIONS: [(&str, Rotation); 9] = [
+    ("static", Rotation::Static),
+    ("omit", Rotation::Omit),
+    ("empty", Rotation::Empty),
+    ("null", Rotation::Null),
+    ("echo", Rotation::Echo),
+    ("grace", Rotation::Grace { seconds: 30 }),
+    ("strict", Rotation::Strict),
+    ("family-kill", Rotation::FamilyKill),
+    ("until-used", Rotation::UntilUsed),
+];
+
+fn rotation(text: &str) -> Result<Rotation, String> {
+    if let Some(seconds) = text.strip_prefix("grace:") {
+        let seconds = seconds
+            .parse()
+            .map_err(|_| "grace:SECONDS, such as grace:30".to_owned())?;
+        return Ok(Rotation::Grace { seconds });
+    }
+    let known = ROTATIONS.iter().find(|(name, _)| *name == text);
+    known.map(|(_, rotation)| *rotation).ok_or_else(|| {
+        let names: Vec<_> = ROTATIONS.iter().map(|(name, _)| *name).collect();
+        format!("one of: {}, grace:SECONDS", names.join(", "))
+    })
+}
+
+/// What the command line calls a mode.
+pub(crate) fn rotation_name(rotation: Rotation) -> String {
+    if let Rotation::Grace { seconds } = rotation {
+        return format!("grace:{seconds}");
+    }
+    let known = ROTATIONS.iter().find(|(_, mode)| *mode == rotation);
+    known.map_or_else(String::new, |(name, _)| (*name).to_owned())
 }
 
 #[derive(Debug, Subcommand)]
@@ -69,4 +97,20 @@ pub(crate) struct ManArgs {
     /// Write one page per command into this folder
     #[arg(value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mode_is_read_by_the_name_it_is_shown_by() {
+        for (name, mode) in ROTATIONS {
+            assert_eq!(rotation(name), Ok(mode));
+            assert_eq!(rotation(&rotation_name(mode)), Ok(mode));
+        }
+        assert_eq!(rotation("grace:5"), Ok(Rotation::Grace { seconds: 5 }));
+        assert!(rotation("grace:soon").unwrap_err().contains("grace:30"));
+        assert!(rotation("loose").unwrap_err().contains("until-used"));
+    }
 }
