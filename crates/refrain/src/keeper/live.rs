@@ -1,7 +1,10 @@
 //! The access token in memory: read without a lock, an allocation or a decryption.
 
 use std::{
-    sync::{Arc, Weak, atomic::AtomicBool, atomic::Ordering},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,23 +25,55 @@ use crate::{
 pub(crate) struct Cell {
     pub(crate) name: GrantName,
     pub(super) live: ArcSwapOption<Live>,
+    /// The newest login or logout known here; taken by whoever changes `live`, never by readers.
+    newest: Mutex<Epoch>,
     pub(super) slot: Slot,
     watched: AtomicBool,
 }
 
 impl Cell {
     pub(super) fn new(name: GrantName) -> Self {
-        let (live, slot, watched) = (
-            ArcSwapOption::empty(),
-            Slot::default(),
-            AtomicBool::new(false),
-        );
         Self {
             name,
-            live,
-            slot,
-            watched,
+            live: ArcSwapOption::empty(),
+            newest: Mutex::default(),
+            slot: Slot::default(),
+            watched: AtomicBool::new(false),
         }
+    }
+
+    /// Ends all tokens of logins before this epoch: from the moment this returns none is served.
+    pub(super) fn begin_epoch(&self, epoch: Epoch) {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        *newest = epoch.max(*newest);
+        if self
+            .live
+            .load()
+            .as_ref()
+            .is_some_and(|live| live.epoch < *newest)
+        {
+            self.live.store(None);
+        }
+    }
+
+    /// Takes a token over, unless it is of a login that has ended or older than the one that is here;
+    /// a slow reader must not undo what a faster one has seen. Answers what is here now.
+    fn offer(&self, live: Live) -> Option<Arc<Live>> {
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = self.live.load_full();
+        let older = |held: &Arc<Live>| {
+            held.grant == live.grant && (live.epoch, live.minting) <= (held.epoch, held.minting)
+        };
+        if live.epoch < *newest || held.as_ref().is_some_and(older) {
+            return held;
+        }
+        let live = Arc::new(live);
+        self.live.store(Some(Arc::clone(&live)));
+        Some(live)
+    }
+
+    fn is_over(&self, epoch: Epoch) -> bool {
+        epoch < *self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The token, if it is not due: one atomic load and one comparison.
@@ -137,28 +172,26 @@ impl Keeper {
         cell: &Arc<Cell>,
         row: &GrantRow,
     ) -> Result<Option<Arc<Live>>, Error> {
+        if cell.is_over(row.epoch) {
+            return Ok(cell.live.load_full());
+        }
+        cell.begin_epoch(row.epoch);
         if let Status::SignedOut { .. } = row.status {
-            cell.live.store(None);
-            return Err(Problem::SignedOut {
-                grant: row.name.clone(),
-            }
-            .into());
+            let grant = row.name.clone();
+            return Err(Problem::SignedOut { grant }.into());
         }
         let held = cell.live.load_full();
-        if let Some(held) = &held
-            && held.grant == row.id
-            && (row.epoch, row.minting) <= (held.epoch, held.minting)
+        if held
+            .as_ref()
+            .is_some_and(|held| (held.epoch, held.minting) == (row.epoch, row.minting))
         {
-            // A slow reader must not put an older token over a newer one.
-            return Ok(Some(Arc::clone(held)));
+            return Ok(held);
         }
         let Some(live) = self.open_live(row)? else {
             return Ok(held);
         };
-        let live = Arc::new(live);
-        cell.live.store(Some(Arc::clone(&live)));
         self.watch(cell);
-        Ok(Some(live))
+        Ok(cell.offer(live))
     }
 
     fn open_live(&self, row: &GrantRow) -> Result<Option<Live>, Error> {

@@ -26,7 +26,7 @@ use crate::{
     },
     oauth::{
         answer::{self, Granted, Outcome, printable},
-        authorization::{AuthorizationRequest, AuthorizationResponse, RedirectUri},
+        authorization::{AuthorizationRequest, AuthorizationResponse, CallbackError, RedirectUri},
         pkce,
         scope::Scope,
         token::TokenRequest,
@@ -141,6 +141,13 @@ impl Keeper {
     /// Finishes a login with the query of the callback; works once.
     pub async fn finish_login(&self, query: &str) -> Result<LoggedIn, Error> {
         let response = AuthorizationResponse::from_query(query).map_err(LoginError::from)?;
+        let asked = self.parts.provider.accounts.to_string();
+        if response
+            .issuer
+            .is_some_and(|issuer| issuer.trim_end_matches('/') != asked)
+        {
+            return Err(LoginError::from(CallbackError::WrongIssuer).into());
+        }
         let id = self.attempt_id(&response.state);
         let now = self.parts.clock.wall();
         let attempt = self
@@ -322,7 +329,7 @@ impl Keeper {
             if self.save(seen.as_ref(), &change).await? == Written::Conflict {
                 continue;
             }
-            self.cell(&terms.grant).live.store(None);
+            self.cell(&terms.grant).begin_epoch(change.row.epoch);
             return Ok(LoggedIn {
                 grant: terms.grant,
                 missing: terms.scope.missing_from(&change.row.scope),

@@ -45,7 +45,7 @@ impl Keeper {
     /// asks the provider to revoke where that is possible.
     pub async fn logout(&self, name: &GrantName) -> Result<LoggedOut, Error> {
         let cell = self.cell(name);
-        let (row, token) = loop {
+        let (row, token, ended) = loop {
             let seen = self.read(name).await?;
             let row = seen.value;
             if let Status::SignedOut { .. } = row.status {
@@ -58,10 +58,10 @@ impl Keeper {
             let token = self.open_quietly(&row);
             let change = lifecycle::sign_out(&row, self.parts.clock.wall());
             if self.parts.store.replace(seen.version, &change).await? != Written::Conflict {
-                break (row, token);
+                break (row, token, change.row.epoch);
             }
         };
-        cell.live.store(None);
+        cell.begin_epoch(ended);
         if let Err(error) = self.parts.store.scrub().await {
             // The rows are gone; what is left in the log is ciphertext whose key is gone with them.
             tracing::warn!(grant = %name, code = error.code(), "old pages could not be scrubbed yet");

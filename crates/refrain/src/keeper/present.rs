@@ -32,6 +32,8 @@ pub(super) struct Presentation<'a> {
     pub(super) token: RefreshToken,
     /// Where the callers wait.
     pub(super) report: &'a watch::Sender<Progress>,
+    /// From when the lease is counted, on this machine's own uptime.
+    pub(super) counted_from: Uptime,
 }
 
 /// What came of a presentation.
@@ -66,8 +68,6 @@ impl Keeper {
                 return Err(error);
             }
         };
-        // The lease is counted from before the row was written, on this machine's own uptime.
-        let armed = self.parts.clock.uptime();
         let mut doubt: Option<Doubt> = None;
         let mut unsent = None;
         for attempt in 0..timing::ATTEMPTS {
@@ -75,10 +75,10 @@ impl Keeper {
                 let pause = timing::FIRST_PAUSE.saturating_mul(attempt);
                 self.parts.clock.sleep(self.jittered(pause)).await;
             }
-            if !self.lease_lasts(armed) {
+            if !self.lease_lasts(on) {
                 break;
             }
-            match self.try_once(app, on, armed).await? {
+            match self.try_once(app, on).await? {
                 None => return Ok(Presented::Again),
                 Some(Try::NotSent(error)) => unsent = Some(error),
                 Some(Try::Unknown(error)) => {
@@ -102,18 +102,13 @@ impl Keeper {
         self.give_up(on, doubt, unsent).await
     }
 
-    fn lease_lasts(&self, armed: Uptime) -> bool {
-        let used = self.parts.clock.uptime().since(armed);
+    fn lease_lasts(&self, on: &Presentation<'_>) -> bool {
+        let used = self.parts.clock.uptime().since(on.counted_from);
         used + timing::LEASE_MARGIN <= timing::LEASE
     }
 
     /// Connects, checks that the ticket still holds, and only then presents. `None`: it does not.
-    async fn try_once(
-        &self,
-        app: &App,
-        on: &Presentation<'_>,
-        armed: Uptime,
-    ) -> Result<Option<Try>, Error> {
+    async fn try_once(&self, app: &App, on: &Presentation<'_>) -> Result<Option<Try>, Error> {
         let accounts = &self.parts.provider.accounts;
         let connection = match self.parts.transport.connect(accounts).await {
             Ok(connection) => connection,
@@ -121,7 +116,7 @@ impl Keeper {
         };
         let current = self.read(&on.row.name).await?.value;
         let held = (current.epoch, current.fence) == (on.ticket.epoch, on.ticket.fence);
-        if !held || !self.lease_lasts(armed) {
+        if !held || !self.lease_lasts(on) {
             return Ok(None);
         }
         let request = TokenRequest::RefreshToken(&on.token).to_request(&app.client, TOKEN_PATH);
@@ -167,7 +162,7 @@ impl Keeper {
                 };
                 Ok(Ok(self.refused(on, &evidence).await?))
             }
-            Outcome::Misconfigured(error) => Err(self.misconfigured(on, error).await?),
+            Outcome::Misconfigured(error) => Err(self.misconfigured(on, error, unanswered).await?),
             Outcome::Throttled { retry_after } => {
                 let now = self.parts.clock.now();
                 let wait = retry_after.map_or(timing::BACK_OFF.0, |retry| retry.wait(now.wall));
@@ -175,7 +170,7 @@ impl Keeper {
                     Some(state.throttled(wait, &now))
                 })
                 .await?;
-                self.give_back(on, Resolution::Untouched).await?;
+                self.give_back(on, not_looked_at(unanswered)).await?;
                 Ok(Ok(Presented::Again))
             }
             Outcome::Unavailable { retry_after } => {
@@ -189,8 +184,9 @@ impl Keeper {
         &self,
         on: &Presentation<'_>,
         error: ErrorResponse,
+        unanswered: bool,
     ) -> Result<Error, Error> {
-        self.give_back(on, Resolution::Untouched).await?;
+        self.give_back(on, not_looked_at(unanswered)).await?;
         let app = on.row.app.clone();
         Ok(Problem::Misconfigured {
             app,
@@ -342,6 +338,19 @@ impl Keeper {
             }
         }
     }
+}
+
+/// The last try was answered without a look at the token; one before it may have been different.
+fn not_looked_at(unanswered: bool) -> Resolution {
+    if unanswered {
+        let why = "no answer".to_owned();
+        return Resolution::Unknown {
+            http_status: None,
+            why,
+            pause: Duration::ZERO,
+        };
+    }
+    Resolution::Untouched
 }
 
 fn unreachable(error: ConnectError) -> Error {

@@ -43,6 +43,9 @@ impl Keeper {
             let app = self.parts.store.app_state(&seen.value.app).await?.value;
             // Opened before anything is armed: a lost key must not leave an intent behind.
             let token = self.open_refresh(&seen)?;
+            // Before the store's clock is read: however long the write takes, the lease that is left is
+            // never less than what is counted here.
+            let counted_from = self.parts.clock.uptime();
             let ask = Ask {
                 cause: goal.cause(),
                 instance: self.instance,
@@ -68,6 +71,7 @@ impl Keeper {
                                     ticket,
                                     token,
                                     report,
+                                    counted_from,
                                 })
                                 .await?
                             {

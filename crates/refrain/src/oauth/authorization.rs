@@ -119,6 +119,8 @@ pub struct AuthorizationResponse {
     pub state: AuthorizationState,
     /// The code, or why there is none.
     pub result: Result<AuthorizationCode, String>,
+    /// Who says that it issued the answer (RFC 9207), where it says so.
+    pub issuer: Option<String>,
 }
 
 /// Why a callback is not an authorization response.
@@ -136,6 +138,9 @@ pub enum CallbackError {
     /// Neither `code` nor `error`, or both.
     #[error("the answer has neither a code nor an error, or both")]
     NoCode,
+    /// Another server than the one that was asked says that it answers (RFC 9207 §2.4).
+    #[error("the answer is from another server than the one that was asked")]
+    WrongIssuer,
     /// A value too long to be genuine.
     #[error("the answer is too long")]
     TooLong,
@@ -148,12 +153,13 @@ impl AuthorizationResponse {
         if query.len() > LONGEST {
             return Err(CallbackError::TooLong);
         }
-        let (mut state, mut code, mut error) = (None, None, None);
+        let (mut state, mut code, mut error, mut issuer) = (None, None, None, None);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let (slot, name) = match &*name {
                 "state" => (&mut state, "state"),
                 "code" => (&mut code, "code"),
                 "error" => (&mut error, "error"),
+                "iss" => (&mut issuer, "iss"),
                 _ => continue,
             };
             if slot.replace(value.into_owned()).is_some() {
@@ -170,6 +176,7 @@ impl AuthorizationResponse {
         Ok(Self {
             state: AuthorizationState::new(state),
             result,
+            issuer,
         })
     }
 }

@@ -237,3 +237,40 @@ async fn a_new_consent_moves_the_day_and_a_refresh_does_not() {
     login(&world.refrain, &world.sim, "alice").await.unwrap();
     assert!(world.row("alice").await.consent.unwrap().reauthorize_by > first.reauthorize_by);
 }
+
+#[tokio::test]
+async fn an_answer_that_names_another_issuer_is_refused_and_the_right_one_is_not() {
+    let world = World::new(Profile::default()).await;
+    let begun = world.refrain.begin_login(request("alice")).await.unwrap();
+    let location = world.sim.consent(&begun.url).unwrap();
+    let query = location.split_once('?').unwrap().1;
+    let forged = format!("{query}&iss=https%3A%2F%2Faccounts.evil.example");
+    let error = world.refrain.finish_login(&forged).await.unwrap_err();
+    assert_eq!(error.code(), "login_callback");
+    assert_eq!(world.sim.counts().token_calls, 0);
+    let genuine = format!("{query}&iss={}", world.sim.accounts_url());
+    world.refrain.finish_login(&genuine).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_of_an_ended_login_is_served_however_slowly_it_was_read() {
+    let (world, alice) = signed_in(Profile::default()).await;
+    let mut readers = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let alice = alice.clone();
+        readers.spawn(async move {
+            for _ in 0..20 {
+                drop(alice.access_token_for(HOUR * 2).await);
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    tokio::task::yield_now().await;
+    alice.logout().await.unwrap();
+    for _ in 0..200 {
+        assert_eq!(alice.access_token().await.unwrap_err().code(), "signed_out");
+        tokio::task::yield_now().await;
+    }
+    readers.shutdown().await;
+    assert!(world.row("alice").await.tokens.is_none());
+}
