@@ -1,6 +1,7 @@
 //! What can be written after `refrain`.
 
 mod grant;
+mod init;
 mod operate;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{ArgAction, Parser, Subcommand};
 
 pub(crate) use self::{
     grant::{ApiArgs, GrantArgs, LoginArgs, TokenArgs},
+    init::InitArgs,
     operate::{CompletionsArgs, ConfigCommand, DemoArgs, ManArgs, SimArgs, rotation_name},
 };
 
@@ -22,6 +24,7 @@ Exit codes:
   5  not now: try again later
   6  configuration or key
   7  storage
+  130  interrupted by Ctrl-C
 
 Example:
   curl -H \"Authorization: Bearer $(refrain token)\" https://api.spotify.com/v1/me";
@@ -63,7 +66,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Set refrain up: ask for the app's credentials, make the key and the configuration
     #[command(after_help = "Example:\n  refrain init")]
-    Init,
+    Init(InitArgs),
     /// Ask a user for consent in the browser and keep the authorization
     #[command(after_help = "Example:\n  refrain login alice --scope user-read-recently-played")]
     Login(LoginArgs),

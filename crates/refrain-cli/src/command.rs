@@ -1,13 +1,21 @@
 //! One module per command.
 
+mod api;
 mod completions;
 mod config_show;
 mod demo;
+mod doctor;
+mod init;
 mod list;
+mod login;
+mod logout;
 mod man;
+mod place;
 mod refresh;
 mod sim;
 mod token;
+mod why;
+mod words;
 
 use std::{future::Future, time::Duration};
 
@@ -36,14 +44,14 @@ pub(crate) fn run(args: Args) -> Result<(), Explanation> {
         Command::Token(args) => block_on(token::run(&global, &args)),
         Command::Refresh(args) => block_on(refresh::run(&global, &args)),
         Command::List => block_on(list::run(&global)),
-        Command::Demo(args) => demo::run(&global, &args),
         Command::Sim(args) => block_on(sim::run(&global, &args)),
-        Command::Init
-        | Command::Login(_)
-        | Command::Api(_)
-        | Command::Why(_)
-        | Command::Logout(_)
-        | Command::Doctor => Err(not_built()),
+        Command::Login(args) => block_on(login::run(&global, &args)),
+        Command::Logout(args) => block_on(logout::run(&global, &args)),
+        Command::Why(args) => block_on(why::run(&global, &args)),
+        Command::Doctor => block_on(doctor::run(&global)),
+        Command::Init(args) => block_on(init::run(&global, &args)),
+        Command::Api(args) => block_on(api::run(&global, &args)),
+        Command::Demo(args) => demo::run(&global, &args),
     }
 }
 
@@ -81,21 +89,12 @@ async fn close(refrain: &Refrain) {
 
 /// The configuration, from `--config` or its usual places.
 fn load(global: &GlobalArgs) -> Result<Config, Explanation> {
-    let sources = Sources {
-        file: global.config.clone(),
-        ..Sources::from_process()
-    };
-    Ok(Config::load_from(&sources)?)
+    Ok(Config::load_from(&sources(global))?)
 }
 
-/// The commands that wait for the library's façade say so.
-fn not_built() -> Explanation {
-    Explanation {
-        code: "command_not_built",
-        what: "this build of refrain does not have that command yet".to_owned(),
-        safe: "nothing was changed".to_owned(),
-        fix: "use a later build".to_owned(),
-        retry_at: None,
-        exit: Exit::Usage,
+fn sources(global: &GlobalArgs) -> Sources {
+    Sources {
+        file: global.config.clone(),
+        ..Sources::from_process()
     }
 }

@@ -1,13 +1,6 @@
 //! The `refrain` command: keeps programs connected to Spotify.
 
 mod args;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "`login`, which waits for the callback, comes with the library's façade"
-    )
-)]
 mod callback;
 mod command;
 mod output;

@@ -3,9 +3,12 @@
 use refrain::{Summary, time::UnixMillis};
 use serde::Serialize;
 
-use crate::{args::GlobalArgs, output, report::Explanation};
-
-const DAY: u64 = 24 * 60 * 60;
+use super::words;
+use crate::{
+    args::GlobalArgs,
+    output,
+    report::{self, Explanation},
+};
 
 #[derive(Serialize)]
 struct Json<'a> {
@@ -31,6 +34,10 @@ pub(super) async fn run(global: &GlobalArgs) -> Result<(), Explanation> {
     let grants: Vec<_> = grants.iter().map(|grant| to_json(grant, now)).collect();
     if global.json {
         return output::json(&grants);
+    }
+    if grants.is_empty() {
+        report::notice("nobody has signed in yet; to begin: refrain login");
+        return Ok(());
     }
     let headings = [
         "GRANT",
@@ -60,7 +67,7 @@ fn to_json(grant: &Summary, now: UnixMillis) -> Json<'_> {
             .as_ref()
             .map(|consent| consent.authorized_at.to_string()),
         reauthorize_by: due.map(|at| at.to_string()),
-        days_left: due.map(|at| at.since(now).as_secs() / DAY),
+        days_left: due.map(|at| words::days_left(at, now)),
     }
 }
 
@@ -69,10 +76,8 @@ fn to_row(grant: Json<'_>) -> Vec<String> {
     let user = grant.user.or(grant.account_id).map(str::to_owned);
     let consent = grant.reauthorize_by.as_deref().zip(grant.days_left);
     // The day is enough for a person; --json has the instant.
-    let consent = consent.map(|(at, days)| {
-        let day = at.split('T').next().unwrap_or_default();
-        format!("{day} ({days} days)")
-    });
+    let consent =
+        consent.map(|(at, days)| format!("{} ({})", words::day(at), words::count(days, "day")));
     vec![
         grant.grant.to_owned(),
         or_dash(user),

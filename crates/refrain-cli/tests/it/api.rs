@@ -1,0 +1,146 @@
+//! `refrain api`.
+
+use refrain_sim::{App, EventKind, Profile};
+
+use crate::home::Home;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_printed_as_it_came() {
+    let home = Home::new().await;
+    home.login("alice");
+    let output = home.run(&["api", "/v1/me"]).ok();
+    assert_eq!(output.json()["id"], "alice");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    let whole = format!("{}/v1/me", home.sim.api_url());
+    assert_eq!(home.run(&["api", &whole]).ok().stdout, output.stdout);
+    let output = home.run(&["api", "-i", "-g", "alice", "/v1/me"]).ok();
+    assert!(
+        output.stdout.starts_with("HTTP/1.1 200 OK\r\n"),
+        "{output:?}"
+    );
+    assert!(output.stdout.contains("\r\n\r\n{"), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_arrives() {
+    let home = Home::new().await;
+    home.login("alice");
+    home.run(&["api", "-X", "PUT", "/v1/me/player/pause"]);
+    let (headers, length) = newest_call(&home);
+    assert!(
+        headers.contains(&"content-length".to_owned()),
+        "{headers:?}"
+    );
+    assert_eq!(length, 0);
+    let body = home.path().join("body.json");
+    home.write(&body, "{\"uris\":[]}");
+    let file = format!("@{}", body.display());
+    for input in ["-", "{\"uris\":[]}", &file] {
+        let args = ["api", "-X", "PUT", "-d", input, "/v1/me/player/play"];
+        home.run_with(&args, "{\"uris\":[]}");
+        let (headers, length) = newest_call(&home);
+        assert!(headers.contains(&"content-type".to_owned()), "{headers:?}");
+        assert_eq!(length, 11, "{input}");
+    }
+}
+
+/// The headers and the length of the body of the newest API call.
+fn newest_call(home: &Home) -> (Vec<String>, u64) {
+    let calls = home.sim.history().into_iter().rev();
+    let mut calls = calls.filter_map(|event| match event.kind {
+        EventKind::ApiCall {
+            headers,
+            body_bytes,
+            ..
+        } => Some((headers, body_bytes)),
+        _ => None,
+    });
+    calls.next().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_401_is_repaired() {
+    let home = Home::new().await;
+    home.login("alice");
+    home.sim.expire_access_tokens();
+    home.run(&["api", "/v1/me"]).ok();
+    assert_eq!(home.sim.counts().refreshes, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_of_the_api_is_exit_code_1() {
+    let home = Home::new().await;
+    home.login("alice");
+    let output = home.run(&["api", "/v1/nothing"]);
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.stderr.starts_with("error: HTTP 404 "), "{output:?}");
+    assert_eq!(output.json()["error"]["status"], 404);
+    home.run(&["--json", "api", "/v1/nothing"])
+        .failed(1, "api_status");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_403_is_explained() {
+    let home = Home::new().await;
+    home.login("alice");
+    let output = home.run(&["api", "/v1/me/player"]);
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.stderr.contains("lacks a scope"), "{output:?}");
+    home.sim.register_app(App {
+        owner_premium: false,
+        ..home.sim.default_app()
+    });
+    let output = home.run(&["api", "/v1/me"]);
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(
+        output.stderr.contains("owner of the app has no Premium"),
+        "{output:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_is_told_in_words() {
+    let profile = Profile {
+        rate_limit: Some(2),
+        ..Profile::default()
+    };
+    let home = Home::with(profile).await;
+    home.login("alice");
+    home.run(&["api", "/v1/me"]);
+    home.run(&["api", "/v1/me"]);
+    let last = home.run(&["api", "/v1/me"]);
+    assert_eq!(last.code, 1, "{last:?}");
+    assert!(
+        last.stderr.contains("HTTP 429 Too Many Requests"),
+        "{last:?}"
+    );
+    assert!(
+        last.stderr.contains("wait ") && last.stderr.contains(" second"),
+        "{last:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_goes_nowhere_else() {
+    let home = Home::new().await;
+    home.login("alice");
+    let before = home.sim.history().len();
+    let elsewhere = home.sim.accounts_url().to_owned() + "/v1/me";
+    for path in [
+        "v1/me",
+        "https://evil.example/v1/me",
+        &elsewhere,
+        "ftp://x/",
+    ] {
+        home.run(&["api", path, "--json"]).failed(2, "usage");
+    }
+    for header in ["Authorization: Bearer x", "Host: x", "nothing"] {
+        home.run(&["api", "-H", header, "/v1/me", "--json"])
+            .failed(2, "usage");
+    }
+    home.run(&["api", "-X", "P T", "/v1/me", "--json"])
+        .failed(2, "usage");
+    home.run(&["api", "-d", "@/no/such/file", "/v1/me", "--json"])
+        .failed(2, "usage");
+    assert_eq!(home.sim.history().len(), before);
+}

@@ -1,0 +1,16 @@
+//! The real binary against the simulator: what a person types, and what comes of it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "fixtures fail loudly; clippy knows test functions but not their helpers"
+)]
+
+mod api;
+mod doctor;
+mod grants;
+mod home;
+mod init;
+mod login;
+mod usage;

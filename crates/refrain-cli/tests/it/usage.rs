@@ -1,0 +1,96 @@
+//! What is typed wrongly, and what `--help` says.
+
+use refrain_sim::Profile;
+
+use crate::home::Home;
+
+const COMMANDS: [&[&str]; 16] = [
+    &["demo"],
+    &["init"],
+    &["login"],
+    &["token"],
+    &["api"],
+    &["list"],
+    &["why"],
+    &["refresh"],
+    &["logout"],
+    &["doctor"],
+    &["sim"],
+    &["config"],
+    &["config", "show"],
+    &["completions"],
+    &["man"],
+    &[],
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_has_help() {
+    let home = Home::bare(Profile::default()).await;
+    for command in COMMANDS {
+        let mut args = command.to_vec();
+        args.push("--help");
+        let output = home.run(&args).ok();
+        assert!(output.stdout.contains("Usage: refrain"), "{output:?}");
+        assert!(output.stdout.contains("--json"), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+        if command.is_empty() {
+            assert!(output.stdout.contains("130"), "{output:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_understood_is_exit_code_2() {
+    let home = Home::new().await;
+    for args in [
+        &["nothing"] as &[&str],
+        &[],
+        &["login", "a/b"],
+        &["login", "--wait", "0"],
+        &["login", "--wait", "601"],
+        &["login", "--scope", "a\"b"],
+        &["token", "--min-ttl", "-1"],
+        &["token", "--unknown"],
+        &["api"],
+        &["api", "me"],
+        &["list", "more"],
+        &["why", "a", "b"],
+        &["refresh", "a b"],
+        &["logout", "a", "b"],
+        &["doctor", "more"],
+        &["init", "--client-secret-file", "a", "--client-secret-stdin"],
+        &["completions", "tcsh"],
+    ] {
+        let output = home.run(args);
+        assert_eq!(output.code, 2, "{args:?} {output:?}");
+        assert!(output.stdout.is_empty(), "{args:?} {output:?}");
+        assert!(!output.stderr.is_empty(), "{args:?} {output:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_is_not_there_is_told() {
+    let home = Home::new().await;
+    for command in ["token", "why", "refresh", "logout"] {
+        home.run(&[command, "--json"]).failed(3, "no_grant");
+        home.run(&[command, "nobody", "--json"])
+            .failed(2, "unknown_grant");
+    }
+    home.run(&["api", "/v1/me", "--json"]).failed(3, "no_grant");
+    home.run(&["login", "--app", "other", "--no-browser", "--json"])
+        .failed(6, "unknown_app");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_is_missing_or_wrong_is_exit_code_6() {
+    let home = Home::bare(Profile::default()).await;
+    for command in ["token", "list", "why", "refresh", "logout"] {
+        home.run(&[command, "--config", "none.toml", "--json"])
+            .failed(6, "config_not_found");
+    }
+    home.run(&["login", "--no-browser", "--json"])
+        .failed(6, "unknown_app");
+    home.configure("http://localhost/callback", "");
+    home.run(&["login", "--no-browser", "--json"])
+        .failed(6, "redirect_localhost");
+}
