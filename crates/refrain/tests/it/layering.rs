@@ -90,6 +90,8 @@ fn a_module_uses_only_the_ones_before_it() {
     let mut found = Vec::new();
     files(&root, &mut found);
     assert!(found.len() > 40);
+    // Unit tests may borrow a fixture from anywhere.
+    found.retain(|path| !path.ends_with("tests.rs"));
     for path in found {
         let inside = path.strip_prefix(&root).unwrap();
         let top = inside
