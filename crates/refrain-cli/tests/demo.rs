@@ -25,7 +25,7 @@ const PROMISES: [&str; 11] = [
     "An outage asks nobody to log in",
     "A lost answer is recovered, or named",
     "One refresh, however many processes",
-    "A killed process loses nothing",
+    "A killed process is taken over",
     "A refusal is verified first",
     "The end is known, a login mends it",
     "Logging out destroys what is here",

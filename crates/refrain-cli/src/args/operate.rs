@@ -20,8 +20,9 @@ pub(crate) struct SimArgs {
     pub(crate) listen: SocketAddr,
     /// What happens to a refresh token when it is used [default: family-kill]
     ///
-    /// static, omit, empty, null, echo: it stays, and the answer leaves it out, leaves it out, has "",
-    /// has null, repeats it.
+    /// static, omit: it stays, and the answer leaves it out.
+    ///
+    /// empty, null, echo: it stays, and the answer has "", has null, repeats it.
     ///
     /// grace:SECONDS: a new one each time; the one before works for that long (grace alone: 30).
     ///

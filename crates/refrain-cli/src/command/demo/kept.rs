@@ -49,8 +49,9 @@ impl Kept {
              refrain list\n   \
              refrain token {grant}\n   \
              curl -H \"Authorization: Bearer $(refrain token {grant})\" {api_url}/v1/me\n   \
-             curl -X POST {control_url}expire      # end all access tokens\n   \
-             refrain refresh {grant}\n\n"
+             curl -X POST {control_url}expire   # ends all access tokens\n   \
+             refrain api -g {grant} /v1/me      # meets a 401, and repairs it\n   \
+             refrain why {grant}\n\n"
         )
     }
 }

@@ -64,7 +64,7 @@ pub(super) const SCENES: [Scene; 11] = [
     },
     Scene {
         title: "Four programs at once",
-        story: "Bob logs in again; his first access token lives one second. When it is over, four \
+        story: "Bob logs in; his first access token lives two seconds. When they are over, four \
             processes of this very program, `refrain token bob`, start on the same file. In \
             this scene and the next the clock is the real one.",
         promise: "One refresh, however many processes",
@@ -75,7 +75,7 @@ pub(super) const SCENES: [Scene; 11] = [
         story: "A process shows Bob's refresh token, Spotify replaces it, and the process is killed \
             before it has the answer. Before it spoke, it wrote down that it would. (Spotify takes an \
             old token for another 30 seconds here: without that, nobody could help.)",
-        promise: "A killed process loses nothing",
+        promise: "A killed process is taken over",
         play: |stage, notes| Box::pin(processes::killed(stage, notes)),
     },
     Scene {

@@ -55,6 +55,7 @@ impl Stage {
         // Spotify's strictest: it is the simulator's default.
         let sim = Sim::start(Profile::default()).await?;
         sim.add_user(User::new("bob"));
+        sim.add_user(User::new("carol"));
         let place = Place::of(&sim, &FILES);
         let config = folder.join("refrain.toml");
         write_private(&config, place.config())?;

@@ -22,7 +22,7 @@ const PROCESSES: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(in crate::command::demo) async fn four(stage: &Stage, notes: &mut Notes) -> Seen {
-    let short = Duration::from_secs(1);
+    let short = Duration::from_secs(2);
     stage
         .sim
         .update_profile(|profile| profile.access_ttl = short);

@@ -95,20 +95,20 @@ pub(in crate::command::demo) async fn lost(stage: &Stage, notes: &mut Notes) -> 
         &format!("GET /v1/me → {status}: Alice noticed nothing"),
     );
 
-    // Bob's authorization is given up to show what nobody can repair.
-    stage.login(&stage.refrain, "bob").await?;
-    let bob = stage.refrain.grant("bob").await?;
+    // Carol's authorization is given up to show what nobody can repair.
+    stage.login(&stage.refrain, "carol").await?;
+    let carol = stage.refrain.grant("carol").await?;
     stage.pass(HOUR);
-    bob.access_token().await?;
+    carol.access_token().await?;
     stage.pass(HOUR);
     stage.sim.script(cut);
-    let error = stage.in_time(bob.access_token()).await.err();
+    let error = stage.in_time(carol.access_token()).await.err();
     let code = error.as_ref().map_or("(no error)", refrain::Error::code);
-    let kept = bob.row().await?.tokens.is_some();
+    let kept = carol.row().await?.tokens.is_some();
     notes.check(
         code == "reauthorize_answer_lost" && kept,
         &format!(
-            "the same to Bob, where Spotify takes no old token: no program on earth can repair that. \
+            "the same to Carol, where Spotify takes no old token: no program on earth can repair that. \
              refrain says so by name ({code}) instead of guessing"
         ),
     );
