@@ -6,6 +6,8 @@
 mod meaning;
 mod request;
 
+use std::io::IsTerminal as _;
+
 use refrain::{
     Grant,
     middleware::BearerError,
@@ -54,14 +56,19 @@ async fn make(grant: &Grant, call: Call, include: bool) -> Result<(), Explanatio
         return Ok(());
     }
     let mut seen = Vec::new();
+    let mut ends_with_newline = true;
     loop {
         let part = answer.chunk().await.map_err(|error| broken_off(&error))?;
         let Some(part) = part else { break };
+        ends_with_newline = part.ends_with(b"\n");
         let room = LOOKED_AT.saturating_sub(seen.len());
         seen.extend(part.iter().take(room));
         if !output::raw(&part)? {
             break;
         }
+    }
+    if !ends_with_newline && std::io::stdout().is_terminal() {
+        output::raw(b"\n")?;
     }
     if status.as_u16() < 400 {
         return Ok(());

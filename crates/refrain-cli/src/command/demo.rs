@@ -84,7 +84,7 @@ struct Json<'a> {
 
 pub(super) fn run(global: &GlobalArgs, args: &DemoArgs) -> Result<(), Explanation> {
     // The library's own warnings would stand between the scenes; all of this runs on this thread.
-    let quiet = global.verbose == 0;
+    let quiet = global.verbose == 0 && std::env::var_os("REFRAIN_LOG").is_none();
     let _quiet = quiet.then(|| tracing::subscriber::set_default(NoSubscriber::default()));
     let folder = Folder::make()?;
     let played = super::block_on(async {
@@ -199,5 +199,36 @@ fn not_set(error: &(dyn Error + 'static)) -> Explanation {
             .to_owned(),
         retry_at: None,
         exit: Exit::Storage,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(scene: &'static str, holds: bool) -> Row {
+        Row {
+            scene,
+            promise: "p",
+            seen: String::new(),
+            holds,
+            broken: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn one_scene_that_does_not_hold_is_named_and_ends_in_exit_1() {
+        assert_eq!(judge(&[row("a", true), row("b", true)]), Ok(()));
+        let error = judge(&[row("a", true), row("b", false)]).unwrap_err();
+        assert_eq!((error.exit, error.code), (Exit::Api, "demo_failed"));
+        assert!(error.what.ends_with("in: b"), "{}", error.what);
+    }
+
+    #[test]
+    fn a_check_that_fails_is_kept_for_the_table() {
+        let mut notes = Voice::new(true).notes();
+        notes.check(true, "one");
+        notes.check(false, "two");
+        assert_eq!(notes.into_broken(), ["two"]);
     }
 }

@@ -28,6 +28,11 @@ use crate::{
 };
 
 const REDIRECT: &str = "http://127.0.0.1:4280/callback";
+/// Where the environment has the secret, or says where it is.
+const SECRET_VARIABLES: [&str; 2] = [
+    "REFRAIN_APPS_DEFAULT_CLIENT_SECRET",
+    "REFRAIN_APPS_DEFAULT_CLIENT_SECRET_CREDENTIAL",
+];
 /// The longest secret that is read; Spotify's have 32 characters.
 const LONGEST_SECRET: u64 = 4096;
 
@@ -36,6 +41,8 @@ struct Answers {
     client_id: String,
     /// None for an app that uses PKCE alone.
     secret: Option<Zeroizing<String>>,
+    /// Whether the environment has one, which is then left where it is.
+    secret_in_environment: bool,
     redirect_uri: RedirectUri,
     scopes: Scope,
 }
@@ -48,10 +55,14 @@ pub(super) async fn run(global: &GlobalArgs, args: &InitArgs) -> Result<(), Expl
     let secret_file = config.with_file_name("client-secret");
     refuse_overwriting(&config, args)?;
     let interactive = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let mut secrets = SECRET_VARIABLES
+        .iter()
+        .filter_map(|name| sources.env.get(*name));
+    let in_environment = secrets.any(|text| !text.is_empty());
     let answers = if interactive {
-        ask::answers(args)?
+        ask::answers(args, in_environment)?
     } else {
-        given(args)?
+        given(args, in_environment)?
     };
     if answers.secret.is_some() && !is_same(args.client_secret_file.as_deref(), &secret_file) {
         refuse_overwriting(&secret_file, args)?;
@@ -101,7 +112,7 @@ fn is_same(given: Option<&Path>, target: &Path) -> bool {
 }
 
 /// The answers of flags and variables alone.
-fn given(args: &InitArgs) -> Result<Answers, Explanation> {
+fn given(args: &InitArgs, in_environment: bool) -> Result<Answers, Explanation> {
     let Some(client_id) = &args.client_id else {
         return Err(Explanation::usage(
             "there is no client id, and no terminal to ask for it",
@@ -114,6 +125,7 @@ fn given(args: &InitArgs) -> Result<Answers, Explanation> {
         secret: secret
             .map(|secret| checked_secret(&secret, &client_id))
             .transpose()?,
+        secret_in_environment: in_environment,
         client_id,
         redirect_uri: checked_redirect(args.redirect_uri.as_deref().unwrap_or(REDIRECT))?,
         scopes: checked_scopes(&args.scopes.join(" "))?,
@@ -240,6 +252,7 @@ fn configuration(answers: &Answers) -> String {
     let scopes: Vec<_> = answers.scopes.iter().map(quoted).collect();
     let secret = match answers.secret {
         Some(_) => "client_secret_file = \"client-secret\"\n",
+        None if answers.secret_in_environment => "# the client secret is in the environment\n",
         None => "# no client secret: this app uses PKCE alone\n",
     };
     format!(
@@ -271,6 +284,7 @@ mod tests {
         let answers = Answers {
             client_id: "a\"b\\c".to_owned(),
             secret: Some(Zeroizing::new("canary".to_owned())),
+            secret_in_environment: false,
             redirect_uri: REDIRECT.parse().unwrap(),
             scopes: "streaming user-read-email".parse().unwrap(),
         };

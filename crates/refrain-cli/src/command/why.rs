@@ -129,7 +129,7 @@ impl Subject {
         let (what, at) = self.next();
         let next = at.map_or_else(
             || what.clone(),
-            |at| format!("{what}: {}", words::when(at, now)),
+            |at| format!("{what} {}", words::when(at, now)),
         );
         let scopes = if row.scope.is_empty() {
             none()

@@ -2,7 +2,7 @@
 
 use refrain_sim::{App, EventKind, Profile};
 
-use crate::home::Home;
+use crate::home::{Home, write_private};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_is_printed_as_it_came() {
@@ -33,7 +33,7 @@ async fn a_write_arrives() {
     );
     assert_eq!(length, 0);
     let body = home.path().join("body.json");
-    home.write(&body, "{\"uris\":[]}");
+    write_private(&body, "{\"uris\":[]}");
     let file = format!("@{}", body.display());
     for input in ["-", "{\"uris\":[]}", &file] {
         let args = ["api", "-X", "PUT", "-d", input, "/v1/me/player/play"];

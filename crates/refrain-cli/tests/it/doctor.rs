@@ -5,7 +5,7 @@ use std::{fs, net::TcpListener};
 use refrain_sim::Profile;
 use serde_json::Value;
 
-use crate::home::{Home, Output, REDIRECT, chmod};
+use crate::home::{Home, Output, REDIRECT, chmod, write_private};
 
 /// The codes of what is not well.
 fn complaints(output: &Output) -> Vec<String> {
@@ -84,9 +84,9 @@ async fn a_broken_configuration_does_not_hide_the_rest() {
     for check in ["redirect", "key", "store", "network", "grants"] {
         assert!(checks.contains(&Value::from(check)), "{check}: {checks:?}");
     }
-    home.write(&home.config_file(), "[apps.default]\nclient_idd = \"x\"\n");
+    write_private(&home.config_file(), "[apps.default]\nclient_idd = \"x\"\n");
     expect(&home, 6, "config_unknown_field");
-    home.write(&home.config_file(), "store = ");
+    write_private(&home.config_file(), "store = ");
     let mut command = home.command(&["doctor", "--json"]);
     // The defaults lead to the real Spotify, which no test may ask.
     command.env("REFRAIN_SPOTIFY_ACCOUNTS_URL", home.sim.accounts_url());
@@ -121,15 +121,15 @@ async fn redirects_that_will_not_work_are_found() {
 async fn the_apps_values_are_looked_at() {
     let home = Home::new().await;
     let config = fs::read_to_string(home.config_file()).unwrap();
-    home.write(
+    write_private(
         &home.config_file(),
         &config.replace("user-read-private", "user-read-pirvate"),
     );
     expect(&home, 0, "scope_unknown");
     let id = home.sim.default_app().client_id;
-    home.write(&home.config_file(), &config.replace(&id, "Me"));
+    write_private(&home.config_file(), &config.replace(&id, "Me"));
     expect(&home, 6, "client_id_shape");
-    home.write(&home.config_folder().join("client-secret"), "guess");
+    write_private(&home.config_folder().join("client-secret"), "guess");
     expect(&home, 6, "client_secret_shape");
 }
 
@@ -137,16 +137,16 @@ async fn the_apps_values_are_looked_at() {
 async fn credentials_are_asked_about() {
     let home = Home::new().await;
     let secret_file = home.config_folder().join("client-secret");
-    home.write(&secret_file, "00000000000000000000000000000000");
+    write_private(&secret_file, "00000000000000000000000000000000");
     expect(&home, 6, "client_refused");
     let app = home.sim.default_app();
     let config = fs::read_to_string(home.config_file()).unwrap();
     let secret = app.client_secret.unwrap();
-    home.write(
+    write_private(
         &home.config_file(),
         &config.replace(&app.client_id, &secret),
     );
-    home.write(&secret_file, &app.client_id);
+    write_private(&secret_file, &app.client_id);
     let output = expect(&home, 6, "client_swapped");
     assert!(!output.stdout.contains(&secret), "{output:?}");
 }
@@ -160,14 +160,14 @@ async fn the_key_is_looked_at() {
     let key = fs::read_to_string(home.key_file()).unwrap();
     fs::remove_file(home.key_file()).unwrap();
     expect(&home, 6, "key_file_missing");
-    home.write(
+    write_private(
         &home.key_file(),
         "rfmk1_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n",
     );
     expect(&home, 6, "key_wrong");
-    home.write(&home.key_file(), "no key\n");
+    write_private(&home.key_file(), "no key\n");
     expect(&home, 6, "key_file_line");
-    home.write(&home.key_file(), &key);
+    write_private(&home.key_file(), &key);
     home.run(&["doctor"]).ok();
 }
 
@@ -191,11 +191,11 @@ async fn modes_are_looked_at() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_none_is_found() {
     let home = Home::new().await;
-    home.write(
+    write_private(
         &home.database(),
         "this is a letter to my mother, and no database\n",
     );
-    home.write(
+    write_private(
         &home.key_file(),
         "rfmk1_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n",
     );
@@ -209,7 +209,7 @@ async fn an_unreachable_spotify_and_unused_proxies_are_found() {
     let url = format!("http://{}", closed.local_addr().unwrap());
     drop(closed);
     let config = fs::read_to_string(home.config_file()).unwrap();
-    home.write(
+    write_private(
         &home.config_file(),
         &config.replace(home.sim.api_url(), &url),
     );

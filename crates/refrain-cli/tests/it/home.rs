@@ -68,7 +68,7 @@ impl Home {
         let app = self.sim.default_app();
         let secret = match &app.client_secret {
             Some(secret) => {
-                self.write(&self.config_folder().join("client-secret"), secret);
+                write_private(&self.config_folder().join("client-secret"), secret);
                 "client_secret_file = \"client-secret\"\n"
             }
             None => "",
@@ -80,26 +80,13 @@ impl Home {
             app.client_id,
             self.spotify(),
         );
-        self.write(&self.config_file(), &text);
+        write_private(&self.config_file(), &text);
     }
 
     /// The section that leads to the simulator.
     pub(crate) fn spotify(&self) -> String {
         let (accounts, api) = (self.sim.accounts_url(), self.sim.api_url());
         format!("[spotify]\naccounts_url = \"{accounts}\"\napi_url = \"{api}\"\n")
-    }
-
-    /// Writes a file as refrain would: for its owner alone.
-    pub(crate) fn write(&self, path: &Path, text: &str) {
-        let folder = path.parent().unwrap();
-        if !folder.exists() {
-            fs::create_dir_all(folder).unwrap();
-            chmod(folder, 0o700);
-        }
-        let mut options = fs::OpenOptions::new();
-        let options = options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = options.open(path).unwrap();
-        file.write_all(text.as_bytes()).unwrap();
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -291,6 +278,19 @@ impl Drop for Running {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Writes a file as refrain would: for its owner alone.
+pub(crate) fn write_private(path: &Path, text: &str) {
+    let folder = path.parent().unwrap();
+    if !folder.exists() {
+        fs::create_dir_all(folder).unwrap();
+        chmod(folder, 0o700);
+    }
+    let mut options = fs::OpenOptions::new();
+    let options = options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
 }
 
 pub(crate) fn chmod(path: &Path, mode: u32) {

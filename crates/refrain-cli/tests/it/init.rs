@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use refrain_sim::Profile;
 
-use crate::home::{Home, Output, REDIRECT, Running};
+use crate::home::{Home, Output, REDIRECT, Running, write_private};
 
 /// Runs `init`, pointed at the simulator, with this on standard input.
 fn init(home: &Home, args: &[&str], input: &str) -> Output {
@@ -88,7 +88,7 @@ async fn the_secret_may_be_in_a_file() {
     let home = Home::bare(Profile::default()).await;
     let app = home.sim.default_app();
     let file = home.path().join("secret");
-    home.write(&file, &format!("{}\n", app.client_secret.unwrap()));
+    write_private(&file, &format!("{}\n", app.client_secret.unwrap()));
     let file = file.display().to_string();
     let args = ["--client-id", &app.client_id, "--client-secret-file", &file];
     let output = init(&home, &args, "");

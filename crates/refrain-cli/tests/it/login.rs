@@ -4,7 +4,7 @@ use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _};
 
 use refrain_sim::{Action, App, Fault, Profile, Target, User};
 
-use crate::home::{Home, Running, SCOPES, get};
+use crate::home::{Home, Running, SCOPES, get, write_private};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pasted_address_signs_in() {
@@ -81,7 +81,7 @@ async fn the_users_browser_is_opened() {
         "#!/bin/sh\necho \"$1\" > {0}.new && mv {0}.new {0}\n",
         opened.display()
     );
-    home.write(&browser, &script);
+    write_private(&browser, &script);
     fs::set_permissions(&browser, fs::Permissions::from_mode(0o700)).unwrap();
     let mut command = home.command(&["login", "alice", "--json"]);
     let login = Running::start(command.env("BROWSER", &browser));
@@ -178,14 +178,16 @@ async fn when_nothing_comes_back_spotifys_own_page_is_explained() {
 async fn an_interrupted_login_leaves_nothing() {
     let home = Home::new().await;
     let mut login = home.start(&["login", "--no-browser", "--json"]);
-    login.line();
-    // The listener answers: the loop that hears Ctrl-C is not far behind.
-    login.error_line("Then paste");
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    let url = login.line();
+    // Whoever answers the browser hears Ctrl-C too.
+    let location = home.sim.consent(&url).unwrap();
+    let (place, _) = location.split_once('?').unwrap();
+    get(&format!("{place}?code=guess&state=guess"));
     login.interrupt();
     let output = login.wait();
     output.failed(130, "interrupted");
-    assert_eq!(output.stderr.lines().count(), 1, "{output:?}");
+    let waited = output.stderr.split_once("press Enter.\n").unwrap().1;
+    assert_eq!(waited.lines().count(), 1, "{output:?}");
     assert_eq!(home.run(&["list", "--json"]).ok().stdout, "[]\n");
 }
 

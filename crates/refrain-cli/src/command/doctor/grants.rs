@@ -9,9 +9,6 @@ use super::Finding;
 use crate::command::words;
 
 const CHECK: &str = "grants";
-/// When to remind, in days before the consent ends.
-const REMINDERS: [u64; 3] = [1, 7, 30];
-
 pub(super) fn check(rows: &[GrantRow], now: UnixMillis) -> Vec<Finding> {
     rows.iter().filter_map(|row| of(row, now)).collect()
 }
@@ -52,9 +49,87 @@ fn active(row: &GrantRow, now: UnixMillis, fix: String) -> Finding {
         return Finding::warn(CHECK, "grant_consent_over", detail, fix);
     }
     let left = words::count(days, "day");
-    if REMINDERS.iter().any(|reminder| days < *reminder) {
-        let detail = format!("the consent of {name} ends in {left}, at {by}");
-        return Finding::warn(CHECK, "grant_reauthorize_soon", detail, fix);
+    let soon = match days {
+        0 => "a day",
+        1..7 => "a week",
+        7..30 => "a month",
+        _ => {
+            let detail = format!("{name} is active; its consent lasts {left}");
+            return Finding::ok(CHECK, detail);
+        }
+    };
+    let detail = format!("the consent of {name} ends within {soon} ({left} left), at {by}");
+    Finding::warn(CHECK, "grant_reauthorize_soon", detail, fix)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use refrain::{
+        id::{Epoch, Fence, Generation, GrantId, Minting},
+        lifecycle::row::{Consent, Reason},
+        oauth::scope::Scope,
+        random::SystemRandom,
+    };
+
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis(1_795_000_000_000);
+
+    fn row(hours_left: u64) -> GrantRow {
+        GrantRow {
+            id: GrantId::random(&SystemRandom).unwrap(),
+            name: "alice".parse().unwrap(),
+            app: "default".parse().unwrap(),
+            client_id: "x".parse().unwrap(),
+            epoch: Epoch::default(),
+            generation: Generation::default(),
+            minting: Minting::default(),
+            fence: Fence::default(),
+            status: Status::Active,
+            consent: Some(Consent {
+                authorized_at: NOW,
+                reauthorize_by: NOW.after(Duration::from_secs(hours_left * 3600)),
+            }),
+            scope: Scope::default(),
+            account: None,
+            tokens: None,
+            candidates: Vec::new(),
+            intent: None,
+            unanswered: None,
+            trouble: None,
+            forced_until: None,
+        }
     }
-    Finding::ok(CHECK, format!("{name} is active; its consent lasts {left}"))
+
+    #[test]
+    fn the_day_of_the_next_consent_is_told_in_time() {
+        for (hours, code, part) in [
+            (31 * 24, "ok", "31 days"),
+            (30 * 24, "ok", "30 days"),
+            (29 * 24, "grant_reauthorize_soon", "within a month (29 days"),
+            (6 * 24, "grant_reauthorize_soon", "within a week (6 days"),
+            (23, "grant_reauthorize_soon", "within a day"),
+            (0, "grant_consent_over", "ended at"),
+        ] {
+            let found = check(&[row(hours)], NOW);
+            assert_eq!(found[0].code, code, "{hours}");
+            assert!(found[0].detail.contains(part), "{}", found[0].detail);
+        }
+    }
+
+    #[test]
+    fn who_has_to_log_in_is_a_failure_and_who_has_left_is_none() {
+        let mut row = row(1000);
+        row.status = Status::Reauthorize {
+            reason: Reason::Revoked,
+            since: NOW,
+        };
+        let found = check(&[row.clone()], NOW);
+        assert_eq!(found[0].code, "grant_reauthorize");
+        assert!(found[0].fix.contains("refrain login alice"));
+        row.status = Status::SignedOut { since: NOW };
+        assert_eq!(check(&[row], NOW), []);
+    }
 }

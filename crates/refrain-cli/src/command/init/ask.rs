@@ -13,7 +13,7 @@ use crate::report::{Explanation, notice};
 /// Scopes that read and change nothing: a start that most programs can live with.
 const SCOPES: &str = "user-read-private user-read-recently-played";
 
-pub(super) fn answers(args: &InitArgs) -> Result<Answers, Explanation> {
+pub(super) fn answers(args: &InitArgs, in_environment: bool) -> Result<Answers, Explanation> {
     if args.client_id.is_none() {
         notice(&format!(
             "Make an app, or open yours, at {DASHBOARD_URL}. Its settings show the client id and the \
@@ -26,6 +26,7 @@ pub(super) fn answers(args: &InitArgs) -> Result<Answers, Explanation> {
     };
     let secret = match given_secret(args)? {
         Some(secret) => Some(checked_secret(&secret, &client_id)?),
+        None if in_environment => None,
         None => again(|| ask_secret(&client_id))?,
     };
     let redirect_uri = match &args.redirect_uri {
@@ -40,6 +41,7 @@ pub(super) fn answers(args: &InitArgs) -> Result<Answers, Explanation> {
     Ok(Answers {
         client_id,
         secret,
+        secret_in_environment: in_environment,
         redirect_uri,
         scopes,
     })

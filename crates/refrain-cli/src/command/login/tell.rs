@@ -91,18 +91,16 @@ impl Tell {
             self.qr_code();
             notice("Open this address in a browser, on any device:");
             output::text(&format!("{url}\n"))?;
-            if bind_error.is_none() {
-                notice(
-                    "If that browser runs on another machine, it ends on a page that cannot be reached.",
-                );
-            }
         } else {
             notice(&format!(
                 "Opening the browser. If nothing opens, go to:\n  {url}"
             ));
         }
-        if can_paste {
-            notice("Then paste the address that the browser ended on here, and press Enter.");
+        if can_paste && bind_error.is_none() {
+            notice(
+                "If the browser ends on a page that cannot be reached, because it runs on another \
+                 machine, paste the address of that page here and press Enter.",
+            );
         }
         Ok(())
     }
