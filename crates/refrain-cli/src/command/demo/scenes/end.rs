@@ -85,6 +85,18 @@ pub(in crate::command::demo) async fn logout(stage: &Stage, notes: &mut Notes) -
         done.revocation == Revocation::NotOffered,
         &format!("Spotify offers no way to revoke: Alice removes the app at {USER_APPS_URL}"),
     );
+    let counts = stage.sim.counts();
+    let (calls, strays) = (
+        counts.token_calls + counts.api_calls,
+        counts.stray_credentials,
+    );
+    notes.check(
+        strays == 0,
+        &format!(
+            "in all {calls} calls of this demo, {strays} secrets went to the wrong host or stood in \
+             an address"
+        ),
+    );
     Ok(format!(
         "{} sealed copies left, {code}",
         left.iter().sum::<usize>()
