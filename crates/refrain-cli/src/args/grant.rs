@@ -19,7 +19,8 @@ pub(crate) struct LoginArgs {
     /// Ask for this scope, or these in quotes, instead of the configured ones; may be repeated
     #[arg(long = "scope", value_name = "SCOPE")]
     pub(crate) scopes: Vec<String>,
-    /// Print the URL instead of opening a browser; the URL that the browser ends on may be pasted back
+    /// Print the URL, alone on the first line, instead of opening a browser; the URL that the browser
+    /// ends on may be pasted back
     #[arg(long)]
     pub(crate) no_browser: bool,
     /// Let a grant change hands: take the consent of another user than before

@@ -99,11 +99,17 @@ fn head(answer: &reqwest::Response) -> Vec<u8> {
 /// No answer came. The library's own errors explain themselves.
 fn unsent(grant: &Grant, error: reqwest_middleware::Error) -> Explanation {
     let why = match error {
-        reqwest_middleware::Error::Middleware(error) => match error.downcast::<BearerError>() {
-            Ok(BearerError::Refrain(error)) => return error.into(),
-            Ok(error) => with_causes(&error),
-            Err(error) => format!("{error:#}"),
-        },
+        reqwest_middleware::Error::Middleware(error) => {
+            let own = error.downcast_ref::<refrain::Error>();
+            let own = own.or_else(|| match error.downcast_ref() {
+                Some(BearerError::Refrain(error)) => Some(error),
+                _ => None,
+            });
+            if let Some(own) = own {
+                return own.clone().into();
+            }
+            format!("{error:#}")
+        }
         // Without its URL: a query may hold what is nobody's business.
         reqwest_middleware::Error::Reqwest(error) => with_causes(&error.without_url()),
     };

@@ -144,3 +144,25 @@ async fn the_token_goes_nowhere_else() {
         .failed(2, "usage");
     assert_eq!(home.sim.history().len(), before);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_the_way_of_a_token_is_told_as_everywhere() {
+    let home = Home::new().await;
+    home.login("alice");
+    home.run(&["logout"]).ok();
+    home.run(&["api", "/v1/me", "--json"])
+        .failed(3, "signed_out");
+    let config = std::fs::read_to_string(home.config_file()).unwrap();
+    home.login("alice");
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    write_private(
+        &home.config_file(),
+        &config.replace(home.sim.api_url(), &url),
+    );
+    let error = home
+        .run(&["api", "/v1/me?canary=1", "--json"])
+        .failed(5, "api_unreachable");
+    assert!(!error.to_string().contains("canary"), "{error}");
+}

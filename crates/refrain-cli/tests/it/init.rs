@@ -139,3 +139,35 @@ async fn an_id_that_is_unusual_is_taken_with_a_warning() {
     );
     assert!(home.config_file().exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_in_the_environment_stays_there() {
+    let home = Home::bare(Profile::default()).await;
+    let app = home.sim.default_app();
+    let mut command = home.command(&["init"]);
+    command
+        .env("REFRAIN_APPS_DEFAULT_CLIENT_ID", &app.client_id)
+        .env("REFRAIN_APPS_DEFAULT_REDIRECT_URI", REDIRECT)
+        .env("REFRAIN_APPS_DEFAULT_SCOPES", "streaming user-read-email")
+        .env(
+            "REFRAIN_APPS_DEFAULT_CLIENT_SECRET",
+            app.client_secret.unwrap(),
+        )
+        .env("REFRAIN_SPOTIFY_ACCOUNTS_URL", home.sim.accounts_url())
+        .env("REFRAIN_SPOTIFY_API_URL", home.sim.api_url());
+    let output = Output::of(&mut command).ok();
+    assert!(
+        output.stdout.contains("Spotify accepts those of default"),
+        "{output:?}"
+    );
+    let config = fs::read_to_string(home.config_file()).unwrap();
+    assert!(
+        config.contains("the client secret is in the environment"),
+        "{config}"
+    );
+    assert!(
+        config.contains("\"streaming\", \"user-read-email\""),
+        "{config}"
+    );
+    assert!(!home.config_folder().join("client-secret").exists());
+}

@@ -59,6 +59,7 @@ async fn look_inside(
     if !is_right {
         return Ok(Vec::new());
     }
+    // A store of an older refrain gets its new layout, as by any other command.
     store.prepare().await?;
     let rows = store.grants().await?;
     Ok(rows.into_iter().map(|row| row.value).collect())
