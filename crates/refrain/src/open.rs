@@ -55,7 +55,8 @@ async fn open_store(
         key_check,
     }) = store.identity().await?
     {
-        let Some(keyring) = keyring else {
+        // Looked for once more: key and store may both have been made since the first look.
+        let Some(keyring) = keyring.or_else(|| Keyring::read(looked_in).ok()) else {
             let expected = key_check.key_id().map_err(Problem::KeyCheck)?;
             return Err(Problem::KeyMissing {
                 expected,
