@@ -175,7 +175,7 @@ impl Keyring {
         }
         // Written aside and linked into place: a crash leaves no half key, and of two processes that
         // make one at the same time exactly one succeeds.
-        let aside = path.with_extension(format!("new-{}", std::process::id()));
+        let aside = path.with_extension(format!("new-{}", keyring.newest.id()));
         let written = (|| {
             let mut file = fs::OpenOptions::new()
                 .write(true)
