@@ -8,7 +8,6 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::string_slice,
     reason = "fixtures fail loudly; clippy knows test functions but not their helpers"
 )]
 #![expect(
@@ -16,6 +15,7 @@
     reason = "processes of their own run on the machine's clock"
 )]
 
+mod instants;
 mod kill;
 mod many;
 mod world;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Mutex, thread, time::Duration};
 
+use refrain::Refrain;
 use refrain_sim::{EventKind, Profile, Rotation, fingerprint};
 
 use crate::world::{World, tell};
@@ -99,6 +100,16 @@ fn eight_processes_that_find_nothing_there_make_one_key_and_one_store() {
                 shells.spawn(|| {
                     let ran = home.run(&["--json", "list"]);
                     assert_eq!(ran.exit, Some(0), "round {round}: {ran:?}");
+                });
+            }
+        });
+        // And so do eight within one process.
+        let home = world.home();
+        thread::scope(|openers| {
+            for _ in 0..SHELLS {
+                openers.spawn(|| {
+                    let opened = world.runtime.block_on(Refrain::open(home.load()));
+                    assert!(opened.is_ok(), "round {round}: {opened:?}");
                 });
             }
         });

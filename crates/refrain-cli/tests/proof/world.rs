@@ -122,10 +122,6 @@ impl World {
         let bounded = async { tokio::time::timeout(LONGEST, wait).await };
         self.runtime.block_on(bounded).unwrap()
     }
-
-    pub fn refreshes(&self) -> u64 {
-        self.sim.counts().refreshes
-    }
 }
 
 // === impl Home ===
