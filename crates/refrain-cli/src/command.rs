@@ -10,7 +10,6 @@ mod list;
 mod login;
 mod logout;
 mod man;
-mod place;
 mod refresh;
 mod sim;
 mod token;

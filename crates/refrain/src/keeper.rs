@@ -174,7 +174,7 @@ impl Keeper {
             .filter(|live| live.lives(self.parts.clock.uptime()));
         match live {
             Some(live) if !error.problem().ends_the_grant() => {
-                tracing::warn!(grant = %cell.name, code = error.code(), "serving a token that is due");
+                tracing::debug!(grant = %cell.name, code = error.code(), "serving a token that is due");
                 Ok(Served {
                     live,
                     warning: Some(error),

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
-    body::Incoming,
+    body::{Body as _, Incoming},
     client::conn::http1::{self, SendRequest},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -271,7 +271,12 @@ impl HyperConnection {
 /// Reads a body to its end, its limit or its break, whichever comes first.
 async fn read(mut body: Incoming) -> (Zeroizing<Vec<u8>>, bool) {
     // Sized once: growing would leave copies of what has been read.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(BODY_LIMIT));
+    let expected = body
+        .size_hint()
+        .exact()
+        .and_then(|exact| usize::try_from(exact).ok());
+    let capacity = expected.unwrap_or(BODY_LIMIT).min(BODY_LIMIT);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
             return (bytes, false);
@@ -280,9 +285,12 @@ async fn read(mut body: Incoming) -> (Zeroizing<Vec<u8>>, bool) {
             continue;
         };
         let room = BODY_LIMIT.saturating_sub(bytes.len());
-        bytes.extend(data.iter().take(room));
-        if data.len() > room {
-            return (bytes, false);
+        match data.get(..room) {
+            Some(fits) if data.len() > room => {
+                bytes.extend_from_slice(fits);
+                return (bytes, false);
+            }
+            _ => bytes.extend_from_slice(data),
         }
     }
     (bytes, true)

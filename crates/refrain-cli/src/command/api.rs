@@ -100,12 +100,7 @@ fn head(answer: &reqwest::Response) -> Vec<u8> {
 fn unsent(grant: &Grant, error: reqwest_middleware::Error) -> Explanation {
     let why = match error {
         reqwest_middleware::Error::Middleware(error) => {
-            let own = error.downcast_ref::<refrain::Error>();
-            let own = own.or_else(|| match error.downcast_ref() {
-                Some(BearerError::Refrain(error)) => Some(error),
-                _ => None,
-            });
-            if let Some(own) = own {
+            if let Some(BearerError::Refrain(own)) = error.downcast_ref() {
                 return own.clone().into();
             }
             format!("{error:#}")

@@ -21,7 +21,7 @@ use refrain::{
 };
 use zeroize::Zeroizing;
 
-use super::{doctor, place};
+use super::doctor;
 use crate::{
     args::{GlobalArgs, InitArgs},
     report::{Exit, Explanation, notice},
@@ -49,7 +49,7 @@ struct Answers {
 
 pub(super) async fn run(global: &GlobalArgs, args: &InitArgs) -> Result<(), Explanation> {
     let sources = super::sources(global);
-    let config = place::config_file(&sources).ok_or_else(|| {
+    let config = sources.config_file().map(|(file, _)| file).ok_or_else(|| {
         Explanation::usage("there is no home folder", "name the file: --config FILE")
     })?;
     let secret_file = config.with_file_name("client-secret");

@@ -56,7 +56,7 @@ impl Sources {
     }
 
     /// The file to read, and whether somebody named it.
-    pub(super) fn config_file(&self) -> Option<(PathBuf, bool)> {
+    pub fn config_file(&self) -> Option<(PathBuf, bool)> {
         if let Some(file) = &self.file {
             return Some((file.clone(), true));
         }

@@ -1,6 +1,9 @@
 //! Presenting: the token call under a ticket, and what its answer leads to.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use tokio::sync::watch;
 
@@ -33,7 +36,45 @@ pub(super) struct Presentation<'a> {
     /// Where the callers wait.
     pub(super) report: &'a watch::Sender<Progress>,
     /// From when the lease is counted, on this machine's own uptime.
-    pub(super) counted_from: Uptime,
+    counted_from: Uptime,
+    /// Whether a try has gone without an answer.
+    doubtful: AtomicBool,
+}
+
+impl<'a> Presentation<'a> {
+    pub(super) fn new(
+        row: &'a GrantRow,
+        ticket: Ticket,
+        token: RefreshToken,
+        report: &'a watch::Sender<Progress>,
+        counted_from: Uptime,
+    ) -> Self {
+        Self {
+            row,
+            ticket,
+            token,
+            report,
+            counted_from,
+            doubtful: AtomicBool::new(false),
+        }
+    }
+
+    fn doubt(&self) {
+        self.doubtful.store(true, Ordering::Relaxed);
+    }
+
+    /// What giving the intent back means when the last try was not looked at, or never made.
+    fn not_looked_at(&self) -> Resolution {
+        if self.doubtful.load(Ordering::Relaxed) {
+            let why = "no answer".to_owned();
+            return Resolution::Unknown {
+                http_status: None,
+                why,
+                pause: Duration::ZERO,
+            };
+        }
+        Resolution::Untouched
+    }
 }
 
 /// What came of a presentation.
@@ -61,13 +102,7 @@ struct Doubt {
 impl Keeper {
     /// Presents under a ticket, up to three times, and never without time left on the lease.
     pub(super) async fn present(&self, on: &Presentation<'_>) -> Result<Presented, Error> {
-        let app = match self.app_of(on.row) {
-            Ok(app) => app,
-            Err(error) => {
-                self.give_back(on, Resolution::Untouched).await?;
-                return Err(error);
-            }
-        };
+        let app = self.app_of(on.row)?;
         let mut doubt: Option<Doubt> = None;
         let mut unsent = None;
         for attempt in 0..timing::ATTEMPTS {
@@ -83,6 +118,7 @@ impl Keeper {
                 Some(Try::NotSent(error)) => unsent = Some(error),
                 Some(Try::Unknown(error)) => {
                     tracing::warn!(grant = %on.row.name, %error, "no answer to a token request");
+                    on.doubt();
                     let why = chain(&error);
                     doubt = Some(Doubt {
                         http_status: None,
@@ -90,13 +126,13 @@ impl Keeper {
                         retry_after: None,
                     });
                 }
-                Some(Try::Answered(reply)) => {
-                    let unanswered = doubt.is_some();
-                    match self.judge(app, on, reply, unanswered).await? {
-                        Ok(presented) => return Ok(presented),
-                        Err(new) => doubt = Some(new),
+                Some(Try::Answered(reply)) => match self.judge(app, on, reply).await? {
+                    Ok(presented) => return Ok(presented),
+                    Err(new) => {
+                        on.doubt();
+                        doubt = Some(new);
                     }
-                }
+                },
             }
         }
         self.give_up(on, doubt, unsent).await
@@ -136,7 +172,6 @@ impl Keeper {
         app: &App,
         on: &Presentation<'_>,
         reply: Reply,
-        unanswered: bool,
     ) -> Result<Result<Presented, Doubt>, Error> {
         let http_status = Some(reply.status.as_u16());
         let doubt = |why: String, retry_after| {
@@ -155,6 +190,7 @@ impl Keeper {
             Outcome::Salvaged(salvaged) => Ok(Ok(self.commit_salvaged(on, salvaged).await?)),
             Outcome::Refused(error) => {
                 let description = error.description;
+                let unanswered = on.doubtful.load(Ordering::Relaxed);
                 let evidence = Evidence {
                     description,
                     request_id: reply.request_id,
@@ -162,7 +198,7 @@ impl Keeper {
                 };
                 Ok(Ok(self.refused(on, &evidence).await?))
             }
-            Outcome::Misconfigured(error) => Err(self.misconfigured(on, error, unanswered).await?),
+            Outcome::Misconfigured(error) => Err(self.misconfigured(on, error).await?),
             Outcome::Throttled { retry_after } => {
                 let now = self.parts.clock.now();
                 let wait = retry_after.map_or(timing::BACK_OFF.0, |retry| retry.wait(now.wall));
@@ -170,7 +206,7 @@ impl Keeper {
                     Some(state.throttled(wait, &now))
                 })
                 .await?;
-                self.give_back(on, not_looked_at(unanswered)).await?;
+                self.give_back(on, on.not_looked_at()).await?;
                 Ok(Ok(Presented::Again))
             }
             Outcome::Unavailable { retry_after } => {
@@ -184,9 +220,9 @@ impl Keeper {
         &self,
         on: &Presentation<'_>,
         error: ErrorResponse,
-        unanswered: bool,
     ) -> Result<Error, Error> {
-        self.give_back(on, not_looked_at(unanswered)).await?;
+        self.give_back(on, on.not_looked_at()).await?;
+        tracing::error!(app = %on.row.app, error = error.code, "the provider refuses the app itself");
         let app = on.row.app.clone();
         Ok(Problem::Misconfigured {
             app,
@@ -233,6 +269,8 @@ impl Keeper {
             if self.parts.store.replace(seen.version, &change).await? == Written::Conflict {
                 continue;
             }
+            let status = change.row.status.word();
+            tracing::warn!(grant = %on.row.name, status, "the provider refused the refresh token");
             return match &change.row.status {
                 // A promoted candidate is tried at once.
                 Status::Active | Status::SignedOut { .. } => Ok(Presented::Again),
@@ -311,6 +349,7 @@ impl Keeper {
             return Ok(Presented::Again);
         };
         let (since, retry_at) = (trouble.since, trouble.retry.wall);
+        tracing::warn!(grant = %on.row.name, why, %retry_at, "the provider gave no proper answer");
         Err(Problem::Unavailable {
             since,
             retry_at,
@@ -318,6 +357,14 @@ impl Keeper {
             why,
         }
         .into())
+    }
+
+    /// Gives the intent back where something else went wrong; what cannot be written now lapses.
+    pub(super) async fn let_go(&self, on: &Presentation<'_>) {
+        if let Err(error) = self.give_back(on, on.not_looked_at()).await {
+            let code = error.code();
+            tracing::warn!(grant = %on.row.name, code, "an intent could not be given back");
+        }
     }
 
     /// Gives the intent back, if it still is ours; answers the row as it is now.
@@ -338,19 +385,6 @@ impl Keeper {
             }
         }
     }
-}
-
-/// The last try was answered without a look at the token; one before it may have been different.
-fn not_looked_at(unanswered: bool) -> Resolution {
-    if unanswered {
-        let why = "no answer".to_owned();
-        return Resolution::Unknown {
-            http_status: None,
-            why,
-            pause: Duration::ZERO,
-        };
-    }
-    Resolution::Untouched
 }
 
 fn unreachable(error: ConnectError) -> Error {

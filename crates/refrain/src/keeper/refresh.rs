@@ -12,7 +12,7 @@ use crate::{
         live::{Cell, Live},
         present::{Presentation, Presented},
     },
-    lifecycle::{self, Ask, Hold, app::AppState, timing},
+    lifecycle::{self, Ask, Change, GrantRow, Hold, app::AppState, timing},
     seal::Field,
     secret::RefreshToken,
     store::{Liveness, Versioned, Written},
@@ -60,34 +60,16 @@ impl Keeper {
                 Ok(_) if armed >= ARMED => return Err(self.fruitless().into()),
                 Ok((change, ticket)) => {
                     armed += 1;
-                    self.announce().await?;
-                    match self.parts.store.replace(seen.version, &change).await? {
-                        Written::Conflict => {}
-                        Written::Durably(_) => {
-                            let row = &change.row;
-                            match self
-                                .present(&Presentation {
-                                    row,
-                                    ticket,
-                                    token,
-                                    report,
-                                    counted_from,
-                                })
-                                .await?
-                            {
-                                Presented::Committed(row) => {
-                                    let live = self.publish(cell, &row)?;
-                                    if let Some(live) =
-                                        live.filter(|live| live.minting > ticket.minting)
-                                    {
-                                        return Ok(live);
-                                    }
-                                }
-                                Presented::Again => {}
-                            }
-                        }
-                    }
                     holder_dead = false;
+                    let row = &change.row;
+                    let on = Presentation::new(row, ticket, token, report, counted_from);
+                    if let Presented::Committed(row) =
+                        self.under_intent(&seen, &change, &on).await?
+                        && let Some(live) = self.publish(cell, &row)?
+                        && live.minting > ticket.minting
+                    {
+                        return Ok(live);
+                    }
                 }
                 Err(Hold::Held { by, .. }) => {
                     holder_dead = self.parts.store.liveness(by).await? == Liveness::Dead;
@@ -106,6 +88,27 @@ impl Keeper {
                 Err(hold) => return Err(Problem::held(&seen.value, hold).into()),
             }
         }
+    }
+
+    /// Writes the intent, and presents under it. However that ends, the intent does not outlive it: a
+    /// process that lives and has given up must not keep the others waiting for its lease.
+    async fn under_intent(
+        &self,
+        seen: &Versioned<GrantRow>,
+        change: &Change,
+        on: &Presentation<'_>,
+    ) -> Result<Presented, Error> {
+        self.announce().await?;
+        let presented = match self.parts.store.replace(seen.version, change).await {
+            Ok(Written::Conflict) => return Ok(Presented::Again),
+            Ok(Written::Durably(_)) => self.present(on).await,
+            // Perhaps written all the same.
+            Err(error) => Err(error.into()),
+        };
+        if presented.is_err() {
+            self.let_go(on).await;
+        }
+        presented
     }
 
     fn fruitless(&self) -> Problem {
@@ -129,7 +132,7 @@ impl Keeper {
         Ok(claimed.is_some())
     }
 
-    fn open_refresh(&self, seen: &Versioned<lifecycle::GrantRow>) -> Result<RefreshToken, Error> {
+    fn open_refresh(&self, seen: &Versioned<GrantRow>) -> Result<RefreshToken, Error> {
         let row = &seen.value;
         let key = self.data_key(row)?;
         let sealed = row

@@ -72,7 +72,8 @@ impl Middleware for BearerMiddleware {
         next: Next<'_>,
     ) -> Result<Response> {
         self.check_origin(&request).map_err(Error::middleware)?;
-        let token = self.grant.access_token().await.map_err(Error::middleware)?;
+        let token = self.grant.access_token().await;
+        let token = token.map_err(|error| Error::middleware(BearerError::from(error)))?;
         let replay = request.try_clone();
         bear(&mut request, &token).map_err(Error::middleware)?;
         let response = next.clone().run(request, extensions).await?;

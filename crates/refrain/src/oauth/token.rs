@@ -35,82 +35,84 @@ pub enum TokenRequest<'a> {
 impl TokenRequest<'_> {
     /// The HTTP request, authenticated as the client.
     pub fn to_request(&self, client: &Client, path: &str) -> Request {
-        let mut form = Form::new(client);
         match self {
             Self::AuthorizationCode {
                 code,
                 redirect_uri,
                 verifier,
             } => {
-                form.pair("grant_type", "authorization_code");
-                form.pair("code", code.expose());
-                form.pair("redirect_uri", redirect_uri.as_str());
-                form.pair("code_verifier", verifier.expose());
+                let pairs = [
+                    ("grant_type", "authorization_code"),
+                    ("code", code.expose()),
+                    ("redirect_uri", redirect_uri.as_str()),
+                    ("code_verifier", verifier.expose()),
+                ];
+                post(client, path, &pairs)
             }
             Self::RefreshToken(token) => {
-                form.pair("grant_type", "refresh_token");
-                form.pair("refresh_token", token.expose());
+                let pairs = [
+                    ("grant_type", "refresh_token"),
+                    ("refresh_token", token.expose()),
+                ];
+                post(client, path, &pairs)
             }
-            Self::ClientCredentials => form.pair("grant_type", "client_credentials"),
+            Self::ClientCredentials => post(client, path, &[("grant_type", "client_credentials")]),
         }
-        form.post(path)
     }
 }
 
 /// Asks that a refresh token be revoked (RFC 7009 §2.1).
 pub fn revocation_request(client: &Client, token: &RefreshToken, path: &str) -> Request {
-    let mut form = Form::new(client);
-    form.pair("token", token.expose());
-    form.pair("token_type_hint", "refresh_token");
-    form.post(path)
+    post(
+        client,
+        path,
+        &[
+            ("token", token.expose()),
+            ("token_type_hint", "refresh_token"),
+        ],
+    )
 }
 
-/// A form body under construction. Its buffer is sized once, so that no copy of a secret is left behind
-/// by growing.
-struct Form<'a> {
-    client: &'a Client,
-    body: Zeroizing<Vec<u8>>,
-}
-
-impl<'a> Form<'a> {
-    fn new(client: &'a Client) -> Self {
-        Self {
-            client,
-            body: Zeroizing::new(Vec::with_capacity(16 * 1024)),
+/// A form, with the client's proof in the header or its name in the body.
+fn post(client: &Client, path: &str, pairs: &[(&str, &str)]) -> Request {
+    let mut headers = HeaderMap::new();
+    let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+    headers.insert(header::CONTENT_TYPE, form);
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    let public = match &client.auth {
+        ClientAuth::SecretBasic(secret) => {
+            headers.insert(header::AUTHORIZATION, basic(client, secret.expose()));
+            None
         }
+        ClientAuth::None => Some(("client_id", client.id.as_str())),
+    };
+    let body = encode(pairs.iter().copied().chain(public));
+    Request {
+        method: Method::POST,
+        path: path.to_owned(),
+        headers,
+        body,
     }
+}
 
-    fn pair(&mut self, name: &str, value: &str) {
-        if !self.body.is_empty() {
-            self.body.push(b'&');
+fn encode<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Zeroizing<Vec<u8>> {
+    // Sized once for the worst case: growing would leave a copy of the secret behind.
+    let size = pairs
+        .clone()
+        .map(|(name, value)| name.len() + 3 * value.len() + 2)
+        .sum();
+    let mut body = Zeroizing::new(Vec::with_capacity(size));
+    for (name, value) in pairs {
+        if !body.is_empty() {
+            body.push(b'&');
         }
-        self.body.extend_from_slice(name.as_bytes());
-        self.body.push(b'=');
+        body.extend_from_slice(name.as_bytes());
+        body.push(b'=');
         for part in form_urlencoded::byte_serialize(value.as_bytes()) {
-            self.body.extend_from_slice(part.as_bytes());
+            body.extend_from_slice(part.as_bytes());
         }
     }
-
-    fn post(mut self, path: &str) -> Request {
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/x-www-form-urlencoded"),
-        );
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        match &self.client.auth {
-            ClientAuth::SecretBasic(secret) => {
-                headers.insert(header::AUTHORIZATION, basic(self.client, secret.expose()));
-            }
-            ClientAuth::None => self.pair("client_id", self.client.id.as_str()),
-        }
-        Request {
-            method: Method::POST,
-            path: path.to_owned(),
-            headers,
-            body: self.body,
-        }
-    }
+    body
 }
 
 /// RFC 6749 §2.3.1: both halves are form-encoded before they are joined, which leaves the hexadecimal

@@ -154,7 +154,10 @@ async fn a_store_that_fails_at_the_nth_call_of_a_refresh_loses_nothing() {
                     );
                 }
                 store.first.store(-1, Ordering::SeqCst);
-                // The intent of a failed attempt is this process's own, so it goes on at once.
+                assert!(
+                    world.row("alice").await.intent.is_none(),
+                    "{rotation:?} {nth} {after}: nobody waits for one who has given up"
+                );
                 let error = world.in_time(alice.access_token()).await.err();
                 assert!(error.is_none(), "{rotation:?} {nth} {after}: {error:?}");
                 assert_eq!(world.status("alice").await, Status::Active);

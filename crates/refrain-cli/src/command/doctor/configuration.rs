@@ -6,7 +6,7 @@ use refrain::config::{Config, ConfigError, Sources, StoreLocation};
 use toml::{Table, Value};
 
 use super::{Finding, Patient, files};
-use crate::{command::place, report};
+use crate::report;
 
 const CHECK: &str = "config";
 
@@ -27,7 +27,10 @@ fn read(sources: &Sources, config: &Config) -> Finding {
         .keys()
         .filter(|name| name.starts_with("REFRAIN_"))
         .count();
-    let file = place::config_file(sources).filter(|file| file.exists());
+    let file = sources
+        .config_file()
+        .map(|(file, _)| file)
+        .filter(|file| file.exists());
     let from = match (&file, variables) {
         (Some(file), 0) => format!("read from {}", file.display()),
         (Some(file), _) => format!("read from {} and the environment", file.display()),
@@ -51,7 +54,11 @@ fn broken(error: &ConfigError) -> Finding {
 
 /// The configuration file and its folder; files of secrets are the key's and the app's affair.
 pub(super) fn files(patient: &Patient) -> Vec<Finding> {
-    let file = place::config_file(&patient.sources).filter(|file| file.exists());
+    let file = patient
+        .sources
+        .config_file()
+        .map(|(file, _)| file)
+        .filter(|file| file.exists());
     let mut findings = Vec::new();
     if let Some(file) = file {
         findings.push(files::written_by_owner(CHECK, &file));
@@ -84,7 +91,7 @@ pub(super) fn files(patient: &Patient) -> Vec<Finding> {
 ///
 /// The values go through the environment's door, which leads to the same checks as the file's.
 fn salvage(sources: &Sources) -> Option<Config> {
-    let file = place::config_file(sources);
+    let file = sources.config_file().map(|(file, _)| file);
     let table: Option<Table> = file
         .as_ref()
         .and_then(|file| fs::read_to_string(file).ok())

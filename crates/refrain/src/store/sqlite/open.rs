@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sqlx::{
-    SqlitePool,
+    Connection as _, SqlitePool,
     sqlite::{
         SqliteConnectOptions, SqliteError, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
     },
@@ -31,6 +31,12 @@ pub(super) async fn pools(path: &Path) -> Result<(SqlitePool, SqlitePool), Store
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(BUSY)
+        // SQLite ends a transaction by itself when the disk is full, and the rollback that follows then
+        // fails: sqlx counts such a connection as in a transaction for ever. Another one is opened.
+        .before_acquire(|connection, _| {
+            let idle = !connection.is_in_transaction();
+            Box::pin(async move { Ok(idle) })
+        })
         .connect_with(options.clone())
         .await
         .map_err(error)?;
@@ -104,9 +110,15 @@ pub(super) fn store_error(path: &Path, error: sqlx::Error) -> StoreError {
     let source = Box::new(error);
     // The low byte is the primary result code (sqlite.org/rescode.html).
     match code.map(|code| code & 0xff) {
+        // SHMSIZE: no room for the index beside the log.
+        _ if code == Some(4874) => StoreError::Full { place, source },
         Some(8) => StoreError::ReadOnly { place, source },
         Some(13) => StoreError::Full { place, source },
         Some(1 | 11 | 26) => StoreError::Damaged { place, source },
+        Some(14) if path.is_dir() => StoreError::Unsuitable {
+            place,
+            why: "it is a folder".to_owned(),
+        },
         // READONLY may also come as CANTOPEN: the folder refuses the log beside the file.
         Some(14) if !files::folder_is_writable(path) => StoreError::ReadOnly { place, source },
         _ => StoreError::Unavailable { place, source },
