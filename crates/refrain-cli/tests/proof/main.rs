@@ -15,6 +15,7 @@
     reason = "processes of their own run on the machine's clock"
 )]
 
+mod disk;
 mod instants;
 mod kill;
 mod many;

@@ -116,6 +116,13 @@ impl World {
             .collect()
     }
 
+    /// Waits until the scripted faults have met their requests.
+    pub fn wait_for_script(&self) {
+        until("the faults meet their requests", || {
+            self.sim.unread_scripts() == 0
+        });
+    }
+
     /// Waits for an event, not for ever.
     pub fn wait_for(&self, since: u64, matches: impl Fn(&Event) -> bool) -> Event {
         let wait = self.sim.wait_for(since, matches);
@@ -175,6 +182,12 @@ impl Home {
 
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Waits until nobody has the store open: whoever closes it last takes its log away.
+    pub fn rest(&self) {
+        let log = self.db.with_extension("db-wal");
+        until("nobody has the store open", || !log.exists());
     }
 
     /// Moves the store to another place.
