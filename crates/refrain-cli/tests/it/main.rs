@@ -13,4 +13,5 @@ mod grants;
 mod home;
 mod init;
 mod login;
+mod plain;
 mod usage;
