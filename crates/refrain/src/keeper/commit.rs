@@ -40,7 +40,6 @@ impl Keeper {
             scope,
             refresh_token,
         } = granted;
-        let key = self.data_key(on.row)?;
         let returned = match Rotation::of(&on.token, refresh_token) {
             Rotation::Replaced(token) => Some(token),
             Rotation::Kept => None,
@@ -48,10 +47,10 @@ impl Keeper {
         let minting = on.ticket.minting.next().0;
         let minted = || -> Result<Minted, SealError> {
             Ok(Minted {
-                access: Some(self.seal_access(&key, minting, &access_token, expires_in)?),
+                access: Some(self.seal_access(&on.key, minting, &access_token, expires_in)?),
                 replaced: returned
                     .as_ref()
-                    .map(|it| self.seal_both(&key, on, it))
+                    .map(|it| self.seal_both(&on.key, on, it))
                     .transpose()?,
                 scope,
                 request_id,
@@ -66,14 +65,13 @@ impl Keeper {
         on: &Presentation<'_>,
         salvaged: RefreshToken,
     ) -> Result<Presented, Error> {
-        let key = self.data_key(on.row)?;
         let token = match Rotation::of(&on.token, Some(salvaged)) {
             Rotation::Replaced(token) => Some(token),
             Rotation::Kept => None,
         };
         let replaced = token
             .as_ref()
-            .map(|token| self.seal_both(&key, on, token))
+            .map(|token| self.seal_both(&on.key, on, token))
             .transpose();
         let replaced = replaced.map_err(|source| Problem::sealed(on.row, "answer", source))?;
         let minted = Minted {

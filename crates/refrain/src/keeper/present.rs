@@ -19,7 +19,7 @@ use crate::{
         transport::{ConnectError, SendError},
     },
     provider::TOKEN_PATH,
-    seal::Field,
+    seal::{DataKey, Field},
     secret::RefreshToken,
     store::Written,
     time::Uptime,
@@ -33,6 +33,8 @@ pub(super) struct Presentation<'a> {
     pub(super) ticket: Ticket,
     /// What is presented.
     pub(super) token: RefreshToken,
+    /// What the answer is sealed with; opened beforehand, so that nothing can fail in between.
+    pub(super) key: DataKey,
     /// Where the callers wait.
     pub(super) report: &'a watch::Sender<Progress>,
     /// From when the lease is counted, on this machine's own uptime.
@@ -41,11 +43,33 @@ pub(super) struct Presentation<'a> {
     doubtful: AtomicBool,
 }
 
+/// What was opened for a presentation.
+pub(super) struct Secrets {
+    /// The grant's data key.
+    pub(super) key: DataKey,
+    /// Its refresh token.
+    pub(super) token: RefreshToken,
+}
+
+impl Secrets {
+    pub(super) fn open(row: &GrantRow, key: DataKey) -> Result<Self, Error> {
+        let signed_out = || Problem::SignedOut {
+            grant: row.name.clone(),
+        };
+        let sealed = &row.tokens.as_ref().ok_or_else(signed_out)?.refresh;
+        let text = key
+            .open(Field::RefreshToken, row.generation.0, sealed)
+            .map_err(|source| Problem::sealed(row, "refresh token", source))?;
+        let token = RefreshToken::new(text.as_str());
+        Ok(Self { key, token })
+    }
+}
+
 impl<'a> Presentation<'a> {
     pub(super) fn new(
         row: &'a GrantRow,
         ticket: Ticket,
-        token: RefreshToken,
+        Secrets { key, token }: Secrets,
         report: &'a watch::Sender<Progress>,
         counted_from: Uptime,
     ) -> Self {
@@ -53,6 +77,7 @@ impl<'a> Presentation<'a> {
             row,
             ticket,
             token,
+            key,
             report,
             counted_from,
             doubtful: AtomicBool::new(false),

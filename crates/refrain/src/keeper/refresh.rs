@@ -10,11 +10,9 @@ use crate::{
         Error, Keeper, POLL, Problem,
         flight::{Goal, Progress},
         live::{Cell, Live},
-        present::{Presentation, Presented},
+        present::{Presentation, Presented, Secrets},
     },
     lifecycle::{self, Ask, Change, GrantRow, Hold, app::AppState, timing},
-    seal::Field,
-    secret::RefreshToken,
     store::{Liveness, Versioned, Written},
 };
 
@@ -42,7 +40,7 @@ impl Keeper {
             }
             let app = self.parts.store.app_state(&seen.value.app).await?.value;
             // Opened before anything is armed: a lost key must not leave an intent behind.
-            let token = self.open_refresh(&seen)?;
+            let secrets = Secrets::open(&seen.value, self.data_key(&seen.value)?)?;
             // Before the store's clock is read: however long the write takes, the lease that is left is
             // never less than what is counted here.
             let counted_from = self.parts.clock.uptime();
@@ -62,7 +60,7 @@ impl Keeper {
                     armed += 1;
                     holder_dead = false;
                     let row = &change.row;
-                    let on = Presentation::new(row, ticket, token, report, counted_from);
+                    let on = Presentation::new(row, ticket, secrets, report, counted_from);
                     if let Presented::Committed(row) =
                         self.under_intent(&seen, &change, &on).await?
                         && let Some(live) = self.publish(cell, &row)?
@@ -130,22 +128,6 @@ impl Keeper {
             .update_app(app, |state: &AppState| state.claim_canary(&now))
             .await?;
         Ok(claimed.is_some())
-    }
-
-    fn open_refresh(&self, seen: &Versioned<GrantRow>) -> Result<RefreshToken, Error> {
-        let row = &seen.value;
-        let key = self.data_key(row)?;
-        let sealed = row
-            .tokens
-            .as_ref()
-            .map(|tokens| &tokens.refresh)
-            .ok_or_else(|| Problem::SignedOut {
-                grant: row.name.clone(),
-            })?;
-        let text = key
-            .open(Field::RefreshToken, row.generation.0, sealed)
-            .map_err(|source| Problem::sealed(row, "refresh token", source))?;
-        Ok(RefreshToken::new(text.as_str()))
     }
 
     /// Makes this process known to the others, once, before its first intent.
