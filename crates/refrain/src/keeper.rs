@@ -18,6 +18,7 @@ pub mod login;
 pub mod logout;
 mod present;
 mod refresh;
+mod refusal;
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     config::App,
-    id::{AppName, Epoch, Fence, Generation, GrantId, GrantName, Minting},
+    id::{AppName, GrantId, GrantName},
     keeper::{Error, Keeper, Problem},
     lifecycle::{
         self, Change, Consented, GrantRow, Status,
@@ -353,28 +353,15 @@ impl Keeper {
 
     /// A row that has never had a token.
     fn blank(&self, name: &GrantName, app: &App) -> Result<GrantRow, Error> {
-        Ok(GrantRow {
-            id: GrantId::random(self.parts.random.as_ref())?,
-            name: name.clone(),
-            app: app.name.clone(),
-            client_id: app.client.id.clone(),
-            epoch: Epoch::default(),
-            generation: Generation::default(),
-            minting: Minting::default(),
-            fence: Fence::default(),
-            status: Status::SignedOut {
-                since: self.parts.clock.wall(),
-            },
-            consent: None,
-            scope: Scope::default(),
-            account: None,
-            tokens: None,
-            candidates: Vec::new(),
-            intent: None,
-            unanswered: None,
-            trouble: None,
-            forced_until: None,
-        })
+        let id = GrantId::random(self.parts.random.as_ref())?;
+        let (app, client_id) = (app.name.clone(), app.client.id.clone());
+        Ok(GrantRow::blank(
+            id,
+            name.clone(),
+            app,
+            client_id,
+            self.parts.clock.wall(),
+        ))
     }
 
     fn seal_login(

@@ -2,7 +2,7 @@
 //! refresh writes only to the epoch it was armed in.
 
 use crate::{
-    id::{AppName, Generation, Minting},
+    id::AppName,
     lifecycle::{
         Change, Event,
         event::What,
@@ -37,17 +37,11 @@ pub struct Consented {
 /// Begins the next epoch of a grant.
 pub fn consent(row: &GrantRow, consented: Consented) -> Change {
     let epoch = row.epoch.next();
-    let what = What::Consented {
-        reauthorize_by: consented.consent.reauthorize_by,
-    };
+    let at = consented.consent.authorized_at;
+    let reauthorize_by = consented.consent.reauthorize_by;
+    let (id, name) = (row.id.clone(), row.name.clone());
     let row = GrantRow {
-        id: row.id.clone(),
-        name: row.name.clone(),
-        app: consented.app,
-        client_id: consented.client_id,
         epoch,
-        generation: Generation::default(),
-        minting: Minting::default(),
         fence: row.fence.next(),
         status: Status::Active,
         consent: Some(consented.consent),
@@ -58,19 +52,12 @@ pub fn consent(row: &GrantRow, consented: Consented) -> Change {
             refresh: consented.refresh,
             access: Some(consented.access),
         }),
-        candidates: Vec::new(),
-        intent: None,
-        unanswered: None,
-        trouble: None,
-        forced_until: None,
+        ..GrantRow::blank(id, name, consented.app, consented.client_id, at)
     };
+    let what = What::Consented { reauthorize_by };
     Change {
         row,
-        events: vec![Event {
-            at: consented.consent.authorized_at,
-            epoch,
-            what,
-        }],
+        events: vec![Event { at, epoch, what }],
         forgets: false,
     }
 }
@@ -78,22 +65,11 @@ pub fn consent(row: &GrantRow, consented: Consented) -> Change {
 /// Ends the epoch: no token, no key to one, nothing about the user is left in the row.
 pub fn sign_out(row: &GrantRow, now: UnixMillis) -> Change {
     let epoch = row.epoch.next();
+    let (id, name) = (row.id.clone(), row.name.clone());
     let row = GrantRow {
         epoch,
-        generation: Generation::default(),
-        minting: Minting::default(),
         fence: row.fence.next(),
-        status: Status::SignedOut { since: now },
-        consent: None,
-        scope: Scope::default(),
-        account: None,
-        tokens: None,
-        candidates: Vec::new(),
-        intent: None,
-        unanswered: None,
-        trouble: None,
-        forced_until: None,
-        ..row.clone()
+        ..GrantRow::blank(id, name, row.app.clone(), row.client_id.clone(), now)
     };
     Change {
         row,

@@ -50,6 +50,38 @@ pub struct GrantRow {
     pub forced_until: Option<Deadline>,
 }
 
+impl GrantRow {
+    /// A grant without a token: before its first login, and after a logout.
+    pub fn blank(
+        id: GrantId,
+        name: GrantName,
+        app: AppName,
+        client_id: ClientId,
+        since: UnixMillis,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            app,
+            client_id,
+            epoch: Epoch::default(),
+            generation: Generation::default(),
+            minting: Minting::default(),
+            fence: Fence::default(),
+            status: Status::SignedOut { since },
+            consent: None,
+            scope: Scope::default(),
+            account: None,
+            tokens: None,
+            candidates: Vec::new(),
+            intent: None,
+            unanswered: None,
+            trouble: None,
+            forced_until: None,
+        }
+    }
+}
+
 /// Where a grant stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]

@@ -67,9 +67,8 @@ mod tests {
     use std::time::Duration;
 
     use refrain::{
-        id::{Epoch, Fence, Generation, GrantId, Minting},
+        id::GrantId,
         lifecycle::row::{Consent, Reason},
-        oauth::scope::Scope,
         random::SystemRandom,
     };
 
@@ -79,27 +78,18 @@ mod tests {
 
     fn row(hours_left: u64) -> GrantRow {
         GrantRow {
-            id: GrantId::random(&SystemRandom).unwrap(),
-            name: "alice".parse().unwrap(),
-            app: "default".parse().unwrap(),
-            client_id: "x".parse().unwrap(),
-            epoch: Epoch::default(),
-            generation: Generation::default(),
-            minting: Minting::default(),
-            fence: Fence::default(),
             status: Status::Active,
             consent: Some(Consent {
                 authorized_at: NOW,
                 reauthorize_by: NOW.after(Duration::from_secs(hours_left * 3600)),
             }),
-            scope: Scope::default(),
-            account: None,
-            tokens: None,
-            candidates: Vec::new(),
-            intent: None,
-            unanswered: None,
-            trouble: None,
-            forced_until: None,
+            ..GrantRow::blank(
+                GrantId::random(&SystemRandom).unwrap(),
+                "alice".parse().unwrap(),
+                "default".parse().unwrap(),
+                "x".parse().unwrap(),
+                NOW,
+            )
         }
     }
 

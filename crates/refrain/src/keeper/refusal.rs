@@ -1,0 +1,93 @@
+//! A refusal: counted for the app, and judged on the row as it is now.
+
+use crate::{
+    id::AppName,
+    keeper::{
+        Error, Keeper, Problem,
+        present::{Presentation, Presented},
+    },
+    lifecycle::{self, Evidence, GrantRow, Refusal, Status, app::AppState},
+    seal::Field,
+    store::Written,
+    time::Moment,
+};
+
+impl Keeper {
+    /// `invalid_grant`: counts towards the breaker if it is early, and is judged on the durable row.
+    pub(super) async fn refused(
+        &self,
+        on: &Presentation<'_>,
+        evidence: &Evidence,
+    ) -> Result<Presented, Error> {
+        let ticket = &on.ticket;
+        let mut breaker_open = None;
+        loop {
+            let seen = self.read(&on.row.name).await?;
+            let now = self.parts.clock.now();
+            let open = match breaker_open {
+                Some(open) => open,
+                None => self.note_refusal(&seen.value, &now).await?,
+            };
+            breaker_open = Some(open);
+            let change = match lifecycle::refuse(&seen.value, ticket, evidence, open, &now) {
+                Refusal::Moved => return Ok(Presented::Again),
+                Refusal::Judged(change) => *change,
+                Refusal::Promotable(candidate) => {
+                    let key = self.data_key(&seen.value)?;
+                    let text = key
+                        .open(Field::Candidate, candidate.fence.0, &candidate.sealed)
+                        .map_err(|source| Problem::sealed(&seen.value, "late answer", source))?;
+                    let next = seen.value.generation.next().0;
+                    let resealed = key
+                        .seal(Field::RefreshToken, next, &text, self.parts.random.as_ref())
+                        .map_err(|source| Problem::sealed(&seen.value, "refresh token", source))?;
+                    match lifecycle::promote(&seen.value, ticket, &candidate, &resealed, &now) {
+                        Some(change) => change,
+                        None => continue,
+                    }
+                }
+            };
+            if self.parts.store.replace(seen.version, &change).await? == Written::Conflict {
+                continue;
+            }
+            let status = change.row.status.word();
+            tracing::warn!(grant = %on.row.name, status, "the provider refused the refresh token");
+            return match &change.row.status {
+                // A promoted candidate is tried at once.
+                Status::Active | Status::SignedOut { .. } => Ok(Presented::Again),
+                Status::Suspect(suspicion) => {
+                    let (since, retry_at) = (suspicion.since, suspicion.next_probe.wall);
+                    Err(Problem::Suspect {
+                        grant: change.row.name,
+                        since,
+                        retry_at,
+                    }
+                    .into())
+                }
+                Status::Reauthorize { reason, since } => {
+                    Err(Problem::reauthorize(&change.row, *reason, *since).into())
+                }
+            };
+        }
+    }
+
+    async fn note_refusal(&self, row: &GrantRow, now: &Moment) -> Result<bool, Error> {
+        if lifecycle::expected(row, now) {
+            return Ok(false);
+        }
+        let grants = self.parts.store.count(&row.app).await?;
+        let change = |state: &AppState| Some(state.refused(&row.id, grants, now));
+        let state = self.update_app(&row.app, change).await?;
+        Ok(state.is_some_and(|state| state.breaker.is_some()))
+    }
+
+    /// A success is the end of an incident. The token is committed already; a store that fails now
+    /// costs no more than a breaker that stays open for another minute.
+    pub(super) async fn close_breaker(&self, app: &AppName) {
+        let now = self.parts.clock.now();
+        let close = |state: &AppState| state.breaker.is_some().then(|| state.granted(&now));
+        if let Err(error) = self.update_app(app, close).await {
+            tracing::warn!(app = %app, code = error.code(), "the breaker could not be closed");
+        }
+    }
+}
