@@ -202,6 +202,42 @@ fn a_refresh_killed_at_each_instant_loses_exactly_what_nobody_could_keep() {
 }
 
 #[test]
+fn a_script_that_asks_for_a_token_after_a_kill_gets_one_wherever_that_can_be() {
+    let life = Duration::from_secs(1);
+    let after_a_kill = |mode: &str, rotation: Rotation| {
+        let world = World::new(Profile {
+            access_ttl: life,
+            ..Profile::rotating(rotation)
+        });
+        let home = world.home();
+        for moment in [Moment::Presented, Moment::Unanswered, Moment::Stored] {
+            let name = format!("{moment:?}").to_lowercase();
+            let victim = Victim::new(&world, &home, &name);
+            moment.kill(&world, &home, &victim);
+            // Nothing is left to serve: this one has to refresh.
+            thread::sleep(life + Duration::from_millis(100));
+            let safe = world.verdict(victim.grant()) == Verdict::Safe;
+            let ran = home.run(&["--json", "token", &name, "--min-ttl", "0"]);
+            let end = (ran.exit, ran.code());
+            if safe || moment == Moment::Stored {
+                assert_eq!(end.0, Some(0), "{mode}, {moment:?}: {ran:?}");
+            } else {
+                let told = [
+                    (Some(3), "reauthorize_answer_lost".to_owned()),
+                    (Some(5), "refused_early".to_owned()),
+                ];
+                assert!(told.contains(&end), "{mode}, {moment:?}: {ran:?}");
+            }
+        }
+    };
+    thread::scope(|threads| {
+        for (mode, rotation) in MODES {
+            threads.spawn(move || after_a_kill(mode, rotation));
+        }
+    });
+}
+
+#[test]
 #[ignore = "an orphan intent waits until the token is due, and the grace period does not"]
 fn a_lost_answer_is_asked_for_again_inside_the_grace_period_even_while_a_token_lives() {
     let rotation = Rotation::Grace { seconds: 30 };

@@ -153,23 +153,25 @@ impl<'a> Victim<'a> {
         let refresh = self.home.run(&["--json", "refresh", &self.name]);
         let after = self.world.calls_since(before, self.grant);
 
-        let committed = calls.iter().rfind(|call| call.committed);
-        let served = (token.exit == Some(0)).then(|| fingerprint(&token.access_token()));
-        let presented = after.first().and_then(|call| call.presented.clone());
-        let stored = committed.is_some_and(|call| {
-            served == call.issued_access
-                || call.issued_refresh.is_some() && presented == call.issued_refresh
-        });
-        let mut tally = Tally {
-            mid_refresh: u64::from(committed.is_some() && !stored),
-            ..Tally::default()
-        };
-        let aftermath = Aftermath {
+        let mut aftermath = Aftermath {
             verdict,
             calls,
-            stored,
+            stored: false,
             token,
             refresh,
+        };
+        let served =
+            (aftermath.token.exit == Some(0)).then(|| fingerprint(&aftermath.token.access_token()));
+        let presented = after.first().and_then(|call| call.presented.clone());
+        let committed = aftermath.calls.iter().rfind(|call| call.committed);
+        let lost = committed.is_some_and(|call| {
+            let presents = call.issued_refresh.is_some() && presented == call.issued_refresh;
+            served != call.issued_access && !presents
+        });
+        aftermath.stored = committed.is_some() && !lost;
+        let mut tally = Tally {
+            mid_refresh: u64::from(lost),
+            ..Tally::default()
         };
         let report = |what: &str| {
             format!(
@@ -260,7 +262,7 @@ fn kill_over_and_over(
         .sim
         .script(Fault::share(Target::TokenRefresh, 0.5, slow));
     let home = world.home();
-    let longest = duration_of_a_refresh(&world, &home);
+    let usual = duration_of_a_refresh(&world, &home);
     let mut total = Tally::default();
     let mut failures = Vec::new();
     thread::scope(|threads| {
@@ -274,7 +276,7 @@ fn kill_over_and_over(
                     let mut failures = Vec::new();
                     let mut victim = Victim::new(world, home, &format!("victim{thread}"));
                     for round in 0..share {
-                        let delay = longest.mul_f64(dice.unit());
+                        let delay = usual.mul_f64(1.2 * dice.unit());
                         let since = world.newest();
                         let alive = victim.kill_after(delay);
                         tally.kills += 1;
@@ -306,27 +308,22 @@ fn kill_over_and_over(
 
 /// How long an undisturbed refresh takes here and now, with as many at once as will be.
 fn duration_of_a_refresh(world: &World, home: &Home) -> Duration {
-    let longest = thread::scope(|threads| {
+    const EACH: u32 = 6;
+    let measure = |name: String| {
+        world.login(home, &name);
+        let begun = Instant::now();
+        for _ in 0..EACH {
+            home.run(&["--json", "refresh", &name]).assert_done();
+        }
+        begun.elapsed() / EACH
+    };
+    thread::scope(|threads| {
         let timed: Vec<_> = (0..THREADS)
-            .map(|thread| {
-                threads.spawn(move || {
-                    let name = format!("timed{thread}");
-                    world.login(home, &name);
-                    let one = |_| {
-                        let begun = Instant::now();
-                        home.run(&["--json", "refresh", &name]).assert_done();
-                        begun.elapsed()
-                    };
-                    (0..4).map(one).max()
-                })
-            })
+            .map(|thread| threads.spawn(move || measure(format!("timed{thread}"))))
             .collect();
-        timed
-            .into_iter()
-            .filter_map(|thread| thread.join().unwrap())
-            .max()
-    });
-    longest.unwrap()
+        let durations = timed.into_iter().map(|thread| thread.join().unwrap());
+        durations.max().unwrap()
+    })
 }
 
 fn number(variable: &str) -> Option<u64> {

@@ -15,8 +15,11 @@
     reason = "processes of their own run on the machine's clock"
 )]
 
+mod canary;
 mod disk;
 mod instants;
 mod kill;
 mod many;
+mod scan;
+mod tap;
 mod world;

@@ -257,6 +257,11 @@ impl Ran {
     }
 
     #[track_caller]
+    pub fn assert_fails_with(&self, exit: i32) {
+        assert_eq!(self.exit, Some(exit), "{self:?}");
+    }
+
+    #[track_caller]
     pub fn assert_fails(&self, exit: i32, code: &str) {
         assert_eq!(
             (self.exit, self.code().as_str()),
