@@ -135,7 +135,7 @@ impl<'a> Victim<'a> {
     /// Asks the oracle, then works on as the next user of this grant would, and holds what happens
     /// against the oracle's word.
     pub fn aftermath(&mut self, since: u64) -> Result<(Aftermath, Tally), String> {
-        // What the dead process had sent may still be on its way to the simulator.
+        self.world.wait_for_the_dead();
         let mut seen = usize::MAX;
         let calls = loop {
             let calls = self.world.calls_since(since, self.grant);

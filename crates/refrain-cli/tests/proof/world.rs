@@ -116,6 +116,21 @@ impl World {
             .collect()
     }
 
+    /// Waits until the simulator has done with everybody who has hung up: what a dead process sent is
+    /// still on its way to a simulator that is short of time.
+    pub fn wait_for_the_dead(&self) {
+        let port = self.sim.accounts_url().rsplit_once(':').unwrap().1;
+        let local = format!(":{:04X}", port.parse::<u16>().unwrap());
+        until("the simulator closes what others have closed", || {
+            // Columns: number, local address, remote address, state; 08 is CLOSE_WAIT.
+            let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
+            !sockets.lines().any(|line| {
+                let columns: Vec<_> = line.split_whitespace().take(4).collect();
+                matches!(columns[..], [_, at, _, "08"] if at.ends_with(&local))
+            })
+        });
+    }
+
     /// Waits until the scripted faults have met their requests.
     pub fn wait_for_script(&self) {
         until("the faults meet their requests", || {
