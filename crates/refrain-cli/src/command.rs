@@ -16,7 +16,9 @@ mod token;
 mod why;
 mod words;
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::OnceLock, time::Duration};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use refrain::{
     Grant, Refrain,
@@ -29,9 +31,9 @@ use crate::{
     report::{Exit, Explanation},
 };
 
-/// How long a refresh that began may take to end before the process does. None is lost by leaving: what
-/// it intended is in the store.
-const CLOSING: Duration = Duration::from_secs(10);
+/// How long a refresh that began may take to end before the process does: an answer that the store does
+/// not take exists in this process alone.
+const CLOSING: Duration = Duration::from_secs(30);
 
 /// Does what was asked.
 pub(crate) fn run(args: Args) -> Result<(), Explanation> {
@@ -40,16 +42,16 @@ pub(crate) fn run(args: Args) -> Result<(), Explanation> {
         Command::Config(ConfigCommand::Show) => config_show::run(&load(&global)?, global.json),
         Command::Completions(args) => completions::run(args.shell),
         Command::Man(args) => man::run(args.folder.as_deref()),
-        Command::Token(args) => block_on(token::run(&global, &args)),
-        Command::Refresh(args) => block_on(refresh::run(&global, &args)),
-        Command::List => block_on(list::run(&global)),
+        Command::Token(args) => block_on(orderly(token::run(&global, &args))),
+        Command::Refresh(args) => block_on(orderly(refresh::run(&global, &args))),
+        Command::List => block_on(orderly(list::run(&global))),
         Command::Sim(args) => block_on(sim::run(&global, &args)),
         Command::Login(args) => block_on(login::run(&global, &args)),
-        Command::Logout(args) => block_on(logout::run(&global, &args)),
-        Command::Why(args) => block_on(why::run(&global, &args)),
+        Command::Logout(args) => block_on(orderly(logout::run(&global, &args))),
+        Command::Why(args) => block_on(orderly(why::run(&global, &args))),
         Command::Doctor => block_on(doctor::run(&global)),
         Command::Init(args) => block_on(init::run(&global, &args)),
-        Command::Api(args) => block_on(api::run(&global, &args)),
+        Command::Api(args) => block_on(orderly(api::run(&global, &args))),
         Command::Demo(args) => demo::run(&global, &args),
     }
 }
@@ -68,8 +70,69 @@ fn block_on(command: impl Future<Output = Result<(), Explanation>>) -> Result<()
     runtime.block_on(command)
 }
 
+/// The store that this process has open, so that a signal can see its refreshes through.
+static OPENED: OnceLock<Refrain> = OnceLock::new();
+
 async fn open(global: &GlobalArgs) -> Result<Refrain, Explanation> {
-    Ok(Refrain::open(load(global)?).await?)
+    let refrain = Refrain::open(load(global)?).await?;
+    Ok(OPENED.get_or_init(|| refrain).clone())
+}
+
+/// Runs a command so that Ctrl-C, SIGTERM or SIGHUP ends the waiting and nothing else: a refresh that has
+/// begun is brought to its end, because its answer may be the only one. A second signal does not wait.
+async fn orderly(
+    command: impl Future<Output = Result<(), Explanation>>,
+) -> Result<(), Explanation> {
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::warn!(%error, "signals cannot be caught");
+            return command.await;
+        }
+    };
+    tokio::select! {
+        biased;
+        result = command => return result,
+        () = signals.next() => {}
+    }
+    if let Some(refrain) = OPENED.get() {
+        tokio::select! {
+            () = close(refrain) => {}
+            () = signals.next() => {}
+        }
+    }
+    Err(Explanation {
+        code: "interrupted",
+        what: "interrupted".to_owned(),
+        safe: "a refresh that had begun was seen through, or its intent is in the store".to_owned(),
+        fix: "run the command again".to_owned(),
+        retry_at: None,
+        exit: Exit::Interrupted,
+    })
+}
+
+/// The signals that ask a command to end.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ];
+        let [interrupt, terminate, hangup] = kinds.map(signal);
+        Ok(Self([interrupt?, terminate?, hangup?]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
 }
 
 /// The grant that was named, or the only one.
@@ -82,7 +145,9 @@ async fn grant(refrain: &Refrain, name: Option<&GrantName>) -> Result<Grant, ref
 
 async fn close(refrain: &Refrain) {
     if !refrain.close(CLOSING).await {
-        tracing::warn!("a refresh is still under way; the next command takes it up");
+        tracing::error!(
+            "a refresh did not come to its end; `refrain why` tells what is known of it"
+        );
     }
 }
 

@@ -45,6 +45,11 @@ impl Refrain {
         })
     }
 
+    /// Takes up, in the background, refreshes that processes have died over; `open` does so by itself.
+    pub fn take_up_orphans(&self) {
+        self.keeper.take_up_orphans();
+    }
+
     /// The handle of one grant.
     ///
     /// # Errors

@@ -44,7 +44,7 @@ use crate::{
     random::Random,
     seal::Sealer,
     secret::AccessToken,
-    store::{Store, Versioned, Written},
+    store::{Liveness, Store, Versioned, Written},
     time::Clock,
 };
 pub(crate) use live::Cell;
@@ -126,8 +126,9 @@ impl Keeper {
         cell: &Arc<Cell>,
         min_ttl: Option<Duration>,
     ) -> Result<Served, Error> {
-        if let Some(live) = cell.live.load_full()
-            && live.lasts(min_ttl, self.parts.clock.uptime())
+        let now = self.parts.clock.uptime();
+        if let Some(live) = cell.live.load_full().filter(|_| cell.seen_lately(now))
+            && live.lasts(min_ttl, now)
         {
             return Ok(Served {
                 live,
@@ -197,6 +198,7 @@ impl Keeper {
     ) -> Result<Arc<Live>, Error> {
         if let Some(live) = cell.live.load_full()
             && !live.token().ct_eq(token)
+            && live.lives(self.parts.clock.uptime())
         {
             return Ok(live);
         }
@@ -217,8 +219,34 @@ impl Keeper {
         cell: &Arc<Cell>,
     ) -> Result<Arc<Live>, Error> {
         let row = self.read(&cell.name).await?.value;
-        self.refresh(cell, &Goal::After(row.epoch, row.minting))
+        self.refresh(cell, &Goal::After(row.epoch, row.minting, Cause::Asked))
             .await
+    }
+
+    /// Takes up, behind the caller's back, what dead processes have left undone: an answer may be
+    /// missing, and a provider that forgives a second presentation does so for seconds.
+    pub(crate) fn take_up_orphans(self: &Arc<Self>) {
+        let keeper = Arc::clone(self);
+        self.tasks.spawn(async move {
+            if let Err(error) = keeper.orphans().await {
+                tracing::warn!(
+                    code = error.code(),
+                    "what dead processes left could not be looked for"
+                );
+            }
+        });
+    }
+
+    async fn orphans(self: &Arc<Self>) -> Result<(), Error> {
+        for row in self.parts.store.armed().await? {
+            let row = row.value;
+            let Some(intent) = &row.intent else { continue };
+            if self.parts.store.liveness(intent.owner).await? == Liveness::Dead {
+                let cell = self.cell(&row.name);
+                self.board(&cell, &Goal::After(row.epoch, row.minting, Cause::Due));
+            }
+        }
+        Ok(())
     }
 
     /// Reads a grant, which has to be there.
@@ -295,7 +323,7 @@ impl Goal {
         match self {
             Self::Lasting { .. } => Cause::Due,
             Self::NotThis(_) => Cause::Rejected,
-            Self::After(..) => Cause::Asked,
+            Self::After(_, _, cause) => *cause,
         }
     }
 }
@@ -304,8 +332,10 @@ impl Goal {
 const POLL: Duration = Duration::from_millis(25);
 /// How often a process looks whether another has logged a grant out or renewed it.
 const WATCH: Duration = Duration::from_secs(2);
+/// How long a token is served without a look at its row, where the watcher does not get to run.
+const BLIND: Duration = Duration::from_secs(4);
 const _: () = assert!(
-    WATCH.as_secs() < 5,
+    WATCH.as_secs() < BLIND.as_secs() && BLIND.as_secs() < 5,
     "logout reaches every process within five seconds"
 );
 const _: () = assert!(timing::PATIENCE.as_secs() > timing::TOKEN_CALL.as_secs());

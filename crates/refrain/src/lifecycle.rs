@@ -28,7 +28,8 @@ pub use consent::{Consented, consent, sign_out};
 pub use event::Event;
 pub(crate) use outcome::expected;
 pub use outcome::{
-    Commit, Evidence, Minted, Refusal, Replaced, Resolution, commit, promote, refuse, resolve,
+    Before, Commit, Evidence, Exchange, Minted, Refusal, Replaced, Resolution, commit, promote,
+    refuse, resolve, successor,
 };
 pub use row::{GrantRow, Status};
 

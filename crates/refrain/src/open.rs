@@ -14,7 +14,8 @@ use crate::{
 };
 
 impl Refrain {
-    /// Opens the configured store with its master key; makes both where there is neither.
+    /// Opens the configured store with its master key; makes both where there is neither. Refreshes that
+    /// a process died over are taken up at once, in the background.
     ///
     /// # Errors
     /// A wrong or missing key is found before anything is written or sent.
@@ -23,7 +24,7 @@ impl Refrain {
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
         let (store, sealer) = open_store(&config, &clock, random.as_ref()).await?;
         let transport = HyperTransport::new(config.network.clone(), Arc::clone(&clock));
-        Self::from_parts(Parts {
+        let refrain = Self::from_parts(Parts {
             store,
             sealer,
             transport: Arc::new(transport),
@@ -32,7 +33,9 @@ impl Refrain {
             provider: config.provider,
             apps: config.apps,
             network: config.network,
-        })
+        })?;
+        refrain.take_up_orphans();
+        Ok(refrain)
     }
 }
 

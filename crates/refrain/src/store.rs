@@ -186,6 +186,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Reads all grants, by name.
     async fn grants(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError>;
 
+    /// Reads the grants that have an intent: the ones that somebody refreshes, or died over.
+    async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError>;
+
     /// How many grants of an app have not signed out.
     async fn count(&self, app: &AppName) -> Result<usize, StoreError>;
 

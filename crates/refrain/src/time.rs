@@ -104,6 +104,8 @@ pub struct Deadline {
     pub uptime: Uptime,
     /// The boot that the uptime belongs to.
     pub boot: BootId,
+    /// How far off it was when it was set, in milliseconds.
+    pub span: i64,
 }
 
 impl Deadline {
@@ -113,26 +115,23 @@ impl Deadline {
             wall: now.wall.after(duration),
             uptime: now.uptime.after(duration),
             boot: now.boot,
+            span: millis(duration),
         }
     }
 
-    /// How long is left; zero from the instant itself on.
+    /// How long is left; zero from the instant itself on. After a restart the wall clock says, and the
+    /// whole span is the most: it may have been set by a clock that was years ahead.
     pub fn remaining(&self, now: &Moment) -> Duration {
         if self.boot == now.boot {
-            self.uptime.since(now.uptime)
-        } else {
-            self.wall.since(now.wall)
+            return self.uptime.since(now.uptime);
         }
+        let span = Duration::from_millis(u64::try_from(self.span).unwrap_or(0));
+        self.wall.since(now.wall).min(span)
     }
 
     /// Whether the instant has come.
     pub fn passed(&self, now: &Moment) -> bool {
         self.remaining(now).is_zero()
-    }
-
-    /// The uptime, in this boot, at which the instant comes.
-    pub fn uptime_in(&self, now: &Moment) -> Uptime {
-        now.uptime.after(self.remaining(now))
     }
 }
 
@@ -370,6 +369,16 @@ mod tests {
             Duration::from_secs(6)
         );
         assert!(deadline.passed(&moment(10_000, 0, 8)));
+    }
+
+    #[test]
+    fn a_deadline_set_by_a_clock_years_ahead_does_not_last_for_years() {
+        let ahead = moment(500_000_000_000, 0, 7);
+        let deadline = Deadline::after(&ahead, Duration::from_secs(10));
+        assert_eq!(
+            deadline.remaining(&moment(0, 0, 8)),
+            Duration::from_secs(10)
+        );
     }
 
     #[tokio::test]

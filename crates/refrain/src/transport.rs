@@ -34,7 +34,7 @@ use crate::{
         origin::Origin,
         transport::{Answer, BODY_LIMIT, ConnectError, Connection, Request, SendError, Transport},
     },
-    time::{Clock, Uptime},
+    time::{BoxFuture, Clock, Uptime},
 };
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -42,6 +42,10 @@ type Sender = SendRequest<Full<Bytes>>;
 
 /// An idle connection older than this is likely to be closed by the other side at this very moment.
 const IDLE: Duration = Duration::from_secs(10);
+/// A request with less time than this left is not sent.
+const SHORTEST_WAIT: Duration = Duration::from_secs(5);
+/// How long after its time an answer that is already on this machine may still be read.
+const GRACE: Duration = Duration::from_millis(500);
 /// So many idle connections are kept per origin.
 const KEPT: usize = 64;
 
@@ -212,15 +216,22 @@ impl Connection for HyperConnection {
             unsent,
             source,
         };
+        let left = self.deadline.since(self.shared.clock.uptime());
+        if left < SHORTEST_WAIT {
+            // Presented now, its answer would be lost for certain.
+            return Err(error(true, "no time left to wait for an answer".into()));
+        }
         let request = self
             .request(request)
             .map_err(|source| error(true, source))?;
-        let left = self.deadline.since(self.shared.clock.uptime());
-        let timer = self.shared.clock.sleep(left);
-        tokio::select! {
-            answer = self.exchange(request) => answer.map_err(|(unsent, source)| error(unsent, source)),
-            () = timer => Err(error(false, "timed out while waiting for the answer".into())),
-        }
+        let clock = Arc::clone(&self.shared.clock);
+        let timer = Box::pin(async move {
+            clock.sleep(left).await;
+            // A process that was stopped finds its time over and its answer in the socket: read it.
+            clock.sleep(GRACE).await;
+        });
+        let answer = self.exchange(request, timer).await;
+        answer.map_err(|(unsent, source)| error(unsent, source))
     }
 }
 
@@ -241,20 +252,24 @@ impl HyperConnection {
     async fn exchange(
         &mut self,
         request: http::Request<Full<Bytes>>,
+        mut timer: BoxFuture<'static, ()>,
     ) -> Result<Answer, (bool, BoxError)> {
         let Some(mut sender) = self.sender.take() else {
             return Err((true, "the connection was used already".into()));
         };
-        let response = sender
-            .try_send_request(request)
-            .await
-            .map_err(|mut error| {
-                // hyper hands the request back only if it has not begun to write it.
-                let unsent = error.take_message().is_some();
-                (unsent, error.into_error().into())
-            })?;
+        let response = tokio::select! {
+            response = sender.try_send_request(request) => response,
+            () = &mut timer => {
+                return Err((false, "timed out while waiting for the answer".into()));
+            }
+        };
+        let response = response.map_err(|mut error| {
+            // hyper hands the request back only if it has not begun to write it.
+            let unsent = error.take_message().is_some();
+            (unsent, error.into_error().into())
+        })?;
         let (head, body) = response.into_parts();
-        let (body, complete) = read(body).await;
+        let (body, complete) = read(body, timer).await;
         if complete {
             self.shared
                 .keep_idle(std::mem::take(&mut self.origin), sender);
@@ -268,8 +283,9 @@ impl HyperConnection {
     }
 }
 
-/// Reads a body to its end, its limit or its break, whichever comes first.
-async fn read(mut body: Incoming) -> (Zeroizing<Vec<u8>>, bool) {
+/// Reads a body to its end, its limit, its break or its time, whichever comes first. What has come by then
+/// is kept: it may hold the only copy of a token.
+async fn read(mut body: Incoming, mut timer: BoxFuture<'static, ()>) -> (Zeroizing<Vec<u8>>, bool) {
     // Sized once: growing would leave copies of what has been read.
     let expected = body
         .size_hint()
@@ -277,7 +293,14 @@ async fn read(mut body: Incoming) -> (Zeroizing<Vec<u8>>, bool) {
         .and_then(|exact| usize::try_from(exact).ok());
     let capacity = expected.unwrap_or(BODY_LIMIT).min(BODY_LIMIT);
     let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
-    while let Some(frame) = body.frame().await {
+    loop {
+        let frame = tokio::select! {
+            frame = body.frame() => frame,
+            () = &mut timer => return (bytes, false),
+        };
+        let Some(frame) = frame else {
+            return (bytes, true);
+        };
         let Ok(frame) = frame else {
             return (bytes, false);
         };
@@ -293,5 +316,4 @@ async fn read(mut body: Incoming) -> (Zeroizing<Vec<u8>>, bool) {
             _ => bytes.extend_from_slice(data),
         }
     }
-    (bytes, true)
 }

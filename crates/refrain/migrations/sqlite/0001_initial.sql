@@ -34,6 +34,9 @@ CREATE TABLE grants (
     forced_until    TEXT            -- JSON
 ) STRICT;
 
+-- The few that somebody refreshes right now, or died over.
+CREATE INDEX grants_armed ON grants (id) WHERE intent IS NOT NULL;
+
 -- What `why` tells.
 CREATE TABLE events (
     id        INTEGER PRIMARY KEY AUTOINCREMENT,

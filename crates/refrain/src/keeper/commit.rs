@@ -120,10 +120,9 @@ impl Keeper {
         minted: &Minted,
         token: Option<&RefreshToken>,
     ) -> Result<Presented, Error> {
-        let mut unsure: Option<GrantRow> = None;
         let mut pause = PAUSE.0;
         loop {
-            match self.write_once(on, minted, &mut unsure).await {
+            match self.write_once(on, minted).await {
                 Ok(Wrote::Current(row)) => return Ok(Presented::Committed(row)),
                 Ok(Wrote::Late) => return Ok(Presented::Again),
                 Ok(Wrote::Void) => {
@@ -149,13 +148,13 @@ impl Keeper {
         &self,
         on: &Presentation<'_>,
         minted: &Minted,
-        unsure: &mut Option<GrantRow>,
     ) -> Result<Wrote, StoreError> {
         let Some(seen) = self.parts.store.grant(&on.row.name).await? else {
             return Ok(Wrote::Void);
         };
-        // Read back: the write whose outcome was unknown has happened after all.
-        if unsure.as_ref() == Some(&seen.value) {
+        // Read back: the write whose outcome was unknown has happened after all. A sealed value never
+        // occurs twice, so it is ours even where somebody has armed since.
+        if seen.value.epoch == on.ticket.epoch && minted.is_in(&seen.value) {
             return Ok(Wrote::Current(Box::new(seen.value)));
         }
         let now = self.parts.clock.now();
@@ -166,13 +165,9 @@ impl Keeper {
                 Commit::Late(None) => return Ok(Wrote::Late),
                 Commit::Closed => return Ok(Wrote::Void),
             };
-        *unsure = Some(change.row.clone());
         match self.parts.store.replace(seen.version, &change).await? {
             Written::Durably(_) => Ok(wrote(Box::new(change.row))),
-            Written::Conflict => {
-                *unsure = None;
-                Ok(Wrote::Conflict)
-            }
+            Written::Conflict => Ok(Wrote::Conflict),
         }
     }
 

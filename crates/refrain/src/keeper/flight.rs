@@ -30,7 +30,7 @@ pub(super) enum Goal {
     /// Another token than this one, which the API rejected.
     NotThis(AccessToken),
     /// A token minted after this one.
-    After(Epoch, Minting),
+    After(Epoch, Minting, Cause),
 }
 
 impl Goal {
@@ -41,8 +41,8 @@ impl Goal {
                     |than: &Arc<Live>| (live.epoch, live.minting) > (than.epoch, than.minting);
                 live.lasts(*min_ttl, now) || live.lives(now) && than.as_ref().is_some_and(newer)
             }
-            Self::NotThis(rejected) => !live.token().ct_eq(rejected),
-            Self::After(epoch, minting) => (live.epoch, live.minting) > (*epoch, *minting),
+            Self::NotThis(rejected) => live.lives(now) && !live.token().ct_eq(rejected),
+            Self::After(epoch, minting, _) => (live.epoch, live.minting) > (*epoch, *minting),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -12,7 +12,7 @@ use arc_swap::ArcSwapOption;
 
 use crate::{
     id::{Epoch, GrantId, GrantName, Minting},
-    keeper::{Error, Keeper, Problem, WATCH, flight::Slot},
+    keeper::{BLIND, Error, Keeper, Problem, WATCH, flight::Slot},
     lifecycle::{GrantRow, Status, timing},
     oauth::scope::Scope,
     seal::{DataKey, Field},
@@ -29,6 +29,8 @@ pub(crate) struct Cell {
     newest: Mutex<Epoch>,
     pub(super) slot: Slot,
     watched: AtomicBool,
+    /// Until which uptime `live` may be served without another look at the row.
+    looked_until: AtomicI64,
 }
 
 impl Cell {
@@ -39,6 +41,7 @@ impl Cell {
             newest: Mutex::default(),
             slot: Slot::default(),
             watched: AtomicBool::new(false),
+            looked_until: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -76,8 +79,22 @@ impl Cell {
         epoch < *self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The token, if it is not due: one atomic load and one comparison.
+    /// Notes a look at the row, or that the store does not let anybody look.
+    fn looked(&self, now: Uptime) {
+        self.looked_until
+            .store(now.after(BLIND).0, Ordering::Relaxed);
+    }
+
+    /// Whether the row was looked at lately; the watcher sees to that where the runtime lets it run.
+    pub(super) fn seen_lately(&self, now: Uptime) -> bool {
+        now.0 < self.looked_until.load(Ordering::Relaxed)
+    }
+
+    /// The token, if it is not due: two atomic loads and two comparisons.
     pub(crate) fn fresh(&self, now: Uptime) -> Option<AccessToken> {
+        if !self.seen_lately(now) {
+            return None;
+        }
         let live = self.live.load();
         let live = live.as_ref()?;
         (now < live.due).then(|| live.token.clone())
@@ -158,6 +175,8 @@ impl Keeper {
                 // The grant is gone: so is its token. Of a store that fails nothing is known.
                 if matches!(error.problem(), Problem::UnknownGrant { .. }) {
                     cell.live.store(None);
+                } else {
+                    cell.looked(self.parts.clock.uptime());
                 }
                 return Err(error);
             }
@@ -172,6 +191,7 @@ impl Keeper {
         cell: &Arc<Cell>,
         row: &GrantRow,
     ) -> Result<Option<Arc<Live>>, Error> {
+        cell.looked(self.parts.clock.uptime());
         if cell.is_over(row.epoch) {
             return Ok(cell.live.load_full());
         }
@@ -187,8 +207,14 @@ impl Keeper {
         {
             return Ok(held);
         }
-        let Some(live) = self.open_live(row)? else {
-            return Ok(held);
+        let live = match self.open_live(row) {
+            Ok(Some(live)) => live,
+            Ok(None) => return Ok(held),
+            // The refresh token may open all the same, and bring another one.
+            Err(error) => {
+                tracing::error!(grant = %row.name, code = error.code(), "an access token does not open");
+                return Ok(held);
+            }
         };
         self.watch(cell);
         Ok(cell.offer(live))
@@ -210,9 +236,8 @@ impl Keeper {
         let life = Duration::from_millis(access.life_millis.unsigned_abs());
         let remaining = access.expires.remaining(&now).min(life);
         let end = now.uptime.after(remaining);
-        let due = now
-            .uptime
-            .after(remaining.saturating_sub(timing::ahead(life)));
+        let ahead = timing::ahead(life) + timing::jitter(life, row.id.as_str());
+        let due = now.uptime.after(remaining.saturating_sub(ahead));
         Ok(Some(Live {
             token: AccessToken::new(text.as_str()),
             grant: row.id.clone(),

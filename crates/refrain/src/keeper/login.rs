@@ -8,7 +8,7 @@
 
 mod error;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 pub use self::error::LoginError;
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -47,6 +47,9 @@ use crate::{
 
 /// How long a person may take at the provider's page; codes live about as long.
 pub const ATTEMPT_LIFE: Duration = Duration::from_secs(10 * 60);
+
+/// How long a finished login waits for a store that does not take it.
+const SAVING: Duration = Duration::from_secs(30);
 
 /// What a login is to bring.
 #[derive(Debug, Clone)]
@@ -139,7 +142,18 @@ impl Keeper {
     }
 
     /// Finishes a login with the query of the callback; works once.
-    pub async fn finish_login(&self, query: &str) -> Result<LoggedIn, Error> {
+    ///
+    /// # Cancel safety
+    /// Runs in a task of its own: whoever stops waiting does not lose the user's consent.
+    pub async fn finish_login(self: &Arc<Self>, query: &str) -> Result<LoggedIn, Error> {
+        let (keeper, query) = (Arc::clone(self), Zeroizing::new(query.to_owned()));
+        let task = self.tasks.spawn(async move { keeper.finish(&query).await });
+        let interrupted = |why| LoginError::Interrupted { why };
+        task.await
+            .map_err(|error| interrupted(printable(&error.to_string(), 100)))?
+    }
+
+    async fn finish(&self, query: &str) -> Result<LoggedIn, Error> {
         let response = AuthorizationResponse::from_query(query).map_err(LoginError::from)?;
         let asked = self.parts.provider.accounts.to_string();
         if response
@@ -300,44 +314,63 @@ impl Keeper {
         let reauthorize_by = spotify::reauthorize_by(authorized_at);
         // RFC 6749 §5.1: no scope in the answer means the one that was asked for.
         let scope = granted.scope.clone().unwrap_or_else(|| terms.scope.clone());
+        let consent = Consent {
+            authorized_at,
+            reauthorize_by,
+        };
+        let login = Login {
+            app,
+            terms: &terms,
+            granted: &granted,
+            refresh,
+            account: &account,
+            scope,
+            consent,
+        };
+        let begin = self.parts.clock.uptime();
         loop {
-            let seen = self.parts.store.grant(&terms.grant).await?;
-            if let Some(seen) = &seen {
-                pinned(&seen.value, &account, terms.other_account)?;
+            match self.save_once(&login).await {
+                Ok(Some(row)) => {
+                    self.cell(&terms.grant).begin_epoch(row.epoch);
+                    return Ok(LoggedIn {
+                        grant: terms.grant,
+                        missing: terms.scope.missing_from(&row.scope),
+                        scope: row.scope,
+                        account: row.account,
+                        reauthorize_by,
+                    });
+                }
+                Ok(None) => {}
+                // The code is spent and the tokens are here alone: worth some patience.
+                Err(error) if may_pass(&error) => {
+                    if self.parts.clock.uptime().since(begin) > SAVING {
+                        return Err(error);
+                    }
+                    tracing::warn!(grant = %terms.grant, code = error.code(), "a login waits for the store");
+                    self.parts.clock.sleep(timing::FIRST_PAUSE).await;
+                }
+                Err(error) => return Err(error),
             }
-            let row = match &seen {
-                Some(seen) => seen.value.clone(),
-                None => self.blank(&terms.grant, app)?,
-            };
-            let consented = self
-                .seal_login(&row, app, &granted, refresh)
-                .map_err(|source| Problem::sealed(&row, "login", source))?;
-            let consent = Consent {
-                authorized_at,
-                reauthorize_by,
-            };
-            let (scope, account) = (scope.clone(), account.clone().ok());
-            let change = lifecycle::consent(
-                &row,
-                Consented {
-                    consent,
-                    scope,
-                    account,
-                    ..consented
-                },
-            );
-            if self.save(seen.as_ref(), &change).await? == Written::Conflict {
-                continue;
-            }
-            self.cell(&terms.grant).begin_epoch(change.row.epoch);
-            return Ok(LoggedIn {
-                grant: terms.grant,
-                missing: terms.scope.missing_from(&change.row.scope),
-                scope: change.row.scope,
-                account: change.row.account,
-                reauthorize_by,
-            });
         }
+    }
+
+    /// Writes the login to the row as it is now; `None` where somebody else was faster. Written twice,
+    /// because the first outcome was unknown, it is the same login in one more epoch.
+    async fn save_once(&self, login: &Login<'_>) -> Result<Option<GrantRow>, Error> {
+        let seen = self.parts.store.grant(&login.terms.grant).await?;
+        if let Some(seen) = &seen {
+            pinned(&seen.value, login.account, login.terms.other_account)?;
+        }
+        let row = match &seen {
+            Some(seen) => seen.value.clone(),
+            None => self.blank(&login.terms.grant, login.app)?,
+        };
+        let consented = self
+            .seal_login(&row, login)
+            .map_err(|source| Problem::sealed(&row, "login", source))?;
+        let change = lifecycle::consent(&row, consented);
+        let written = self.save(seen.as_ref(), &change).await?;
+        Ok((written != Written::Conflict).then_some(change.row))
     }
 
     async fn save(
@@ -364,33 +397,39 @@ impl Keeper {
         ))
     }
 
-    fn seal_login(
-        &self,
-        row: &GrantRow,
-        app: &App,
-        granted: &Granted,
-        refresh: &RefreshToken,
-    ) -> Result<Consented, SealError> {
+    fn seal_login(&self, row: &GrantRow, login: &Login<'_>) -> Result<Consented, SealError> {
         let random = self.parts.random.as_ref();
         let (key, data_key) = self
             .parts
             .sealer
             .new_data_key(&row.id, row.epoch.next(), random)?;
-        let none = UnixMillis(0);
+        let granted = login.granted;
         Ok(Consented {
-            app: app.name.clone(),
-            client_id: app.client.id.clone(),
-            consent: Consent {
-                authorized_at: none,
-                reauthorize_by: none,
-            },
-            scope: Scope::default(),
-            account: None,
+            app: login.app.name.clone(),
+            client_id: login.app.client.id.clone(),
+            consent: login.consent,
+            scope: login.scope.clone(),
+            account: login.account.clone().ok(),
             data_key,
-            refresh: key.seal(Field::RefreshToken, 0, refresh.expose(), random)?,
+            refresh: key.seal(Field::RefreshToken, 0, login.refresh.expose(), random)?,
             access: self.seal_access(&key, 0, &granted.access_token, granted.expires_in)?,
         })
     }
+}
+
+/// A login that has everything but its place in the store.
+struct Login<'a> {
+    app: &'a App,
+    terms: &'a Terms,
+    granted: &'a Granted,
+    refresh: &'a RefreshToken,
+    account: &'a Result<Account, String>,
+    scope: Scope,
+    consent: Consent,
+}
+
+fn may_pass(error: &Error) -> bool {
+    matches!(error.problem(), Problem::Store(error) if error.is_transient())
 }
 
 /// The redirect to send: legal at Spotify, and with the listener's port where it has none.

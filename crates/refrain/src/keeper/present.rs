@@ -1,7 +1,7 @@
 //! Presenting: the token call under a ticket, and what its answer leads to.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicU8, Ordering},
     time::Duration,
 };
 
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::{
     config::App,
     keeper::{Error, Keeper, Problem, flight::Progress},
-    lifecycle::{self, Evidence, GrantRow, Resolution, Ticket, app::AppState, timing},
+    lifecycle::{self, Before, Evidence, GrantRow, Resolution, Ticket, app::AppState, timing},
     oauth::{
         answer::{self, ErrorResponse, Outcome, Reply, RetryAfter},
         token::TokenRequest,
@@ -37,8 +37,8 @@ pub(super) struct Presentation<'a> {
     pub(super) report: &'a watch::Sender<Progress>,
     /// From when the lease is counted, on this machine's own uptime.
     counted_from: Uptime,
-    /// Whether a try has gone without an answer.
-    doubtful: AtomicBool,
+    /// What came of the tries so far; a [`Before`] as a number, which only grows.
+    before: AtomicU8,
 }
 
 /// What was opened for a presentation.
@@ -78,25 +78,47 @@ impl<'a> Presentation<'a> {
             key,
             report,
             counted_from,
-            doubtful: AtomicBool::new(false),
+            before: AtomicU8::new(0),
         }
     }
 
-    fn doubt(&self) {
-        self.doubtful.store(true, Ordering::Relaxed);
+    fn doubt(&self, before: Before) {
+        let level = match before {
+            Before::Nothing => 0,
+            Before::Fault => 1,
+            Before::Missing => 2,
+        };
+        self.before.fetch_max(level, Ordering::Relaxed);
+    }
+
+    fn before(&self) -> Before {
+        match self.before.load(Ordering::Relaxed) {
+            0 => Before::Nothing,
+            1 => Before::Fault,
+            _ => Before::Missing,
+        }
+    }
+
+    /// A provider's words, unless they repeat what was presented to it.
+    fn without_secrets(&self, text: String) -> String {
+        if text.contains(self.token.expose()) {
+            return "(withheld: it repeats the token)".to_owned();
+        }
+        text
     }
 
     /// What giving the intent back means when the last try was not looked at, or never made.
     fn not_looked_at(&self) -> Resolution {
-        if self.doubtful.load(Ordering::Relaxed) {
-            let why = "no answer".to_owned();
-            return Resolution::Unknown {
-                http_status: None,
-                why,
-                pause: Duration::ZERO,
-            };
+        let before = self.before();
+        if before == Before::Nothing {
+            return Resolution::Untouched;
         }
-        Resolution::Untouched
+        Resolution::Unknown {
+            http_status: None,
+            why: "no answer".to_owned(),
+            missing: before == Before::Missing,
+            pause: Duration::ZERO,
+        }
     }
 }
 
@@ -106,6 +128,8 @@ pub(super) enum Presented {
     Committed(Box<GrantRow>),
     /// The row went on: read it again.
     Again,
+    /// Somebody else was faster: nothing was presented.
+    NotArmed,
 }
 
 /// One try at the token endpoint.
@@ -113,10 +137,13 @@ enum Try {
     Answered(Reply),
     NotSent(Error),
     Unknown(SendError),
+    /// The lease has not enough time left.
+    TooLate,
 }
 
 /// What is known after the tries so far about what the provider may have done.
 struct Doubt {
+    before: Before,
     http_status: Option<u16>,
     why: String,
     retry_after: Option<RetryAfter>,
@@ -138,12 +165,14 @@ impl Keeper {
             }
             match self.try_once(app, on).await? {
                 None => return Ok(Presented::Again),
+                Some(Try::TooLate) => break,
                 Some(Try::NotSent(error)) => unsent = Some(error),
                 Some(Try::Unknown(error)) => {
                     tracing::warn!(grant = %on.row.name, %error, "no answer to a token request");
-                    on.doubt();
+                    on.doubt(Before::Missing);
                     let why = chain(&error);
                     doubt = Some(Doubt {
+                        before: Before::Missing,
                         http_status: None,
                         why,
                         retry_after: None,
@@ -152,7 +181,7 @@ impl Keeper {
                 Some(Try::Answered(reply)) => match self.judge(app, on, reply).await? {
                     Ok(presented) => return Ok(presented),
                     Err(new) => {
-                        on.doubt();
+                        on.doubt(new.before);
                         doubt = Some(new);
                     }
                 },
@@ -175,8 +204,11 @@ impl Keeper {
         };
         let current = self.read(&on.row.name).await?.value;
         let held = (current.epoch, current.fence) == (on.ticket.epoch, on.ticket.fence);
-        if !held || !self.lease_lasts(on) {
+        if !held {
             return Ok(None);
+        }
+        if !self.lease_lasts(on) {
+            return Ok(Some(Try::TooLate));
         }
         let request = TokenRequest::RefreshToken(&on.token).to_request(&app.client, TOKEN_PATH);
         Ok(Some(match connection.send(request).await {
@@ -197,8 +229,16 @@ impl Keeper {
         reply: Reply,
     ) -> Result<Result<Presented, Doubt>, Error> {
         let http_status = Some(reply.status.as_u16());
+        // A success that cannot be read may have rotated the token; a fault that was answered seldom has.
+        let damaged = reply.status.is_success();
+        let before = if damaged {
+            Before::Missing
+        } else {
+            Before::Fault
+        };
         let doubt = |why: String, retry_after| {
             Ok(Err(Doubt {
+                before,
                 http_status,
                 why,
                 retry_after,
@@ -212,12 +252,10 @@ impl Keeper {
             }
             Outcome::Salvaged(salvaged) => Ok(Ok(self.commit_salvaged(on, salvaged).await?)),
             Outcome::Refused(error) => {
-                let description = error.description;
-                let unanswered = on.doubtful.load(Ordering::Relaxed);
                 let evidence = Evidence {
-                    description,
+                    description: error.description.map(|text| on.without_secrets(text)),
                     request_id: reply.request_id,
-                    unanswered,
+                    before: on.before(),
                 };
                 Ok(Ok(self.refused(on, &evidence).await?))
             }
@@ -246,11 +284,12 @@ impl Keeper {
     ) -> Result<Error, Error> {
         self.give_back(on, on.not_looked_at()).await?;
         tracing::error!(app = %on.row.app, error = error.code, "the provider refuses the app itself");
+        let description = error.description.map(|text| on.without_secrets(text));
         let app = on.row.app.clone();
         Ok(Problem::Misconfigured {
             app,
             error: error.code,
-            description: error.description,
+            description,
         }
         .into())
     }
@@ -279,11 +318,15 @@ impl Keeper {
             .jittered(timing::back_off(failures.saturating_add(1)))
             .max(asked);
         let Doubt {
-            http_status, why, ..
+            before,
+            http_status,
+            why,
+            ..
         } = doubt;
         let resolution = Resolution::Unknown {
             http_status,
             why: why.clone(),
+            missing: before == Before::Missing || on.before() == Before::Missing,
             pause,
         };
         let trouble = self

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::{
-    id::AppName,
     keeper::{
         Error, Keeper, POLL, Problem,
         flight::{Goal, Progress},
@@ -16,8 +15,8 @@ use crate::{
     store::{Liveness, Versioned, Written},
 };
 
-/// So many intents within one refresh: lost races, salvaged and promoted tokens make it more than one.
-const ARMED: u32 = 8;
+/// So many presentations within one refresh: salvaged and promoted tokens make it more than one.
+const PRESENTED: u32 = 4;
 
 impl Keeper {
     /// Reads, arms, presents and commits until the goal is met or something stands in the way.
@@ -27,9 +26,9 @@ impl Keeper {
         goal: &Goal,
         report: &watch::Sender<Progress>,
     ) -> Result<Arc<Live>, Error> {
-        let mut holder_dead = false;
+        let mut dead = None;
         let mut canary = false;
-        let mut armed = 0;
+        let mut presented = 0;
         loop {
             let seen = self.read(&cell.name).await?;
             // Adoption: what another process has done counts, and what it has ended is over.
@@ -49,37 +48,49 @@ impl Keeper {
                 instance: self.instance,
                 now: &self.parts.clock.now(),
                 store_now: self.parts.store.now().await?,
-                holder_dead,
+                dead,
                 app: &app,
                 canary,
             };
             match lifecycle::arm(&seen.value, &ask) {
                 // A provider whose answers are never whole must not be asked for ever.
-                Ok(_) if armed >= ARMED => return Err(self.fruitless().into()),
+                Ok(_) if presented >= PRESENTED => return Err(self.fruitless().into()),
+                // A late answer has superseded the present token: its own comes first.
+                Ok(_) if self.promote_successor(&seen).await? => {}
                 Ok((change, ticket)) => {
-                    armed += 1;
-                    holder_dead = false;
                     let row = &change.row;
                     let on = Presentation::new(row, ticket, secrets, report, counted_from);
-                    if let Presented::Committed(row) =
-                        self.under_intent(&seen, &change, &on).await?
-                        && let Some(live) = self.publish(cell, &row)?
-                        && live.minting > ticket.minting
-                    {
-                        return Ok(live);
+                    match self.under_intent(&seen, &change, &on).await? {
+                        Presented::NotArmed => {}
+                        Presented::Again => presented += 1,
+                        Presented::Committed(row) => {
+                            presented += 1;
+                            if let Some(live) = self.publish(cell, &row)?
+                                && live.minting > ticket.minting
+                            {
+                                return Ok(live);
+                            }
+                        }
                     }
                 }
                 Err(Hold::Held { by, .. }) => {
-                    holder_dead = self.parts.store.liveness(by).await? == Liveness::Dead;
-                    if !holder_dead {
+                    let alive = self.parts.store.liveness(by).await? != Liveness::Dead;
+                    dead = (!alive).then_some(by);
+                    if alive {
                         self.parts.clock.sleep(POLL).await;
                     }
                 }
-                Err(Hold::BreakerOpen { since, retry }) => {
-                    if !self.claim_canary(&seen.value.app).await? {
-                        return Err(
-                            Problem::held(&seen.value, Hold::BreakerOpen { since, retry }).into(),
-                        );
+                Err(hold @ Hold::BreakerOpen { .. }) => {
+                    // The turn is not spent on a grant that could not use it.
+                    let as_canary = Ask {
+                        canary: true,
+                        ..ask
+                    };
+                    if let Err(hold) = lifecycle::arm(&seen.value, &as_canary) {
+                        return Err(Problem::held(&seen.value, hold).into());
+                    }
+                    if !self.claim_canary(&seen.value).await? {
+                        return Err(Problem::held(&seen.value, hold).into());
                     }
                     canary = true;
                 }
@@ -98,7 +109,7 @@ impl Keeper {
     ) -> Result<Presented, Error> {
         self.announce().await?;
         let presented = match self.parts.store.replace(seen.version, change).await {
-            Ok(Written::Conflict) => return Ok(Presented::Again),
+            Ok(Written::Conflict) => return Ok(Presented::NotArmed),
             Ok(Written::Durably(_)) => self.present(on).await,
             // Perhaps written all the same.
             Err(error) => Err(error.into()),
@@ -122,12 +133,10 @@ impl Keeper {
     }
 
     /// While the breaker is open, one grant a minute asks for all.
-    async fn claim_canary(&self, app: &AppName) -> Result<bool, Error> {
+    async fn claim_canary(&self, row: &GrantRow) -> Result<bool, Error> {
         let now = self.parts.clock.now();
-        let claimed = self
-            .update_app(app, |state: &AppState| state.claim_canary(&now))
-            .await?;
-        Ok(claimed.is_some())
+        let claim = |state: &AppState| state.claim_canary(&row.id, &now);
+        Ok(self.update_app(&row.app, claim).await?.is_some())
     }
 
     /// Makes this process known to the others, once, before its first intent.

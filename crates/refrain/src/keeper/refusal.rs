@@ -6,9 +6,11 @@ use crate::{
         Error, Keeper, Problem,
         present::{Presentation, Presented},
     },
-    lifecycle::{self, Evidence, GrantRow, Refusal, Status, app::AppState},
-    seal::Field,
-    store::Written,
+    lifecycle::{
+        self, Change, Evidence, Exchange, GrantRow, Refusal, Status, app::AppState, row::Candidate,
+    },
+    seal::{Field, SealError},
+    store::{Versioned, Written},
     time::Moment,
 };
 
@@ -33,15 +35,7 @@ impl Keeper {
                 Refusal::Moved => return Ok(Presented::Again),
                 Refusal::Judged(change) => *change,
                 Refusal::Promotable(candidate) => {
-                    let key = self.data_key(&seen.value)?;
-                    let text = key
-                        .open(Field::Candidate, candidate.fence.0, &candidate.sealed)
-                        .map_err(|source| Problem::sealed(&seen.value, "late answer", source))?;
-                    let next = seen.value.generation.next().0;
-                    let resealed = key
-                        .seal(Field::RefreshToken, next, &text, self.parts.random.as_ref())
-                        .map_err(|source| Problem::sealed(&seen.value, "refresh token", source))?;
-                    match lifecycle::promote(&seen.value, ticket, &candidate, &resealed, &now) {
+                    match self.promotion(&seen.value, &candidate, &now)? {
                         Some(change) => change,
                         None => continue,
                     }
@@ -71,6 +65,47 @@ impl Keeper {
         }
     }
 
+    /// Where a late answer has superseded the present token, makes its token the present one.
+    pub(super) async fn promote_successor(
+        &self,
+        seen: &Versioned<GrantRow>,
+    ) -> Result<bool, Error> {
+        let Some(candidate) = lifecycle::successor(&seen.value) else {
+            return Ok(false);
+        };
+        let now = self.parts.clock.now();
+        if let Some(change) = self.promotion(&seen.value, candidate, &now)? {
+            // A conflict is as good: the row is read again in any case.
+            self.parts.store.replace(seen.version, &change).await?;
+        }
+        Ok(true)
+    }
+
+    /// A candidate's token and the current one change places, each sealed to its new one.
+    fn promotion(
+        &self,
+        row: &GrantRow,
+        candidate: &Candidate,
+        now: &Moment,
+    ) -> Result<Option<Change>, Error> {
+        let key = self.data_key(row)?;
+        let random = self.parts.random.as_ref();
+        let Some(tokens) = &row.tokens else {
+            return Ok(None);
+        };
+        let exchange = || -> Result<Exchange, SealError> {
+            let late = key.open(Field::Candidate, candidate.fence.0, &candidate.sealed)?;
+            let current = key.open(Field::RefreshToken, row.generation.0, &tokens.refresh)?;
+            let next = row.generation.next().0;
+            Ok(Exchange {
+                promoted: key.seal(Field::RefreshToken, next, &late, random)?,
+                demoted: key.seal(Field::Candidate, row.fence.0, &current, random)?,
+            })
+        };
+        let exchange = exchange().map_err(|source| Problem::sealed(row, "late answer", source))?;
+        Ok(lifecycle::promote(row, candidate, &exchange, now))
+    }
+
     async fn note_refusal(&self, row: &GrantRow, now: &Moment) -> Result<bool, Error> {
         if lifecycle::expected(row, now) {
             return Ok(false);
@@ -78,7 +113,7 @@ impl Keeper {
         let grants = self.parts.store.count(&row.app).await?;
         let change = |state: &AppState| Some(state.refused(&row.id, grants, now));
         let state = self.update_app(&row.app, change).await?;
-        Ok(state.is_some_and(|state| state.breaker.is_some()))
+        Ok(state.is_some_and(|state| state.open_breaker(now).is_some()))
     }
 
     /// A success is the end of an incident. The token is committed already; a store that fails now

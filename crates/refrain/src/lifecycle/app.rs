@@ -19,8 +19,11 @@ const WINDOW: Duration = Duration::from_secs(10 * 60);
 /// So many early refusals, or one grant in twenty if that is more, open the breaker.
 const THRESHOLD: usize = 5;
 const SHARE: usize = 20;
-/// While the breaker is open, one grant asks this often.
+/// While the breaker is open, one grant asks this often; the same one no sooner than this.
 const CANARY: Duration = Duration::from_secs(60);
+const SAME_CANARY: Duration = Duration::from_secs(10 * 60);
+/// No outage that looks like this has lasted a day; after that refusals are judged one by one again.
+const LONGEST_INCIDENT: Duration = Duration::from_secs(24 * 3600);
 
 /// What all grants of one app share.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +45,8 @@ pub struct Breaker {
     pub since: UnixMillis,
     /// When the next grant may ask.
     pub next_canary: Deadline,
+    /// Who asked last, and until when it is the others' turn.
+    last_canary: Option<(String, Deadline)>,
 }
 
 impl AppState {
@@ -63,6 +68,7 @@ impl AppState {
             next.breaker = Some(Breaker {
                 since,
                 next_canary: Deadline::after(now, CANARY),
+                last_canary: None,
             });
         }
         next
@@ -80,25 +86,39 @@ impl AppState {
         next
     }
 
-    /// Notes that the token endpoint wants to be left alone.
+    /// Notes that the token endpoint wants to be left alone; a longer wait is not cut short.
     #[must_use]
     pub fn throttled(&self, wait: Duration, now: &Moment) -> Self {
+        let until = Deadline::after(now, wait);
+        let longer = self.throttled.filter(|before| before.remaining(now) > wait);
         Self {
-            throttled: Some(Deadline::after(now, wait)),
+            throttled: Some(longer.unwrap_or(until)),
             ..self.clone()
         }
     }
 
-    /// Claims the canary's turn, where it is due.
+    /// The breaker, while it is open; for a day at most.
+    pub fn open_breaker(&self, now: &Moment) -> Option<&Breaker> {
+        let breaker = self.breaker.as_ref()?;
+        (now.wall.since(breaker.since) < LONGEST_INCIDENT).then_some(breaker)
+    }
+
+    /// Claims the canary's turn for a grant, where it is due and another one's turn it is not.
     #[must_use]
-    pub fn claim_canary(&self, now: &Moment) -> Option<Self> {
+    pub fn claim_canary(&self, grant: &GrantId, now: &Moment) -> Option<Self> {
         let breaker = self
             .breaker
             .as_ref()
             .filter(|breaker| breaker.next_canary.passed(now))?;
+        let again =
+            |(last, until): &(String, Deadline)| last == grant.as_str() && !until.passed(now);
+        if breaker.last_canary.as_ref().is_some_and(again) {
+            return None;
+        }
         let breaker = Breaker {
+            since: breaker.since,
             next_canary: Deadline::after(now, CANARY),
-            ..breaker.clone()
+            last_canary: Some((grant.as_str().to_owned(), Deadline::after(now, SAME_CANARY))),
         };
         Some(Self {
             breaker: Some(breaker),

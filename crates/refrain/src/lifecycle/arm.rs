@@ -36,8 +36,8 @@ pub struct Ask<'a> {
     pub now: &'a Moment,
     /// The store's clock.
     pub store_now: StoreInstant,
-    /// Whether the process that holds the present intent is known to be dead.
-    pub holder_dead: bool,
+    /// A process that is known to be dead. Who that is matters: by now a living one may hold the intent.
+    pub dead: Option<InstanceId>,
     /// What is known about the app.
     pub app: &'a AppState,
     /// Whether this grant asks for all while the breaker is open; see [`AppState::claim_canary`].
@@ -124,9 +124,19 @@ pub fn arm(row: &GrantRow, ask: &Ask<'_>) -> Result<(Change, Ticket), Hold> {
         .intent
         .as_ref()
         .is_some_and(|intent| intent.owner == ask.instance);
-    if let Some(intent) = row.intent.as_ref().filter(|_| !own && !ask.holder_dead) {
-        // Before all else: what another process brings may be what is wanted here.
-        let remaining = intent.deadline.after(timing::SKEW).remaining(ask.store_now);
+    if let Some(intent) = row
+        .intent
+        .as_ref()
+        .filter(|intent| !own && ask.dead != Some(intent.owner))
+    {
+        // Before all else: what another process brings may be what is wanted here. An intent of another
+        // era cannot be timed; it holds until its owner is known to be dead, which after a restart of
+        // the machine he is.
+        let remaining = if intent.deadline.era == ask.store_now.era {
+            intent.deadline.after(timing::SKEW).remaining(ask.store_now)
+        } else {
+            timing::LEASE
+        };
         if !remaining.is_zero() {
             return Err(Hold::Held {
                 by: intent.owner,
@@ -139,7 +149,7 @@ pub fn arm(row: &GrantRow, ask: &Ask<'_>) -> Result<(Change, Ticket), Hold> {
     let mut events = Vec::new();
     if let Some(intent) = &row.intent {
         // Whoever held it may have presented: from here on a refusal can be the echo of that.
-        note_unanswered(&mut next, intent.armed_at);
+        note_unanswered(&mut next, intent.armed_at, true);
         if !own {
             let what = What::TookOver {
                 from: intent.owner,
@@ -201,7 +211,7 @@ fn may_present(row: &GrantRow, ask: &Ask<'_>) -> Result<(), Hold> {
         }
         Status::Active | Status::Suspect(_) => {}
     }
-    if let (Some(breaker), false, false) = (&ask.app.breaker, asked, ask.canary) {
+    if let (Some(breaker), false, false) = (ask.app.open_breaker(now), asked, ask.canary) {
         let (since, retry) = (breaker.since, breaker.next_canary);
         return Err(Hold::BreakerOpen { since, retry });
     }
@@ -233,7 +243,7 @@ fn may_present(row: &GrantRow, ask: &Ask<'_>) -> Result<(), Hold> {
 }
 
 /// Notes a presentation whose answer never came.
-pub(super) fn note_unanswered(row: &mut GrantRow, at: UnixMillis) {
+pub(super) fn note_unanswered(row: &mut GrantRow, at: UnixMillis, missing: bool) {
     let generation = row.generation;
     let before = row
         .unanswered
@@ -242,12 +252,14 @@ pub(super) fn note_unanswered(row: &mut GrantRow, at: UnixMillis) {
     row.unanswered = Some(match before {
         Some(before) => Unanswered {
             presentations: before.presentations.saturating_add(1),
+            missing: before.missing || missing,
             ..before
         },
         None => Unanswered {
             generation,
             since: at,
             presentations: 1,
+            missing,
         },
     });
 }

@@ -29,6 +29,29 @@ pub struct Minted {
     pub request_id: Option<String>,
 }
 
+impl Minted {
+    /// Whether a row holds this very answer.
+    pub fn is_in(&self, row: &GrantRow) -> bool {
+        let Some(tokens) = &row.tokens else {
+            return false;
+        };
+        let access = |access: &Access| {
+            tokens
+                .access
+                .as_ref()
+                .is_some_and(|held| held.sealed == access.sealed)
+        };
+        let refresh = |replaced: &Replaced| {
+            let late = row
+                .candidates
+                .iter()
+                .any(|it| it.sealed == replaced.candidate);
+            tokens.refresh == replaced.current || late
+        };
+        self.access.as_ref().is_some_and(access) || self.replaced.as_ref().is_some_and(refresh)
+    }
+}
+
 /// A new refresh token, sealed for both places where it may end up.
 #[derive(Debug, Clone)]
 pub struct Replaced {
@@ -54,7 +77,10 @@ pub fn commit(row: &GrantRow, ticket: &Ticket, minted: &Minted, now: &Moment) ->
     if row.epoch != ticket.epoch {
         return Commit::Closed;
     }
-    if !holds(row, ticket) {
+    // Late, but nobody has presented since: still the newest there is, whatever was concluded meanwhile.
+    let newest = (row.generation, row.minting) == (ticket.generation, ticket.minting)
+        && row.intent.is_none();
+    if !holds(row, ticket) && !newest {
         return Commit::Late(
             minted
                 .replaced
@@ -120,6 +146,7 @@ fn keep_late(row: &GrantRow, ticket: &Ticket, token: &Replaced, now: &Moment) ->
         presented: ticket.generation,
         fence: ticket.fence,
         sealed: token.candidate.clone(),
+        refused: false,
     });
     if next.candidates.len() > CANDIDATES {
         next.candidates.remove(0);
@@ -145,8 +172,19 @@ pub struct Evidence {
     pub description: Option<String>,
     /// Its id of the request.
     pub request_id: Option<String>,
-    /// Whether the same token was presented shortly before and no answer came.
-    pub unanswered: bool,
+    /// What came of presentations of the same token shortly before.
+    pub before: Before,
+}
+
+/// What came of the presentations before a refusal, within the same refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// There were none.
+    Nothing,
+    /// The provider answered with a fault; it may have acted all the same.
+    Fault,
+    /// No answer came, or half of one.
+    Missing,
 }
 
 /// What follows from a refusal.
@@ -163,8 +201,9 @@ pub enum Refusal {
 /// Judges `invalid_grant` for the generation of this ticket.
 ///
 /// Near its day a refusal is believed. Before that the token is presented again, 15 minutes and 6 hours
-/// later, and only then believed; where an answer is known to be missing and this grant's tokens do
-/// rotate, the refusal is explained and believed at once. With the breaker open nothing is believed.
+/// later, and only then believed; refusals in between count for nothing. Where an answer is known to be
+/// missing and this grant's tokens do rotate, the refusal is explained and believed at once. With the
+/// breaker open nothing is believed but the end of the six months.
 pub fn refuse(
     row: &GrantRow,
     ticket: &Ticket,
@@ -175,15 +214,19 @@ pub fn refuse(
     if !holds(row, ticket) {
         return Refusal::Moved;
     }
-    if let Some(candidate) = row.candidates.last() {
+    if let Some(candidate) = untried(row).next_back() {
         return Refusal::Promotable(Box::new(candidate.clone()));
     }
     let mut next = row.clone();
     next.intent = None;
     next.trouble = None;
     let (since, refusals) = match &row.status {
-        Status::Suspect(suspicion) => (suspicion.since, suspicion.refusals.saturating_add(1)),
         Status::Active | Status::SignedOut { .. } => (now.wall, 1),
+        // Refusals count when time has passed between them, and no incident explains them.
+        Status::Suspect(suspicion) if !suspicion.next_probe.passed(now) || breaker_open => {
+            (now.wall, suspicion.refusals)
+        }
+        Status::Suspect(suspicion) => (suspicion.since, suspicion.refusals.saturating_add(1)),
         // A probe that a person asked for confirmed what was known.
         Status::Reauthorize { .. } => {
             return Refusal::Judged(Box::new(Change {
@@ -193,21 +236,22 @@ pub fn refuse(
             }));
         }
     };
-    let lost = evidence.unanswered
-        || row
-            .unanswered
-            .as_ref()
-            .is_some_and(|it| it.generation == row.generation);
+    let before = row
+        .unanswered
+        .as_ref()
+        .filter(|it| it.generation == row.generation);
+    let missing = evidence.before == Before::Missing || before.is_some_and(|it| it.missing);
+    let doubtful = missing || evidence.before == Before::Fault || before.is_some();
     let rotates = row.generation.0 > 0;
-    let probes = if lost { 1 } else { timing::PROBES.len() };
+    let probes = if doubtful { 1 } else { timing::PROBES.len() };
     let reason = if breaker_open {
         None
     } else if expected(row, now) {
         Some(Reason::Expired)
-    } else if lost && rotates {
+    } else if missing && rotates {
         Some(Reason::AnswerLost)
     } else if refusals as usize > probes {
-        Some(if lost {
+        Some(if doubtful {
             Reason::AnswerLost
         } else {
             Reason::Revoked
@@ -258,23 +302,53 @@ pub(crate) fn expected(row: &GrantRow, now: &Moment) -> bool {
         .is_some_and(|consent| now.wall >= consent.reauthorize_by.before(timing::EXPECTED_REFUSAL))
 }
 
-/// Makes the newest candidate the current refresh token, re-sealed to the next generation.
+/// The candidates worth trying, the newest last: successors of the present token, and its siblings.
+fn untried(row: &GrantRow) -> impl DoubleEndedIterator<Item = &Candidate> {
+    let near = |candidate: &&Candidate| candidate.presented.next() >= row.generation;
+    row.candidates
+        .iter()
+        .filter(|candidate| !candidate.refused)
+        .filter(near)
+}
+
+/// The candidate that came for the present token: it is known to be superseded, and must not be
+/// presented again.
+pub fn successor(row: &GrantRow) -> Option<&Candidate> {
+    untried(row).rfind(|candidate| candidate.presented == row.generation)
+}
+
+/// A candidate's token, sealed for the place of the current one, and the current one sealed to stand
+/// by; no token is thrown away.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// The candidate's token, sealed to the next generation.
+    pub promoted: Sealed,
+    /// The token that was current, sealed as a candidate of the row's fence.
+    pub demoted: Sealed,
+}
+
+/// Makes a candidate the current refresh token. Whoever asks holds the intent, or nobody does.
 ///
-/// `None` where the row went on meanwhile.
+/// `None` where the row has no such candidate.
 pub fn promote(
     row: &GrantRow,
-    ticket: &Ticket,
     candidate: &Candidate,
-    resealed: &Sealed,
+    exchange: &Exchange,
     now: &Moment,
 ) -> Option<Change> {
-    if !holds(row, ticket) || row.candidates.last() != Some(candidate) {
-        return None;
-    }
+    let place = row.candidates.iter().position(|it| it == candidate)?;
     let mut next = row.clone();
-    next.candidates.pop();
-    next.tokens.as_mut()?.refresh = resealed.clone();
+    next.candidates.remove(place);
+    let demoted = Candidate {
+        presented: row.generation,
+        fence: row.fence,
+        sealed: exchange.demoted.clone(),
+        refused: true,
+    };
+    next.candidates.insert(0, demoted);
+    next.tokens.as_mut()?.refresh = exchange.promoted.clone();
     next.generation = row.generation.next();
+    next.status = Status::Active;
     next.intent = None;
     next.unanswered = None;
     let what = What::Promoted {
@@ -302,6 +376,8 @@ pub enum Resolution {
         http_status: Option<u16>,
         /// In a few words.
         why: String,
+        /// Whether an answer is missing or damaged, and not just a fault that was answered.
+        missing: bool,
         /// How long to leave the provider alone, with jitter applied.
         pause: std::time::Duration,
     },
@@ -325,6 +401,7 @@ pub fn resolve(
     if let Resolution::Unknown {
         http_status,
         why,
+        missing,
         pause,
     } = resolution
     {
@@ -332,7 +409,7 @@ pub fn resolve(
             .intent
             .as_ref()
             .map_or(now.wall, |intent| intent.armed_at);
-        note_unanswered(&mut next, armed_at);
+        note_unanswered(&mut next, armed_at, *missing);
         let before = row.trouble.as_ref();
         next.trouble = Some(Trouble {
             since: before.map_or(now.wall, |trouble| trouble.since),

@@ -202,6 +202,8 @@ pub struct Candidate {
     pub fence: Fence,
     /// The token.
     pub sealed: Sealed,
+    /// Whether it has been the current one, and was refused; kept, and not tried again by itself.
+    pub refused: bool,
 }
 
 /// "I am about to present this generation": the lease and the write-ahead record in one.
@@ -226,6 +228,8 @@ pub struct Unanswered {
     pub since: UnixMillis,
     /// How many there were.
     pub presentations: u32,
+    /// Whether an answer is missing or damaged, and not just a fault that was answered.
+    pub missing: bool,
 }
 
 /// A fault, and when to try again; never a verdict.

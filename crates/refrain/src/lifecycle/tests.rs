@@ -37,7 +37,7 @@ fn ask<'a>(now: &'a Moment, app: &'a AppState, instance: InstanceId) -> Ask<'a> 
             era: 1,
             millis: now.uptime.0,
         },
-        holder_dead: false,
+        dead: None,
         app,
         canary: false,
     }
@@ -81,11 +81,11 @@ fn minted(now: &Moment, replaced: bool) -> Minted {
     }
 }
 
-fn evidence(unanswered: bool) -> Evidence {
+fn evidence(before: Before) -> Evidence {
     Evidence {
         description: None,
         request_id: None,
-        unanswered,
+        before,
     }
 }
 
@@ -95,8 +95,8 @@ fn armed(row: &GrantRow, millis: i64, instance: InstanceId) -> (GrantRow, Ticket
     (change.row, ticket)
 }
 
-fn refused(row: &GrantRow, ticket: &Ticket, unanswered: bool, open: bool, now: i64) -> GrantRow {
-    match refuse(row, ticket, &evidence(unanswered), open, &at(now)) {
+fn refused(row: &GrantRow, ticket: &Ticket, before: Before, open: bool, now: i64) -> GrantRow {
+    match refuse(row, ticket, &evidence(before), open, &at(now)) {
         Refusal::Judged(change) => change.row,
         other => panic!("{other:?}"),
     }
@@ -124,7 +124,7 @@ fn one_presenter_at_a_time_until_the_lease_and_the_skew_are_over() {
     );
     let now = at(1_001);
     let dead = Ask {
-        holder_dead: true,
+        dead: Some(ONE),
         ..ask(&now, &app, OTHER)
     };
     assert!(arm(&held, &dead).is_ok());
@@ -169,19 +169,22 @@ fn a_refusal_is_believed_late_or_when_it_is_explained() {
         Status::Reauthorize { reason, .. } => Some(reason),
         _ => None,
     };
-    assert_eq!(believed(&refused(&held, &ticket, false, false, day)), None);
+    assert_eq!(
+        believed(&refused(&held, &ticket, Before::Nothing, false, day)),
+        None
+    );
     let near = HALF_A_YEAR - 2 * day;
     assert_eq!(
-        believed(&refused(&held, &ticket, false, false, near)),
+        believed(&refused(&held, &ticket, Before::Nothing, false, near)),
         Some(Reason::Expired)
     );
     assert_eq!(
-        believed(&refused(&held, &ticket, false, true, near)),
+        believed(&refused(&held, &ticket, Before::Nothing, true, near)),
         None,
         "the breaker is open"
     );
     assert_eq!(
-        believed(&refused(&held, &ticket, true, false, day)),
+        believed(&refused(&held, &ticket, Before::Missing, false, day)),
         Some(Reason::AnswerLost)
     );
     let never_rotated = GrantRow {
@@ -193,7 +196,13 @@ fn a_refusal_is_believed_late_or_when_it_is_explained() {
         ..ticket
     };
     assert_eq!(
-        believed(&refused(&never_rotated, &ticket, true, false, day)),
+        believed(&refused(
+            &never_rotated,
+            &ticket,
+            Before::Missing,
+            false,
+            day
+        )),
         None
     );
 }
@@ -206,12 +215,12 @@ fn a_refusal_of_another_generation_is_no_verdict() {
         ..held.clone()
     };
     assert!(matches!(
-        refuse(&moved, &ticket, &evidence(false), false, &at(1)),
+        refuse(&moved, &ticket, &evidence(Before::Nothing), false, &at(1)),
         Refusal::Moved
     ));
     let (taken, _) = armed(&held, 32_000, OTHER);
     assert!(matches!(
-        refuse(&taken, &ticket, &evidence(false), false, &at(1)),
+        refuse(&taken, &ticket, &evidence(Before::Nothing), false, &at(1)),
         Refusal::Moved
     ));
 }
@@ -225,17 +234,89 @@ fn a_late_token_is_tried_before_anybody_is_condemned() {
         panic!("not late");
     };
     let now = at(34_000);
-    let Refusal::Promotable(candidate) =
-        refuse(&change.row, &ticket, &evidence(false), false, &now)
-    else {
+    let Refusal::Promotable(candidate) = refuse(
+        &change.row,
+        &ticket,
+        &evidence(Before::Nothing),
+        false,
+        &now,
+    ) else {
         panic!("not promotable");
     };
-    let promoted = promote(&change.row, &ticket, &candidate, &sealed(42), &now)
+    let promoted = promote(&change.row, &candidate, &exchange(), &now)
         .unwrap()
         .row;
     assert_eq!(promoted.generation, held.generation.next());
-    assert_eq!(promoted.tokens.unwrap().refresh, sealed(42));
-    assert!(promoted.candidates.is_empty() && promoted.intent.is_none());
+    assert_eq!(promoted.tokens.as_ref().unwrap().refresh, sealed(42));
+    assert!(promoted.intent.is_none());
+    // The refused one stands by, and is not tried in turn.
+    assert_eq!(promoted.candidates[0].sealed, sealed(43));
+    let (again, ticket) = armed(&promoted, 35_000, OTHER);
+    refused(&again, &ticket, Before::Nothing, false, 36_000);
+}
+
+#[test]
+fn a_late_answer_counts_whatever_was_concluded_meanwhile() {
+    let (held, late) = armed(&row(), 0, ONE);
+    let (taken, ticket) = armed(&held, 32_000, OTHER);
+    let condemned = refused(&taken, &ticket, Before::Nothing, false, 33_000);
+    assert!(matches!(
+        condemned.status,
+        Status::Reauthorize {
+            reason: Reason::AnswerLost,
+            ..
+        }
+    ));
+    let Commit::Current(change) = commit(&condemned, &late, &minted(&at(1), true), &at(34_000))
+    else {
+        panic!("not current");
+    };
+    assert_eq!(
+        (&change.row.status, change.row.generation),
+        (&Status::Active, held.generation.next())
+    );
+}
+
+#[test]
+fn a_superseded_token_is_known_as_such() {
+    let (held, late) = armed(&row(), 0, ONE);
+    let (taken, ticket) = armed(&held, 32_000, OTHER);
+    let Commit::Late(Some(change)) = commit(&taken, &late, &minted(&at(1), true), &at(33_000))
+    else {
+        panic!("not late");
+    };
+    let after = resolve(&change.row, &ticket, &Resolution::Untouched, &at(34_000))
+        .unwrap()
+        .row;
+    let candidate = successor(&after).unwrap().clone();
+    let promoted = promote(&after, &candidate, &exchange(), &at(34_000))
+        .unwrap()
+        .row;
+    assert!(successor(&promoted).is_none());
+}
+
+#[test]
+fn refusals_count_only_when_time_has_passed_between_them() {
+    let app = AppState::default();
+    let (mut row, mut ticket) = armed(&row(), 0, ONE);
+    for _ in 0..10 {
+        row = refused(&row, &ticket, Before::Nothing, false, 1_000);
+        assert!(matches!(row.status, Status::Suspect(_)), "{:?}", row.status);
+        let now = at(1_000);
+        let ask = Ask {
+            cause: Cause::Asked,
+            ..ask(&now, &app, ONE)
+        };
+        let (change, next) = arm(&row, &ask).unwrap();
+        (row, ticket) = (change.row, next);
+    }
+}
+
+fn exchange() -> Exchange {
+    Exchange {
+        promoted: sealed(42),
+        demoted: sealed(43),
+    }
 }
 
 #[test]
@@ -244,6 +325,7 @@ fn a_fault_moves_no_status() {
     let unknown = Resolution::Unknown {
         http_status: Some(503),
         why: "HTTP 503".into(),
+        missing: true,
         pause: Duration::from_secs(30),
     };
     let after = resolve(&held, &ticket, &unknown, &at(1)).unwrap().row;
@@ -271,9 +353,12 @@ fn five_early_refusals_open_the_breaker_and_one_success_closes_it() {
             .refused(grant, 20, &at(1_000));
     }
     assert!(app.breaker.is_some());
-    assert!(app.claim_canary(&at(2_000)).is_none());
-    let claimed = app.claim_canary(&at(61_000)).unwrap();
-    assert!(claimed.claim_canary(&at(61_001)).is_none(), "one a minute");
+    assert!(app.claim_canary(&grants[0], &at(2_000)).is_none());
+    let claimed = app.claim_canary(&grants[0], &at(61_000)).unwrap();
+    assert!(
+        claimed.claim_canary(&grants[1], &at(61_001)).is_none(),
+        "one a minute"
+    );
     let closed = claimed.granted(&at(70_000));
     assert!(closed.breaker.is_none() && closed.explains(UnixMillis(1_000)));
     assert!(!closed.explains(UnixMillis(70_001)));
@@ -364,7 +449,8 @@ proptest! {
                     answered = true;
                     match commit(&row, &ticket, &minted(&now, rotated), &now) {
                         Commit::Current(change) => {
-                            prop_assert_eq!(ticket.fence, before.fence);
+                            let newest = before.intent.is_none() && ticket.minting == before.minting;
+                            prop_assert!(ticket.fence == before.fence || newest);
                             prop_assert_eq!(change.row.consent, before.consent);
                             row = change.row;
                         }
@@ -379,10 +465,10 @@ proptest! {
                 }
                 Step::Refused(first) => {
                     let Some(ticket) = tickets[usize::from(first)].take() else { continue };
-                    match refuse(&row, &ticket, &evidence(false), false, &now) {
+                    match refuse(&row, &ticket, &evidence(Before::Nothing), false, &now) {
                         Refusal::Judged(change) => row = change.row,
                         Refusal::Promotable(candidate) => {
-                            row = promote(&row, &ticket, &candidate, &sealed(1), &now).unwrap().row;
+                            row = promote(&row, &candidate, &exchange(), &now).unwrap().row;
                         }
                         Refusal::Moved => {}
                     }
@@ -393,6 +479,7 @@ proptest! {
                     let unknown = Resolution::Unknown {
                         http_status: None,
                         why: String::new(),
+                        missing: true,
                         pause: Duration::ZERO,
                     };
                     if let Some(change) = resolve(&row, &ticket, &unknown, &now) {

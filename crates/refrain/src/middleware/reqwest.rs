@@ -118,7 +118,10 @@ impl Grant {
     /// Where the system's TLS certificates cannot be read.
     pub fn http_client(&self) -> std::result::Result<ClientWithMiddleware, reqwest::Error> {
         let builder = Client::builder();
+        // Plain http is loopback alone; through a proxy the bearer would leave this machine in the clear.
+        let direct = !self.api().is_https();
         let builder = match self.network().proxy {
+            _ if direct => builder.no_proxy(),
             config::Proxy::None => builder.no_proxy(),
             config::Proxy::Environment => builder,
             config::Proxy::Url(ref url) => builder.proxy(Proxy::https(url.expose().as_str())?),

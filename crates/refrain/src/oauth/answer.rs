@@ -20,7 +20,7 @@ const DEFAULT_LIFE: Duration = Duration::from_secs(3600);
 /// No provider issues access tokens for longer; a larger number is a mistake.
 const LONGEST_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Longest accepted token text; Spotify's access tokens have been seen at 582 characters.
-const LONGEST_TOKEN: usize = 4096;
+const LONGEST_TOKEN: usize = 32 * 1024;
 
 /// An answer, classified, with what helps to find it again at the provider.
 #[derive(Debug)]
@@ -134,9 +134,10 @@ impl RetryAfter {
         let values = headers.get_all(header::RETRY_AFTER).iter();
         values
             .filter_map(|value| Self::parse(value.to_str().ok()?.trim()))
+            // A number of seconds needs no clock to be right, so it goes before a date.
             .max_by_key(|retry| match retry {
-                Self::In(wait) => i64::try_from(wait.as_millis()).unwrap_or(i64::MAX),
-                Self::At(date) => date.0,
+                Self::In(wait) => (true, i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)),
+                Self::At(date) => (false, date.0),
             })
     }
 
@@ -253,7 +254,8 @@ fn token_text(body: &serde_json::Map<String, Value>, name: &str) -> Option<Box<s
 }
 
 fn is_token(text: &str) -> bool {
-    (1..=LONGEST_TOKEN).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+    // RFC 6749 appendix A.12 and A.17: visible characters and the space.
+    (1..=LONGEST_TOKEN).contains(&text.len()) && text.bytes().all(|b| matches!(b, 0x20..=0x7e))
 }
 
 /// Finds a whole `"refresh_token": "…"` in an answer that was cut or mangled: it may be the only copy

@@ -54,6 +54,7 @@ fn deadline() -> Deadline {
         wall: UnixMillis(i64::MAX),
         uptime: Uptime(-5),
         boot: BootId(u128::MAX),
+        span: -7,
     }
 }
 
@@ -96,6 +97,7 @@ pub fn full_row(name: &str) -> GrantRow {
             presented: Generation(3),
             fence: Fence(4),
             sealed: sealed(255),
+            refused: true,
         }],
         intent: Some(Intent {
             fence: Fence(5),
@@ -110,6 +112,7 @@ pub fn full_row(name: &str) -> GrantRow {
             generation: Generation(3),
             since: UnixMillis(8),
             presentations: 2,
+            missing: true,
         }),
         trouble: Some(Trouble {
             since: UnixMillis(8),

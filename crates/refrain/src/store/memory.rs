@@ -100,6 +100,15 @@ impl Store for MemoryStore {
         Ok(self.tables().grants.values().cloned().collect())
     }
 
+    async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        let tables = self.tables();
+        let armed = tables
+            .grants
+            .values()
+            .filter(|row| row.value.intent.is_some());
+        Ok(armed.cloned().collect())
+    }
+
     async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
         let tables = self.tables();
         let of_app =

@@ -42,7 +42,7 @@ pub struct SqliteStore {
     clock: Arc<dyn Clock>,
     writer: SqlitePool,
     readers: SqlitePool,
-    announced: Mutex<Option<Announced>>,
+    announced: Mutex<Vec<Announced>>,
 }
 
 impl SqliteStore {
@@ -50,6 +50,10 @@ impl SqliteStore {
     pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         files::check_place(path)?;
         files::create_private(path).map_err(|error| files::io_error(path, error))?;
+        // One name for one file: a link or a relative path must not hide this process from the others.
+        let path = &path
+            .canonicalize()
+            .map_err(|error| files::io_error(path, error))?;
         let (writer, readers) = open::pools(path).await?;
         Ok(Self {
             path: path.to_owned(),
@@ -217,6 +221,14 @@ impl Store for SqliteStore {
         rows.iter().map(row::read).collect()
     }
 
+    async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM grants WHERE intent IS NOT NULL")
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| self.error(error))?;
+        rows.iter().map(row::read).collect()
+    }
+
     async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
         let statement = "SELECT count(*) FROM grants WHERE app = ? AND status <> 'signed_out'";
         let count: i64 = sqlx::query_scalar(statement)
@@ -373,10 +385,11 @@ impl Store for SqliteStore {
     async fn announce(&self, instance: InstanceId) -> Result<(), StoreError> {
         let announced = Announced::new(&self.path, instance)
             .map_err(|error| files::io_error(&self.path, error))?;
-        *self
+        let mut all = self
             .announced
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(announced);
+            .unwrap_or_else(PoisonError::into_inner);
+        all.push(announced);
         Ok(())
     }
 
@@ -386,10 +399,16 @@ impl Store for SqliteStore {
 
     async fn scrub(&self) -> Result<(), StoreError> {
         // secure_delete has overwritten the pages; the log still holds older copies of them.
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&self.writer)
+        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&self.writer)
             .await
             .map_err(|error| self.error(error))?;
+        let blocked: i64 = self.column(&row, "busy")?;
+        if blocked != 0 {
+            let source = "a reader holds an older state".into();
+            let place = self.place();
+            return Err(StoreError::Unavailable { place, source });
+        }
         Ok(())
     }
 }

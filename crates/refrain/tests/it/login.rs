@@ -274,3 +274,30 @@ async fn nothing_of_an_ended_login_is_served_however_slowly_it_was_read() {
     readers.shutdown().await;
     assert!(world.row("alice").await.tokens.is_none());
 }
+
+#[test]
+fn a_logout_elsewhere_is_seen_even_where_the_runtime_runs_no_background_task() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let simulated = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (world, alice) = simulated.block_on(signed_in(Profile::default()));
+    runtime.block_on(alice.access_token()).unwrap();
+    simulated.block_on(async {
+        world
+            .another()
+            .grant("alice")
+            .await
+            .unwrap()
+            .logout()
+            .await
+            .unwrap()
+    });
+    world.clock.advance(std::time::Duration::from_secs(5));
+    let error = runtime.block_on(alice.access_token()).unwrap_err();
+    assert_eq!(error.code(), "signed_out");
+}

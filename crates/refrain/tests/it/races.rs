@@ -1,11 +1,22 @@
 //! Several processes, logouts and logins against refreshes in flight.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use refrain::{
-    lifecycle::Status,
-    store::{Store, sqlite::SqliteStore},
-    time::{Clock, ManualClock, UnixMillis},
+    id::{AppName, GrantId, GrantName, InstanceId},
+    lifecycle::{self, Ask, Cause, Change, Event as StoryEvent, GrantRow, Status, app::AppState},
+    store::{
+        Identity, Liveness, Store, StoreError, Version, Versioned, Written, attempt::Attempt,
+        memory::MemoryStore, sqlite::SqliteStore,
+    },
+    time::{Clock, ManualClock, StoreInstant, UnixMillis},
 };
 use refrain_sim::{Action, Event, EventKind, Fault, Profile, Rotation, Sim, Target};
 
@@ -120,50 +131,167 @@ async fn a_new_login_wins_over_a_refresh_in_flight() {
     assert_eq!(world.sim.counts().refused, 0);
 }
 
-#[tokio::test]
-async fn a_late_answer_is_kept_and_used_when_the_current_token_is_refused() {
-    let (world, alice) = signed_in(Profile::rotating(Rotation::Strict)).await;
+/// Writes the intent of a process that is not this one.
+async fn arm_as(store: &dyn Store, clock: &ManualClock, who: InstanceId, dead: Option<InstanceId>) {
+    let now = clock.now();
+    let seen = store
+        .grant(&"alice".parse().unwrap())
+        .await
+        .unwrap()
+        .unwrap();
+    let ask = Ask {
+        cause: Cause::Due,
+        instance: who,
+        now: &now,
+        store_now: store.now().await.unwrap(),
+        dead,
+        app: &AppState::default(),
+        canary: false,
+    };
+    let (change, _) = lifecycle::arm(&seen.value, &ask).unwrap();
+    store.replace(seen.version, &change).await.unwrap();
+}
+
+const LOST: InstanceId = InstanceId(77);
+const RIVAL: InstanceId = InstanceId(88);
+
+/// A world on a memory store that the test can tell who is dead.
+async fn world_with_orphan(rotation: Rotation) -> (World, Arc<MemoryStore>) {
+    let sim = Sim::start(Profile::rotating(rotation)).await.unwrap();
+    let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
+    let store = Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>));
+    let world = World::on(sim, clock, Arc::clone(&store) as Arc<dyn Store>);
+    world.login("alice").await.unwrap();
     world.pass(HOUR);
-    // The first process presents, and its answer takes longer than its lease.
-    world
-        .sim
-        .script(Fault::once(Target::TokenRefresh, Action::HoldAnswer));
-    let slow = tokio::spawn({
-        let alice = alice.clone();
-        async move { alice.access_token().await }
-    });
-    world.sim.wait_for(0, held).await;
-    // Its answer is here, but the store stops taking writes before it can be committed: a pause.
-    let other = world.another().grant("alice").await.unwrap();
-    let takeover = tokio::spawn({
-        let other = other.clone();
-        async move { other.access_token().await }
-    });
-    // The lease lapses while the transport of the first still waits: its own deadline is shorter, so
-    // it gives up and the intent is given back or taken over; either way nobody presents twice at once.
-    let taken = world.in_time(takeover).await.unwrap();
-    world.sim.release();
-    let first = world.in_time(slow).await.unwrap();
-    assert!(taken.is_err() || first.is_err() || taken.is_ok());
-    assert_eq!(world.sim.counts().max_concurrent, 1);
-    assert!(world.row("alice").await.tokens.is_some());
+    arm_as(store.as_ref(), &world.clock, LOST, None).await;
+    (world, store)
 }
 
 #[tokio::test]
-async fn an_orphan_of_a_dead_process_is_taken_over_at_once_and_of_a_living_one_after_its_lease() {
-    let (world, alice) = signed_in(Profile::rotating(Rotation::Static)).await;
-    world.pass(HOUR);
-    // A process that arms and never comes back.
-    world
-        .sim
-        .script(Fault::once(Target::TokenRefresh, Action::Hang));
-    let lost = world.another().grant("alice").await.unwrap();
-    let caller = tokio::spawn(async move { lost.access_token().await });
-    while world.row("alice").await.intent.is_none() {
-        tokio::task::yield_now().await;
-    }
+async fn an_orphan_of_a_dead_process_is_taken_over_at_once() {
+    let (world, store) = world_with_orphan(Rotation::Static).await;
+    store.bury(LOST);
+    let alice = world.refrain.grant("alice").await.unwrap();
+    alice.access_token().await.unwrap();
+    let told = alice.story().await.unwrap();
+    assert!(format!("{told:?}").contains("TookOver"), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_a_dead_process_left_is_taken_up_although_nobody_asks() {
+    let (world, store) = world_with_orphan(Rotation::Static).await;
+    store.bury(LOST);
+    world.refrain.take_up_orphans();
+    assert!(world.refrain.close(Duration::from_secs(10)).await);
+    assert_eq!(world.refreshes(), 1);
+    assert!(world.row("alice").await.intent.is_none());
+}
+
+#[tokio::test]
+async fn the_intent_of_a_living_process_holds_until_its_lease_and_the_skew_are_over() {
+    let (world, _) = world_with_orphan(Rotation::Static).await;
+    let alice = world.refrain.grant("alice").await.unwrap();
     let waiting = tokio::time::timeout(Duration::from_millis(100), alice.access_token()).await;
     assert!(waiting.is_err(), "a living holder is not overtaken");
+    assert_eq!(world.refreshes(), 0);
+    world.pass(Duration::from_secs(33));
     world.in_time(alice.access_token()).await.unwrap();
-    caller.abort();
+}
+
+/// A store on which a living process takes an orphan over right after somebody has found it dead.
+#[derive(Debug)]
+struct Rivalled {
+    inner: Arc<MemoryStore>,
+    clock: Arc<ManualClock>,
+    rival: AtomicBool,
+}
+
+#[async_trait]
+impl Store for Rivalled {
+    fn place(&self) -> String {
+        self.inner.place()
+    }
+    async fn now(&self) -> Result<StoreInstant, StoreError> {
+        self.inner.now().await
+    }
+    async fn prepare(&self) -> Result<(), StoreError> {
+        self.inner.prepare().await
+    }
+    async fn identity(&self) -> Result<Option<Identity>, StoreError> {
+        self.inner.identity().await
+    }
+    async fn found(&self, identity: Identity) -> Result<Identity, StoreError> {
+        self.inner.found(identity).await
+    }
+    async fn grant(&self, name: &GrantName) -> Result<Option<Versioned<GrantRow>>, StoreError> {
+        self.inner.grant(name).await
+    }
+    async fn grants(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        self.inner.grants().await
+    }
+    async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        self.inner.armed().await
+    }
+    async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
+        self.inner.count(app).await
+    }
+    async fn insert(&self, change: &Change) -> Result<Written, StoreError> {
+        self.inner.insert(change).await
+    }
+    async fn replace(&self, seen: Version, change: &Change) -> Result<Written, StoreError> {
+        self.inner.replace(seen, change).await
+    }
+    async fn story(&self, grant: &GrantId, most: u32) -> Result<Vec<StoryEvent>, StoreError> {
+        self.inner.story(grant, most).await
+    }
+    async fn app_state(&self, app: &AppName) -> Result<Versioned<AppState>, StoreError> {
+        self.inner.app_state(app).await
+    }
+    async fn replace_app_state(
+        &self,
+        app: &AppName,
+        seen: Version,
+        state: &AppState,
+    ) -> Result<Written, StoreError> {
+        self.inner.replace_app_state(app, seen, state).await
+    }
+    async fn insert_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
+        self.inner.insert_attempt(attempt).await
+    }
+    async fn take_attempt(&self, id: &str, now: UnixMillis) -> Result<Option<Attempt>, StoreError> {
+        self.inner.take_attempt(id, now).await
+    }
+    async fn announce(&self, instance: InstanceId) -> Result<(), StoreError> {
+        self.inner.announce(instance).await
+    }
+    async fn liveness(&self, instance: InstanceId) -> Result<Liveness, StoreError> {
+        let answer = self.inner.liveness(instance).await?;
+        if answer == Liveness::Dead && self.rival.swap(false, Ordering::SeqCst) {
+            arm_as(self.inner.as_ref(), &self.clock, RIVAL, Some(instance)).await;
+        }
+        Ok(answer)
+    }
+    async fn scrub(&self) -> Result<(), StoreError> {
+        self.inner.scrub().await
+    }
+}
+
+#[tokio::test]
+async fn the_death_of_one_holder_is_not_held_against_the_next() {
+    let (world, inner) = world_with_orphan(Rotation::FamilyKill).await;
+    inner.bury(LOST);
+    let clock = Arc::clone(&world.clock);
+    let rival = AtomicBool::new(true);
+    let store: Arc<dyn Store> = Arc::new(Rivalled {
+        inner,
+        clock,
+        rival,
+    });
+    let third = world.another_on(&store).grant("alice").await.unwrap();
+    let waiting = tokio::time::timeout(Duration::from_millis(300), third.access_token()).await;
+    assert!(
+        waiting.is_err(),
+        "the rival lives, and its lease is seconds old"
+    );
+    assert_eq!(world.refreshes(), 0);
 }

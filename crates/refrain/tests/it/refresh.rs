@@ -10,7 +10,7 @@ use crate::world::{HOUR, signed_in};
 async fn a_token_is_served_from_memory_until_it_is_due() {
     let (world, alice) = signed_in(Profile::default()).await;
     let first = alice.access_token().await.unwrap();
-    world.pass(Duration::from_secs(3600 - 361));
+    world.pass(Duration::from_secs(3600 - 421));
     assert!(alice.access_token().await.unwrap().ct_eq(&first));
     assert_eq!(world.refreshes(), 0);
 }

@@ -1,6 +1,10 @@
 //! What a refusal, and what a fault, leads to: its own code, its own kind, and never a lost token.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::{Read as _, Write as _},
+    time::Duration,
+};
 
 use refrain::{
     keeper::Kind,
@@ -403,4 +407,101 @@ async fn a_rotated_token_is_salvaged_from_a_damaged_answer() {
     assert_eq!(world.refreshes(), 2);
     assert_eq!(world.row("alice").await.generation.0, 2);
     assert_eq!(world.sim.counts().refused, 0);
+}
+
+#[tokio::test]
+async fn a_flapping_outage_condemns_nobody() {
+    let world = World::new(Profile::rotating(Rotation::Static)).await;
+    let mut grants = Vec::new();
+    for number in 0..20 {
+        grants.push(world.login(&format!("user-{number}")).await.unwrap());
+    }
+    world.pass(HOUR);
+    for round in 0..5 {
+        world.sim.script(refuse(u32::MAX));
+        for _ in 0..3 {
+            for grant in &grants {
+                drop(grant.access_token().await);
+            }
+        }
+        world.pass(MINUTE * 2);
+        // One answer gets through, and the next are refused again.
+        world.sim.clear_scripts();
+        drop(grants[10 + round].access_token().await);
+    }
+    for summary in world.refrain.grants().await.unwrap() {
+        assert!(
+            !matches!(summary.status, Status::Reauthorize { .. }),
+            "{summary:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn asking_again_and_again_condemns_nobody() {
+    let (world, alice) = signed_in(Profile::rotating(Rotation::Static)).await;
+    world.pass(HOUR);
+    world.sim.script(refuse(10));
+    for _ in 0..10 {
+        assert_eq!(alice.refresh().await.unwrap_err().code(), "refused_early");
+    }
+    alice.refresh().await.unwrap();
+    assert_eq!(world.status("alice").await, Status::Active);
+}
+
+#[tokio::test]
+async fn a_fault_and_a_false_refusal_together_are_verified_too() {
+    let (world, alice) = signed_in(Profile::default()).await;
+    world.pass(HOUR);
+    alice.access_token().await.unwrap();
+    world.pass(HOUR);
+    let fault = Action::ErrorBeforeCommit {
+        status: 503,
+        body_kind: BodyKind::Text,
+    };
+    world.sim.script(Fault::once(Target::TokenRefresh, fault));
+    world.sim.script(refuse(1));
+    let error = world.in_time(alice.access_token()).await.unwrap_err();
+    assert_eq!(error.code(), "refused_early");
+    world.pass(MINUTE * 15);
+    alice.access_token().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_stalls_is_salvaged_as_far_as_it_came() {
+    let (world, _) = signed_in(Profile::rotating(Rotation::Strict)).await;
+    world.pass(HOUR);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = Vec::new();
+            while !String::from_utf8_lossy(&request).contains("refresh_token=") {
+                let mut part = [0; 4096];
+                let read = stream.read(&mut part).unwrap();
+                request.extend_from_slice(&part[..read]);
+            }
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500";
+            let body = r#"{"refresh_token":"NEWTOKEN1234","access_token":"BQ"#;
+            stream
+                .write_all(format!("{head}\r\n\r\n{body}").as_bytes())
+                .unwrap();
+            // Says nothing more, and does not close either.
+            kept.push(stream);
+        }
+    });
+    let mut parts = world.parts_on(&world.store);
+    parts.provider.accounts = origin.parse().unwrap();
+    let stalled = refrain::Refrain::from_parts(parts)
+        .unwrap()
+        .grant("alice")
+        .await
+        .unwrap();
+    world.in_time(stalled.access_token()).await.unwrap_err();
+    assert!(
+        world.row("alice").await.generation.0 >= 1,
+        "the new token is kept"
+    );
 }

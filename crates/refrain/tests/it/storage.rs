@@ -81,6 +81,9 @@ impl Store for Failing {
     async fn grants(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
         failing!(self, self.inner.grants())
     }
+    async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        failing!(self, self.inner.armed())
+    }
     async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
         failing!(self, self.inner.count(app))
     }

@@ -84,7 +84,7 @@ fn every_answer_has_its_meaning() {
             200,
             JSON,
             r#"{"access_token":"BQ","refresh_token":"A Q"}"#,
-            "granted",
+            "granted+A Q",
         ),
         (
             200,

@@ -5,6 +5,7 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::{
@@ -101,6 +102,7 @@ impl Announced {
         let path = instance_file(database, instance);
         if let Some(folder) = path.parent() {
             private_folder(folder)?;
+            sweep(folder)?;
         }
         // Locked before it has its name, so that nobody sees it without its lock.
         let aside = path.with_extension("new");
@@ -118,31 +120,44 @@ impl Announced {
 
 impl Drop for Announced {
     fn drop(&mut self) {
-        // Left behind it does no harm: whoever asks finds it unlocked and removes it.
+        // Left behind it does no harm: it is found unlocked, and swept away a day later.
         fs::remove_file(&self.path).unwrap_or_default();
     }
 }
 
-/// Whether the process behind an instance runs. Its file was there before its first intent, so a
-/// missing file means that it ended.
+/// Whether the process behind an instance runs. Only its own unlocked file proves that it does not: a
+/// missing one may have been swept away with the folder.
 pub(super) fn liveness(database: &Path, instance: InstanceId) -> io::Result<Liveness> {
     let path = instance_file(database, instance);
     let file = match File::open(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Liveness::Dead),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Liveness::MayRun),
         Err(error) => return Err(error),
     };
     match file.try_lock() {
-        Ok(()) => {
-            fs::remove_file(&path).or_else(|error| match error.kind() {
-                io::ErrorKind::NotFound => Ok(()),
-                _ => Err(error),
-            })?;
-            Ok(Liveness::Dead)
-        }
+        Ok(()) => Ok(Liveness::Dead),
         Err(TryLockError::WouldBlock) => Ok(Liveness::MayRun),
         Err(TryLockError::Error(error)) => Err(error),
     }
+}
+
+/// Removes the files of processes that died long ago; their intents have lapsed or been taken over.
+fn sweep(folder: &Path) -> io::Result<()> {
+    const KEPT: Duration = Duration::from_secs(24 * 3600);
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let age = entry
+            .metadata()
+            .and_then(|it| it.modified())
+            .ok()
+            .and_then(|it| it.elapsed().ok());
+        if age.is_some_and(|age| age > KEPT)
+            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn instance_file(database: &Path, instance: InstanceId) -> PathBuf {

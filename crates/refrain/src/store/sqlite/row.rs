@@ -190,6 +190,7 @@ struct StoredCandidate {
     presented: Generation,
     fence: Fence,
     sealed: String,
+    refused: bool,
 }
 
 impl From<&Candidate> for StoredCandidate {
@@ -198,6 +199,7 @@ impl From<&Candidate> for StoredCandidate {
             presented: candidate.presented,
             fence: candidate.fence,
             sealed: STANDARD.encode(candidate.sealed.as_bytes()),
+            refused: candidate.refused,
         }
     }
 }
@@ -209,6 +211,7 @@ impl StoredCandidate {
             presented: self.presented,
             fence: self.fence,
             sealed,
+            refused: self.refused,
         })
     }
 }

@@ -86,10 +86,24 @@ async fn a_dead_process_is_told_from_a_living_one() {
     let instance = InstanceId::random(&SystemRandom).unwrap();
     one.announce(instance).await.unwrap();
     assert_eq!(other.liveness(instance).await.unwrap(), Liveness::MayRun);
-    drop(one);
-    assert_eq!(other.liveness(instance).await.unwrap(), Liveness::Dead);
+    // What a killed process leaves: its file, and no lock on it.
+    let dead = InstanceId::random(&SystemRandom).unwrap();
+    let instances = folder
+        .path()
+        .canonicalize()
+        .unwrap()
+        .join("refrain.db-instances");
+    std::fs::write(instances.join(dead.to_string()), "").unwrap();
+    assert_eq!(other.liveness(dead).await.unwrap(), Liveness::Dead);
+    // Without a file nothing is proven.
     let stranger = InstanceId::random(&SystemRandom).unwrap();
-    assert_eq!(other.liveness(stranger).await.unwrap(), Liveness::Dead);
+    assert_eq!(other.liveness(stranger).await.unwrap(), Liveness::MayRun);
+    // Another name of the same file is the same store.
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let linked = SqliteStore::open(&link, clock()).await.unwrap();
+    assert_eq!(linked.liveness(instance).await.unwrap(), Liveness::MayRun);
+    assert_eq!(linked.liveness(dead).await.unwrap(), Liveness::Dead);
 }
 
 #[tokio::test]
