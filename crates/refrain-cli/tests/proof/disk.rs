@@ -15,7 +15,7 @@ use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::{
     kill::{MODES, Victim},
-    world::{Home, Ran, World, finish, tell, write_private},
+    world::{Home, Ran, World, finish, tell, until, write_private},
 };
 
 /// The user `nobody`, where the tests run as root and need somebody with fewer rights.
@@ -81,7 +81,11 @@ fn sign_in(world: &World, home: &Home, names: &[&str]) {
     for name in names {
         world.login(home, name);
     }
-    home.rest();
+    // Whoever closes the store last takes its log away; of two that close at once neither may.
+    until("the store is at rest", || {
+        sql(world, home, "PRAGMA wal_checkpoint(TRUNCATE)");
+        !home.db.with_extension("db-wal").exists()
+    });
 }
 
 /// Runs SQL on the store, as somebody would who thinks he knows better.

@@ -199,12 +199,6 @@ impl Home {
         self.folder.path()
     }
 
-    /// Waits until nobody has the store open: whoever closes it last takes its log away.
-    pub fn rest(&self) {
-        let log = self.db.with_extension("db-wal");
-        until("nobody has the store open", || !log.exists());
-    }
-
     /// Moves the store to another place.
     pub fn move_store(&mut self, db: PathBuf) {
         let text = fs::read_to_string(&self.config).unwrap();
