@@ -70,6 +70,12 @@ pub(crate) enum Command {
     /// Ask a user for consent in the browser and keep the authorization
     #[command(after_help = "Example:\n  refrain login alice --scope user-read-recently-played")]
     Login(LoginArgs),
+    /// Open the browser from an environment without secrets; `login` calls it
+    #[command(hide = true)]
+    OpenBrowser {
+        /// The address
+        url: String,
+    },
     /// Print an access token that works
     #[command(after_help = "Example:\n  refrain token alice --min-ttl 300")]
     Token(TokenArgs),

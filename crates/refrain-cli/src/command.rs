@@ -46,6 +46,7 @@ pub(crate) fn run(args: Args) -> Result<(), Explanation> {
         Command::Refresh(args) => block_on(orderly(refresh::run(&global, &args))),
         Command::List => block_on(orderly(list::run(&global))),
         Command::Sim(args) => block_on(sim::run(&global, &args)),
+        Command::OpenBrowser { url } => login::browser::run(&url),
         Command::Login(args) => block_on(login::run(&global, &args)),
         Command::Logout(args) => block_on(orderly(logout::run(&global, &args))),
         Command::Why(args) => block_on(orderly(why::run(&global, &args))),

@@ -4,7 +4,7 @@
 //! this machine, or a person pastes the address that the browser ended on. What is not the answer to
 //! this very login (another one's, a guess of some page) is turned away, and the waiting goes on.
 
-mod browser;
+pub(super) mod browser;
 mod paste;
 mod tell;
 

@@ -207,14 +207,8 @@ impl Keeper {
         {
             return Ok(held);
         }
-        let live = match self.open_live(row) {
-            Ok(Some(live)) => live,
-            Ok(None) => return Ok(held),
-            // The refresh token may open all the same, and bring another one.
-            Err(error) => {
-                tracing::error!(grant = %row.name, code = error.code(), "an access token does not open");
-                return Ok(held);
-            }
+        let Some(live) = self.open_live(row)? else {
+            return Ok(held);
         };
         self.watch(cell);
         Ok(cell.offer(live))

@@ -32,6 +32,8 @@ use crate::{
 
 /// How long a statement waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(5);
+/// The pause before opening is tried again.
+const AGAIN: Duration = Duration::from_millis(30);
 /// So many events of a grant are kept.
 const STORY: i64 = 200;
 
@@ -54,7 +56,7 @@ impl SqliteStore {
         let path = &path
             .canonicalize()
             .map_err(|error| files::io_error(path, error))?;
-        let (writer, readers) = open::pools(path).await?;
+        let (writer, readers) = Self::patiently(path, clock.as_ref()).await?;
         Ok(Self {
             path: path.to_owned(),
             clock,
@@ -62,6 +64,23 @@ impl SqliteStore {
             readers,
             announced: Mutex::default(),
         })
+    }
+
+    /// Turning the log on, and ending it with the last connection, take locks that SQLite does not wait
+    /// for: of several that open or close a store at once, one may be told that it is busy.
+    async fn patiently(
+        path: &Path,
+        clock: &dyn Clock,
+    ) -> Result<(SqlitePool, SqlitePool), StoreError> {
+        let begin = clock.uptime();
+        loop {
+            match open::pools(path).await {
+                Err(StoreError::Unavailable { .. }) if clock.uptime().since(begin) < BUSY => {
+                    clock.sleep(AGAIN).await;
+                }
+                opened => return opened,
+            }
+        }
     }
 
     /// The version of the SQLite library and of the durability settings in force; for `doctor`.

@@ -23,7 +23,6 @@ pub(super) async fn pools(path: &Path) -> Result<(SqlitePool, SqlitePool), Store
         .filename(path)
         .create_if_missing(false)
         .busy_timeout(BUSY)
-        .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         // What is deleted is overwritten: a sealed token of a signed-out user leaves no copy behind.
         .pragma("secure_delete", "ON");
@@ -37,7 +36,7 @@ pub(super) async fn pools(path: &Path) -> Result<(SqlitePool, SqlitePool), Store
             let idle = !connection.is_in_transaction();
             Box::pin(async move { Ok(idle) })
         })
-        .connect_with(options.clone())
+        .connect_with(options.clone().journal_mode(SqliteJournalMode::Wal))
         .await
         .map_err(error)?;
     let readers = SqlitePoolOptions::new()
