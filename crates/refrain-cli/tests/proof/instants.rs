@@ -238,7 +238,6 @@ fn a_script_that_asks_for_a_token_after_a_kill_gets_one_wherever_that_can_be() {
 }
 
 #[test]
-#[ignore = "an orphan intent waits until the token is due, and the grace period does not"]
 fn a_lost_answer_is_asked_for_again_inside_the_grace_period_even_while_a_token_lives() {
     let rotation = Rotation::Grace { seconds: 30 };
     let world = World::new(Profile::rotating(rotation));
@@ -253,7 +252,6 @@ fn a_lost_answer_is_asked_for_again_inside_the_grace_period_even_while_a_token_l
 }
 
 #[test]
-#[ignore = "a signal ends the command at once, with the answer on its way"]
 fn an_interrupted_refresh_takes_its_answer_home() {
     for with in [Signal::INT, Signal::TERM] {
         let world = World::new(Profile::rotating(Rotation::FamilyKill));
