@@ -60,6 +60,7 @@ pub async fn login(refrain: &Refrain, sim: &Sim, name: &str) -> refrain::Grant {
         scope: None,
         port: None,
         other_account: false,
+        browser: None,
     };
     let begun = refrain.begin_login(request).await.expect("a login");
     let location = sim.consent(&begun.url).expect("consent");

@@ -71,7 +71,10 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  refrain login alice --scope user-read-recently-played")]
     Login(LoginArgs),
     /// Open the browser from an environment without secrets; `login` calls it
-    #[command(hide = true)]
+    #[command(
+        hide = true,
+        after_help = "Example:\n  refrain open-browser http://127.0.0.1/"
+    )]
     OpenBrowser {
         /// The address
         url: String,

@@ -16,7 +16,7 @@ mod token;
 mod why;
 mod words;
 
-use std::{future::Future, sync::OnceLock, time::Duration};
+use std::{future::Future, pin::pin, sync::OnceLock, time::Duration};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -28,12 +28,15 @@ use refrain::{
 
 use crate::{
     args::{Args, Command, ConfigCommand, GlobalArgs},
-    report::{Exit, Explanation},
+    report::{self, Exit, Explanation},
 };
 
 /// How long a refresh that began may take to end before the process does: an answer that the store does
 /// not take exists in this process alone.
 const CLOSING: Duration = Duration::from_secs(30);
+
+/// After this long a person is told what is being waited for.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// Does what was asked.
 pub(crate) fn run(args: Args) -> Result<(), Explanation> {
@@ -91,25 +94,35 @@ async fn orderly(
             return command.await;
         }
     };
+    let mut command = pin!(command);
     tokio::select! {
         biased;
-        result = command => return result,
-        () = signals.next() => {}
+        result = &mut command => return result,
+        () = signals.next() => return Err(interrupted(&mut signals).await),
+        () = tokio::time::sleep(QUIET) => report::waiting(),
     }
+    tokio::select! {
+        biased;
+        result = command => result,
+        () = signals.next() => Err(interrupted(&mut signals).await),
+    }
+}
+
+async fn interrupted(signals: &mut Signals) -> Explanation {
     if let Some(refrain) = OPENED.get() {
         tokio::select! {
             () = close(refrain) => {}
             () = signals.next() => {}
         }
     }
-    Err(Explanation {
+    Explanation {
         code: "interrupted",
         what: "interrupted".to_owned(),
         safe: "a refresh that had begun was seen through, or its intent is in the store".to_owned(),
         fix: "run the command again".to_owned(),
         retry_at: None,
         exit: Exit::Interrupted,
-    })
+    }
 }
 
 /// The signals that ask a command to end.

@@ -1,6 +1,6 @@
 //! The one place where an error becomes text on standard error and an exit code.
 
-use std::{error::Error, io::Write as _, process::ExitCode};
+use std::{error::Error, io::IsTerminal as _, io::Write as _, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use clap::error::ErrorKind;
@@ -146,6 +146,15 @@ pub(crate) fn warning(explanation: &Explanation, json: bool) {
 pub(crate) fn notice(text: &str) {
     let lines: String = text.lines().map(|line| plain(line) + "\n").collect();
     drop(anstream::stderr().lock().write_all(lines.as_bytes()));
+}
+
+/// Says what a command waits for, to a person who may wonder.
+pub(crate) fn waiting() {
+    if std::io::stderr().is_terminal() {
+        notice(
+            "still waiting for Spotify, or for another refrain that asks it; Ctrl-C ends the waiting",
+        );
+    }
 }
 
 /// Ends a command line that was not understood, or that asked for help.

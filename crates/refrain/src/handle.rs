@@ -14,7 +14,7 @@ use crate::{
         row::{Account, Consent, Status},
     },
     oauth::{origin::Origin, scope::Scope},
-    secret::AccessToken,
+    secret::{AccessToken, BrowserSecret},
     time::UnixMillis,
 };
 
@@ -93,7 +93,17 @@ impl Refrain {
 
     /// Finishes a login with the query of the callback, in whatever process it began; works once.
     pub async fn finish_login(&self, query: &str) -> Result<LoggedIn, Error> {
-        self.keeper.finish_login(query).await
+        self.keeper.finish_login(query, None).await
+    }
+
+    /// The same for a login that began with a [`BrowserSecret`]: only the browser that holds it can
+    /// finish it.
+    pub async fn finish_login_in(
+        &self,
+        query: &str,
+        browser: &BrowserSecret,
+    ) -> Result<LoggedIn, Error> {
+        self.keeper.finish_login(query, Some(browser)).await
     }
 
     /// Asks the provider whether an app's credentials are good.

@@ -67,6 +67,12 @@ secret! {
     AuthorizationState(Arc<Zeroizing<Box<str>>>)
 }
 
+secret! {
+    /// What a browser holds, in a cookie say, from the beginning of a login to its end: without it the
+    /// answer of another browser does not find the login.
+    BrowserSecret(Arc<Zeroizing<Box<str>>>)
+}
+
 /// Ciphertext: the only form in which a secret is ever stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed(Box<[u8]>);

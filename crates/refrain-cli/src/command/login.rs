@@ -81,6 +81,7 @@ async fn login(
         scope,
         port,
         other_account: args.other_account,
+        browser: None,
     };
     let begun = refrain.begin_login(request).await?;
     let state = state_of(&begun)?;

@@ -37,7 +37,7 @@ use crate::{
         spotify::{self, AccountProblem},
     },
     seal::{Field, SealError},
-    secret::{AccessToken, AuthorizationState, CodeVerifier, RefreshToken},
+    secret::{AccessToken, AuthorizationState, BrowserSecret, CodeVerifier, RefreshToken},
     store::{
         Versioned, Written,
         attempt::{Attempt, Terms},
@@ -64,6 +64,9 @@ pub struct LoginRequest {
     pub port: Option<u16>,
     /// Whether another Spotify account may take an existing grant over.
     pub other_account: bool,
+    /// What ties the answer to the browser that began; `None` where it comes back to the very process
+    /// that opened the browser, or is pasted by its user.
+    pub browser: Option<BrowserSecret>,
 }
 
 /// A login that has begun.
@@ -114,7 +117,7 @@ impl Keeper {
             show_dialog,
         }
         .url(&self.parts.provider.accounts, AUTHORIZE_PATH);
-        let id = self.attempt_id(&state);
+        let id = self.attempt_id(&state, request.browser.as_ref());
         let sealed = self
             .parts
             .sealer
@@ -128,7 +131,6 @@ impl Keeper {
                 app: request.app,
                 redirect_uri: redirect_uri.as_str().to_owned(),
                 scope,
-                browser: None,
                 other_account: request.other_account,
             },
             verifier: sealed.map_err(Problem::KeyCheck)?,
@@ -145,15 +147,26 @@ impl Keeper {
     ///
     /// # Cancel safety
     /// Runs in a task of its own: whoever stops waiting does not lose the user's consent.
-    pub async fn finish_login(self: &Arc<Self>, query: &str) -> Result<LoggedIn, Error> {
+    pub async fn finish_login(
+        self: &Arc<Self>,
+        query: &str,
+        browser: Option<&BrowserSecret>,
+    ) -> Result<LoggedIn, Error> {
         let (keeper, query) = (Arc::clone(self), Zeroizing::new(query.to_owned()));
-        let task = self.tasks.spawn(async move { keeper.finish(&query).await });
+        let browser = browser.cloned();
+        let task = self
+            .tasks
+            .spawn(async move { keeper.finish(&query, browser.as_ref()).await });
         let interrupted = |why| LoginError::Interrupted { why };
         task.await
             .map_err(|error| interrupted(printable(&error.to_string(), 100)))?
     }
 
-    async fn finish(&self, query: &str) -> Result<LoggedIn, Error> {
+    async fn finish(
+        &self,
+        query: &str,
+        browser: Option<&BrowserSecret>,
+    ) -> Result<LoggedIn, Error> {
         let response = AuthorizationResponse::from_query(query).map_err(LoginError::from)?;
         let asked = self.parts.provider.accounts.to_string();
         if response
@@ -162,7 +175,7 @@ impl Keeper {
         {
             return Err(LoginError::from(CallbackError::WrongIssuer).into());
         }
-        let id = self.attempt_id(&response.state);
+        let id = self.attempt_id(&response.state, browser);
         let now = self.parts.clock.wall();
         let attempt = self
             .parts
@@ -202,8 +215,17 @@ impl Keeper {
             .await
     }
 
-    fn attempt_id(&self, state: &AuthorizationState) -> String {
-        let hash = self.parts.sealer.fingerprint("state", state.expose());
+    /// Under which an attempt is kept. Whoever has the state and not the browser's secret finds nothing,
+    /// and uses nothing up.
+    fn attempt_id(&self, state: &AuthorizationState, browser: Option<&BrowserSecret>) -> String {
+        let sealer = &self.parts.sealer;
+        let hash = match browser {
+            None => sealer.fingerprint("state", state.expose()),
+            Some(browser) => {
+                let both = Zeroizing::new(format!("{} {}", state.expose(), browser.expose()));
+                sealer.fingerprint("state and browser", &both)
+            }
+        };
         hash.iter()
             .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
     }

@@ -12,7 +12,8 @@ use crate::{
 /// A login attempt: single use, ten minutes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// Keyed hash of the `state` parameter, so that the store holds nothing to answer with.
+    /// Keyed hash of the `state` parameter, and of the browser's secret where it has one, so that the
+    /// store holds nothing to answer with.
     pub id: String,
     /// When it lapses.
     pub expires_at: UnixMillis,
@@ -33,9 +34,6 @@ pub struct Terms {
     pub redirect_uri: String,
     /// The scope that was asked for.
     pub scope: Scope,
-    /// Keyed hash of the secret that the browser holds; `None` where the callback comes back to the
-    /// very process that opened the browser.
-    pub browser: Option<String>,
     /// Whether another account than the present one may take the grant over.
     pub other_account: bool,
 }

@@ -3,6 +3,7 @@
 use refrain::{
     keeper::{Kind, login::LoginRequest, logout::Revocation},
     lifecycle::Status,
+    secret::BrowserSecret,
 };
 use refrain_sim::{Action, App, BodyKind, Fault, Profile, RevokeMode, Target, User};
 
@@ -300,4 +301,39 @@ fn a_logout_elsewhere_is_seen_even_where_the_runtime_runs_no_background_task() {
     world.clock.advance(std::time::Duration::from_secs(5));
     let error = runtime.block_on(alice.access_token()).unwrap_err();
     assert_eq!(error.code(), "signed_out");
+}
+
+#[tokio::test]
+async fn a_login_that_is_bound_to_a_browser_is_finished_by_that_browser_alone() {
+    let world = World::new(Profile::default()).await;
+    let own = BrowserSecret::new("kept in a cookie");
+    let bound = LoginRequest {
+        browser: Some(own.clone()),
+        ..request("alice")
+    };
+    let begun = world.refrain.begin_login(bound).await.unwrap();
+    let location = world.sim.consent(&begun.url).unwrap();
+    let query = location.split_once('?').unwrap().1;
+    let stranger = world.refrain.finish_login(query).await.unwrap_err();
+    assert_eq!(stranger.code(), "login_over");
+    let other = BrowserSecret::new("of another browser");
+    let other = world
+        .refrain
+        .finish_login_in(query, &other)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (other.code(), world.sim.counts().token_calls),
+        ("login_over", 0)
+    );
+    // Neither has used it up.
+    world.refrain.finish_login_in(query, &own).await.unwrap();
+    world
+        .refrain
+        .grant("alice")
+        .await
+        .unwrap()
+        .access_token()
+        .await
+        .unwrap();
 }

@@ -144,6 +144,7 @@ pub fn request(name: &str) -> LoginRequest {
         scope: None,
         port: None,
         other_account: false,
+        browser: None,
     }
 }
 

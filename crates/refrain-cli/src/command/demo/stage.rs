@@ -110,6 +110,7 @@ impl Stage {
             scope: None,
             port: None,
             other_account: false,
+            browser: None,
         };
         Ok(refrain.begin_login(request).await?.url)
     }
