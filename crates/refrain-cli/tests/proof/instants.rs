@@ -163,6 +163,8 @@ fn a_refresh_killed_at_each_instant_loses_exactly_what_nobody_could_keep() {
         let home = world.home();
         let mut victim = Victim::new(&world, &home, "alice");
         for instant in INSTANTS {
+            // From here on it is known that this provider rotates, if it does.
+            victim.refresh();
             let since = world.newest();
             instant.kill(&world, &home, &victim);
             let (aftermath, tally) = victim
@@ -175,12 +177,11 @@ fn a_refresh_killed_at_each_instant_loses_exactly_what_nobody_could_keep() {
                 u64::from(unavoidable),
                 "{mode}, {instant:?}: {aftermath:#?}"
             );
-            let safe = forgiving || instant == Moment::Presented;
-            assert_eq!(
-                aftermath.verdict == Verdict::Safe,
-                safe,
-                "{mode}, {instant:?}: {aftermath:#?}"
-            );
+            // The oracle cannot know that a token was stored until it is presented.
+            if forgiving || unavoidable {
+                let safe = aftermath.verdict == Verdict::Safe;
+                assert_eq!(safe, forgiving, "{mode}, {instant:?}: {aftermath:#?}");
+            }
             assert_eq!(
                 aftermath.stored,
                 instant == Moment::Stored,
