@@ -4,4 +4,4 @@
 mod reqwest;
 
 #[cfg(feature = "reqwest")]
-pub use self::reqwest::{BearerError, BearerMiddleware};
+pub use self::reqwest::{BearerError, BearerMiddleware, Unrepaired};

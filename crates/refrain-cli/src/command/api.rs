@@ -10,7 +10,7 @@ use std::io::IsTerminal as _;
 
 use refrain::{
     Grant,
-    middleware::BearerError,
+    middleware::{BearerError, Unrepaired},
     time::{Clock as _, SystemClock},
 };
 
@@ -72,6 +72,19 @@ async fn make(grant: &Grant, call: Call, include: bool) -> Result<(), Explanatio
     }
     if status.as_u16() < 400 {
         return Ok(());
+    }
+    if let Some(Unrepaired(error)) = answer.extensions().get() {
+        let why = Explanation::from(error.clone());
+        let what = format!(
+            "HTTP {}: Spotify rejects the token, and there is no new one: {}",
+            status.as_u16(),
+            why.what
+        );
+        return Err(Explanation {
+            what,
+            exit: Exit::Api,
+            ..why
+        });
     }
     let now = SystemClock::new().wall();
     Err(meaning::of(

@@ -1,6 +1,6 @@
 //! `refrain api`.
 
-use refrain_sim::{App, EventKind, Profile};
+use refrain_sim::{App, EventKind, Profile, Rotation};
 
 use crate::home::{Home, write_private};
 
@@ -165,4 +165,23 @@ async fn what_stands_in_the_way_of_a_token_is_told_as_everywhere() {
         .run(&["api", "/v1/me?canary=1", "--json"])
         .failed(5, "api_unreachable");
     assert!(!error.to_string().contains("canary"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_401_that_cannot_be_repaired_says_why() {
+    let home = Home::with(Profile::rotating(Rotation::Static)).await;
+    home.login("alice");
+    home.sim.expire_access_tokens();
+    home.sim
+        .revoke_user(&home.sim.default_app().client_id, "alice");
+    let error = home
+        .run(&["--json", "api", "/v1/me"])
+        .failed(1, "refused_early");
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("there is no new one"),
+        "{error}"
+    );
 }

@@ -488,7 +488,6 @@ fn no_secret_leaves_by_any_way_but_its_own() {
 }
 
 #[test]
-#[ignore = "the browser inherits all of the command's environment"]
 fn a_client_secret_in_the_environment_is_not_handed_on_to_the_browser() {
     let mut canary = Canary::new();
     let secret = fs::read_to_string(&canary.home.secret).unwrap();

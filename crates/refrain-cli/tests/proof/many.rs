@@ -91,7 +91,6 @@ fn eight_processes_fifty_calls_each_refresh_once_per_expiry_and_lose_nothing() {
 }
 
 #[test]
-#[ignore = "of several that open a new store at once, one may be told that it is locked"]
 fn eight_processes_that_find_nothing_there_make_one_key_and_one_store() {
     let world = World::new(Profile::default());
     for round in 0..20 {

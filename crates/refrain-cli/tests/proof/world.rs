@@ -347,5 +347,6 @@ fn request(name: &str) -> LoginRequest {
         scope: None,
         port: Some(4280),
         other_account: false,
+        browser: None,
     }
 }

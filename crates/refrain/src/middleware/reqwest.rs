@@ -33,6 +33,10 @@ pub enum BearerError {
     Header,
 }
 
+/// Why a 401 was not repaired; stands among the extensions of such an answer.
+#[derive(Debug, Clone)]
+pub struct Unrepaired(pub crate::keeper::Error);
+
 /// Puts a grant's token into each request, and repairs a 401.
 ///
 /// The status decides, never the text. The rejected token is exchanged for a newer one (one refresh for
@@ -82,12 +86,15 @@ impl Middleware for BearerMiddleware {
         }
         let newer = match self.grant.report_rejected(&token).await {
             Ok(newer) => newer,
-            // The caller asked the API, and the API answered 401: that is his answer.
+            // The caller asked the API, and the API answered 401: that is his answer, and why it could not
+            // be repaired goes with it.
             Err(error) => {
                 tracing::warn!(
                     code = error.code(),
                     "a rejected access token could not be renewed"
                 );
+                let mut response = response;
+                response.extensions_mut().insert(Unrepaired(error));
                 return Ok(response);
             }
         };
