@@ -544,7 +544,12 @@ fn a_wrong_key_changes_nothing_that_a_killed_process_left_behind() {
     stranger.run(&["list"]).assert_done();
     let own = fs::read_to_string(&home.key).unwrap();
     let before = (world.newest(), rows(&world, &home));
-    assert_eq!(before.1.len(), 2, "a grant and its login: {:?}", before.1);
+    assert_eq!(
+        before.1.len(),
+        3,
+        "a grant, its login and its refresh: {:?}",
+        before.1
+    );
     assert!(before.1[0].contains("fence"), "the intent: {:?}", before.1);
     write_private(&home.key, &fs::read_to_string(&stranger.key).unwrap());
     home.run(&["--json", "refresh", "alice"])

@@ -163,8 +163,6 @@ fn a_refresh_killed_at_each_instant_loses_exactly_what_nobody_could_keep() {
         let home = world.home();
         let mut victim = Victim::new(&world, &home, "alice");
         for instant in INSTANTS {
-            // From here on it is known that this provider rotates, if it does.
-            victim.refresh();
             let since = world.newest();
             instant.kill(&world, &home, &victim);
             let (aftermath, tally) = victim

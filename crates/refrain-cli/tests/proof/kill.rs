@@ -104,6 +104,15 @@ impl<'a> Victim<'a> {
 
     fn login(&mut self) {
         self.grant = self.world.login(self.home, &self.name);
+        // From its first refresh on it is known whether the provider rotates; a lost answer before that
+        // cannot be told from a refusal, and is verified like one.
+        self.home
+            .run(&["--json", "refresh", &self.name])
+            .assert_done();
+        // And its token is shown to be here, so that the oracle knows.
+        self.home
+            .run(&["api", "-g", &self.name, "/v1/me"])
+            .assert_done();
         let calls = self.world.calls_since(0, self.grant);
         self.access = calls.last().unwrap().issued_access.clone().unwrap();
     }
@@ -118,16 +127,6 @@ impl<'a> Victim<'a> {
 
     pub fn refresh_command(&self) -> std::process::Command {
         self.home.command(&["--json", "refresh", &self.name])
-    }
-
-    /// One refresh that nobody disturbs.
-    pub fn refresh(&mut self) {
-        let since = self.world.newest();
-        self.home
-            .run(&["--json", "refresh", &self.name])
-            .assert_done();
-        let calls = self.world.calls_since(since, self.grant);
-        self.access = calls.last().unwrap().issued_access.clone().unwrap();
     }
 
     /// Kills one refresh after a while; answers whether it still ran.
