@@ -2,7 +2,7 @@
 
 use std::{fs, net::TcpListener};
 
-use refrain_sim::Profile;
+use refrain_sim::{Action, Fault, Profile, Target};
 use serde_json::Value;
 
 use crate::home::{Home, Output, REDIRECT, chmod, write_private};
@@ -227,10 +227,34 @@ async fn grants_that_need_a_login_are_found() {
     let profile = Profile::default();
     let home = Home::with(profile).await;
     home.login("alice");
-    home.sim.script(refrain_sim::Fault::once(
-        refrain_sim::Target::TokenRefresh,
-        refrain_sim::Action::FalseRefusal { description: None },
+    home.sim.script(Fault::once(
+        Target::TokenRefresh,
+        Action::FalseRefusal { description: None },
     ));
     home.run(&["refresh", "--json"]).failed(5, "refused_early");
     expect(&home, 0, "grant_suspect");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_spotify_makes_wait_is_shown() {
+    let home = Home::new().await;
+    home.login("alice");
+    let retry_after = Some("80000".to_owned());
+    let action = Action::Throttle {
+        retry_after,
+        quota: false,
+    };
+    home.sim.script(Fault::once(Target::TokenRefresh, action));
+    home.run(&["--json", "refresh"]).failed(5, "throttled");
+    let found = home.run(&["--json", "doctor"]).json();
+    let codes: Vec<_> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["code"])
+        .collect();
+    assert!(
+        codes.iter().any(|code| *code == "app_throttled"),
+        "{codes:?}"
+    );
 }

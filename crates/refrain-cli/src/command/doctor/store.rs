@@ -4,12 +4,14 @@ use std::{ffi::OsString, path::Path, path::PathBuf, sync::Arc};
 
 use refrain::{
     config::StoreLocation,
-    lifecycle::GrantRow,
+    id::AppName,
+    lifecycle::{GrantRow, app::AppState},
     seal::{Keyring, SealError, Sealer},
     store::{
         Identity, Store as _, StoreError,
         sqlite::{Settings, SqliteStore},
     },
+    time::{Deadline, Moment},
 };
 
 use super::{Finding, Patient, files};
@@ -61,8 +63,36 @@ async fn look_inside(
     }
     // A store of an older refrain gets its new layout, as by any other command.
     store.prepare().await?;
+    for app in patient.config.apps.keys() {
+        let state = store.app_state(app).await?.value;
+        findings.extend(held_up(app, &state, &patient.clock.now()));
+    }
     let rows = store.grants().await?;
     Ok(rows.into_iter().map(|row| row.value).collect())
+}
+
+/// What keeps all grants of an app from being refreshed at the moment.
+fn held_up(app: &AppName, state: &AppState, now: &Moment) -> Vec<Finding> {
+    let until = |deadline: Deadline| now.wall.after(deadline.remaining(now));
+    let throttled = state
+        .throttled
+        .filter(|deadline| !deadline.passed(now))
+        .map(|deadline| {
+            let detail = format!("Spotify wants {app} to wait until {}", until(deadline));
+            let fix = "wait; a token that still works is served meanwhile";
+            Finding::warn("limit", "app_throttled", detail, fix)
+        });
+    let refusing = state.open_breaker(now).map(|breaker| {
+        let since = breaker.since;
+        let detail =
+            format!("Spotify refuses many grants of {app} since {since}; nobody is condemned");
+        let fix = format!(
+            "wait; one grant asks again at {}",
+            until(breaker.next_canary)
+        );
+        Finding::warn("limit", "app_refused", detail, fix)
+    });
+    throttled.into_iter().chain(refusing).collect()
 }
 
 /// Whether the key file holds the key of this store; what is wrong with the file is told elsewhere.
