@@ -6,13 +6,12 @@
 //! grant; it is the one use of an access token that is not durable yet, and there is no older token
 //! that it could endanger.
 
+mod account;
 mod error;
 
 use std::{sync::Arc, time::Duration};
 
 pub use self::error::LoginError;
-use http::{HeaderMap, HeaderValue, Method, header};
-use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -30,14 +29,10 @@ use crate::{
         pkce,
         scope::Scope,
         token::TokenRequest,
-        transport::Request,
     },
-    provider::{
-        AUTHORIZE_PATH, ME_PATH, TOKEN_PATH,
-        spotify::{self, AccountProblem},
-    },
+    provider::{AUTHORIZE_PATH, TOKEN_PATH, spotify},
     seal::{Field, SealError},
-    secret::{AccessToken, AuthorizationState, BrowserSecret, CodeVerifier, RefreshToken},
+    secret::{AuthorizationState, BrowserSecret, CodeVerifier, RefreshToken},
     store::{
         Versioned, Written,
         attempt::{Attempt, Terms},
@@ -287,43 +282,6 @@ impl Keeper {
         })
     }
 
-    /// Asks whose token it is; up to three times, because a consent is precious. `Err(why)` where the
-    /// API does not say.
-    async fn account(&self, token: &AccessToken) -> Result<Result<Account, String>, Error> {
-        let mut why = String::new();
-        for attempt in 0..timing::ATTEMPTS {
-            if attempt > 0 {
-                self.parts
-                    .clock
-                    .sleep(timing::FIRST_PAUSE.saturating_mul(attempt))
-                    .await;
-            }
-            let answer = match self.parts.transport.connect(&self.parts.provider.api).await {
-                Err(error) => Err(super::present::chain(&error)),
-                Ok(connection) => {
-                    let answer = connection.send(me_request(token)).await;
-                    answer.map_err(|error| super::present::chain(&error))
-                }
-            };
-            match answer {
-                Err(error) => why = error,
-                Ok(answer) if answer.status.as_u16() == 403 => {
-                    return Err(match AccountProblem::from_body(&answer.body) {
-                        AccountProblem::NotAllowlisted => LoginError::NotAllowlisted,
-                        AccountProblem::OwnerNotPremium => LoginError::OwnerNotPremium,
-                        AccountProblem::Other => LoginError::Forbidden,
-                    }
-                    .into());
-                }
-                Ok(answer) => match read_account(&answer.body) {
-                    Some(account) if answer.status.is_success() => return Ok(Ok(account)),
-                    _ => why = format!("HTTP {}", answer.status.as_u16()),
-                },
-            }
-        }
-        Ok(Err(why))
-    }
-
     async fn save_login(
         &self,
         app: &App,
@@ -482,35 +440,4 @@ fn pinned(
         }),
         Err(why) => Err(LoginError::AccountUnknown { why: why.clone() }),
     }
-}
-
-fn me_request(token: &AccessToken) -> Request {
-    let mut headers = HeaderMap::new();
-    let text = Zeroizing::new(format!("Bearer {}", token.expose()));
-    // A token is printable ASCII, checked when it was read.
-    if let Ok(mut value) = HeaderValue::from_str(&text) {
-        value.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, value);
-    }
-    let body = Zeroizing::new(Vec::new());
-    Request {
-        method: Method::GET,
-        path: ME_PATH.to_owned(),
-        headers,
-        body,
-    }
-}
-
-/// Spotify's `account_id`, which never changes; `id` where an older API has no other.
-fn read_account(body: &[u8]) -> Option<Account> {
-    let profile: Value = serde_json::from_slice(body).ok()?;
-    let text = |name: &str| {
-        let text = profile.get(name)?.as_str()?;
-        Some(printable(text, 200)).filter(|text| !text.is_empty())
-    };
-    let id = text("account_id").or_else(|| text("id"))?;
-    Some(Account {
-        id,
-        display_name: text("display_name"),
-    })
 }
