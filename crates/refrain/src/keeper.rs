@@ -196,13 +196,13 @@ impl Keeper {
         cell: &Arc<Cell>,
         token: &AccessToken,
     ) -> Result<Arc<Live>, Error> {
+        let goal = Goal::NotThis(token.clone());
         if let Some(live) = cell.live.load_full()
-            && !live.token().ct_eq(token)
-            && live.lives(self.parts.clock.uptime())
+            && goal.met_by(&live, self.parts.clock.uptime())
         {
             return Ok(live);
         }
-        match self.refresh(cell, &Goal::NotThis(token.clone())).await {
+        match self.refresh(cell, &goal).await {
             Err(error) if matches!(error.problem(), Problem::ForcedRecently { .. }) => {
                 self.reload(cell).await?.ok_or(error)
             }

@@ -153,11 +153,6 @@ impl Sealer {
         mac.finalize().into_bytes().into()
     }
 
-    /// The key that new data is sealed with.
-    pub fn key_id(&self) -> KeyId {
-        self.keyring.newest().id()
-    }
-
     fn data_key(&self, key: Key, grant: &GrantId, epoch: Epoch) -> DataKey {
         DataKey {
             key,

@@ -31,8 +31,6 @@ pub struct Reply {
     pub status: StatusCode,
     /// `x-request-id`, else `sp-trace-id`: not secret, and what support asks for.
     pub request_id: Option<String>,
-    /// The provider's clock, from the Date header; for diagnosis alone.
-    pub date: Option<UnixMillis>,
 }
 
 /// The meaning of an answer.
@@ -165,7 +163,6 @@ pub fn classify(answer: &Answer) -> Reply {
         outcome: outcome(answer),
         status: answer.status,
         request_id: id.map(|id| printable(id, 100)),
-        date: answer.header("date").and_then(http_date),
     }
 }
 

@@ -149,6 +149,14 @@ impl SqliteStore {
         Ok(())
     }
 
+    async fn rows(&self, query: &'static str) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        let rows = sqlx::query(query)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| self.error(error))?;
+        rows.iter().map(row::read).collect()
+    }
+
     fn error(&self, error: sqlx::Error) -> StoreError {
         open::store_error(&self.path, error)
     }
@@ -233,19 +241,12 @@ impl Store for SqliteStore {
     }
 
     async fn grants(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM grants ORDER BY name")
-            .fetch_all(&self.readers)
-            .await
-            .map_err(|error| self.error(error))?;
-        rows.iter().map(row::read).collect()
+        self.rows("SELECT * FROM grants ORDER BY name").await
     }
 
     async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM grants WHERE intent IS NOT NULL")
-            .fetch_all(&self.readers)
+        self.rows("SELECT * FROM grants WHERE intent IS NOT NULL")
             .await
-            .map_err(|error| self.error(error))?;
-        rows.iter().map(row::read).collect()
     }
 
     async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
