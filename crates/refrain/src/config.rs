@@ -61,6 +61,9 @@ pub struct Config {
     pub provider: Provider,
     /// How connections leave this machine.
     pub network: Network,
+    /// `$XDG_STATE_HOME/refrain`: where the processes of this machine make themselves known to one
+    /// another when the store is on another one.
+    pub state_folder: Option<PathBuf>,
     settings: Vec<Setting>,
 }
 
@@ -157,6 +160,7 @@ impl Config {
             },
             provider,
             network: Network::default(),
+            state_folder: None,
             settings: Vec::new(),
         }
     }

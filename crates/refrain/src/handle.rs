@@ -15,11 +15,17 @@ use crate::{
     },
     oauth::{origin::Origin, scope::Scope},
     secret::{AccessToken, BrowserSecret},
+    store::Versioned,
     time::UnixMillis,
 };
 
 /// How many events of a grant's story are told.
 const STORY: u32 = 200;
+
+/// So many grants are read at once.
+const PAGE: u32 = 500;
+/// So many are looked at to find the only one, and named where it is not.
+const SEVERAL: usize = 500;
 
 /// An open store and the grants in it. Cheap to clone; clones share everything.
 ///
@@ -65,7 +71,7 @@ impl Refrain {
     /// # Errors
     /// Where there is none, or more than one.
     pub async fn only_grant(&self) -> Result<Grant, Error> {
-        let mut rows = self.keeper.parts().store.grants().await?;
+        let mut rows = self.rows(SEVERAL).await?;
         if rows.len() > 1 {
             rows.retain(|row| !matches!(row.value.status, Status::SignedOut { .. }));
         }
@@ -79,11 +85,25 @@ impl Refrain {
 
     /// All grants, by name.
     pub async fn grants(&self) -> Result<Vec<Summary>, Error> {
-        let rows = self.keeper.parts().store.grants().await?;
+        let rows = self.rows(usize::MAX).await?;
         Ok(rows
             .into_iter()
             .map(|row| self.summary(row.value))
             .collect())
+    }
+
+    /// Reads grants by name, page after page, until there are enough.
+    async fn rows(&self, most: usize) -> Result<Vec<Versioned<GrantRow>>, Error> {
+        let mut rows: Vec<Versioned<GrantRow>> = Vec::new();
+        while rows.len() < most {
+            let after = rows.last().map(|row| &row.value.name);
+            let page = self.keeper.parts().store.grants(after, PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            rows.extend(page);
+        }
+        Ok(rows)
     }
 
     /// Begins a login; see [`Begun::url`].

@@ -47,7 +47,7 @@ pub mod keeper;
 pub mod lifecycle;
 pub mod middleware;
 pub mod oauth;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod open;
 pub mod provider;
 pub mod random;

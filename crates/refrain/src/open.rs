@@ -8,10 +8,15 @@ use crate::{
     keeper::{Error, Parts, Problem},
     random::{Random, SystemRandom},
     seal::{DeploymentId, KeyFileError, Keyring, SealError, Sealer},
-    store::{Identity, Store, sqlite::SqliteStore},
+    store::{Identity, Store},
     time::{Clock, SystemClock},
     transport::HyperTransport,
 };
+
+#[cfg(feature = "postgres")]
+use crate::store::postgres::PostgresStore;
+#[cfg(feature = "sqlite")]
+use crate::store::sqlite::SqliteStore;
 
 impl Refrain {
     /// Opens the configured store with its master key; makes both where there is neither. Refreshes that
@@ -112,10 +117,20 @@ fn make_key(path: &Path, random: &dyn Random) -> Result<Keyring, Error> {
 
 async fn engine(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, Error> {
     match &config.store {
+        #[cfg(feature = "sqlite")]
         StoreLocation::Sqlite(path) => {
             let store = SqliteStore::open(path, Arc::clone(clock)).await?;
             Ok(Arc::new(store))
         }
+        #[cfg(feature = "postgres")]
+        StoreLocation::Postgres(url) => {
+            let instances = config.state_folder.as_ref().map(|it| it.join("instances"));
+            let store = PostgresStore::open(url, clock.as_ref(), instances).await?;
+            Ok(Arc::new(store))
+        }
+        #[cfg(not(feature = "sqlite"))]
+        StoreLocation::Sqlite(_) => Err(Problem::NoSuchStore { kind: "SQLite" }.into()),
+        #[cfg(not(feature = "postgres"))]
         StoreLocation::Postgres(_) => Err(Problem::NoSuchStore { kind: "PostgreSQL" }.into()),
     }
 }

@@ -11,6 +11,7 @@ mod cipher;
 mod keyring;
 mod place;
 
+pub(crate) use cipher::key_of;
 pub use cipher::{Key, KeyId, SealError};
 pub use keyring::{KeyFileError, Keyring};
 pub use place::{Field, Place};
@@ -46,13 +47,13 @@ pub struct Sealer {
 
 /// What a store keeps to recognise its key by: a sealed random value, which is also the pepper of its
 /// fingerprints.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyCheck(pub Sealed);
 
 impl KeyCheck {
     /// The key that the store expects.
     pub fn key_id(&self) -> Result<KeyId, SealError> {
-        cipher::key_of(&self.0)
+        key_of(&self.0)
     }
 }
 

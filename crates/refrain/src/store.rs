@@ -2,24 +2,41 @@
 //!
 //! A store knows nothing of the protocol. It reads rows, and replaces one only if it still is the
 //! version that was read; whoever loses that race reads again and asks `lifecycle` anew. A write that
-//! was acknowledged is durable. The contract is a test suite (`store::contract`), and an
-//! engine is whatever passes it.
+//! was acknowledged is durable. The contract is a test suite (`store::contract`, feature `contract`),
+//! and an engine is whatever passes it.
 
 pub mod attempt;
-#[cfg(test)]
+#[cfg(any(test, feature = "contract"))]
+#[expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a suite of tests, for whoever writes an engine"
+)]
 pub mod contract;
+mod error;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod group;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod instances;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod record;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
+pub use self::error::{Cause, StoreError, cause};
 use crate::{
-    id::{AppName, GrantId, GrantName, InstanceId},
+    id::{AppName, Epoch, GrantId, GrantName, InstanceId, Minting},
     lifecycle::{Change, Event, GrantRow, app::AppState},
-    seal::{DeploymentId, KeyCheck},
+    seal::{DeploymentId, KeyCheck, KeyId},
     store::attempt::Attempt,
     time::{StoreInstant, UnixMillis},
 };
@@ -46,6 +63,17 @@ pub enum Written {
     Conflict,
 }
 
+impl Written {
+    /// What a compare-and-set answers that did or did not find the version it was for.
+    pub fn of(done: bool, version: Version) -> Self {
+        if done {
+            Self::Durably(version)
+        } else {
+            Self::Conflict
+        }
+    }
+}
+
 /// The process behind an instance id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Liveness {
@@ -64,101 +92,19 @@ pub struct Identity {
     pub key_check: KeyCheck,
 }
 
-/// Storage failed. It says nothing about any user's authorization.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// Busy, gone or hanging; likely to pass.
-    #[error("the store {place} cannot be reached")]
-    Unavailable {
-        /// The store.
-        place: String,
-        /// Why.
-        source: BoxError,
-    },
-    /// No space left.
-    #[error("the disk under {place} is full")]
-    Full {
-        /// The store.
-        place: String,
-        /// Why.
-        source: BoxError,
-    },
-    /// The file or folder cannot be written.
-    #[error("{place} cannot be written")]
-    ReadOnly {
-        /// The store.
-        place: String,
-        /// Why.
-        source: BoxError,
-    },
-    /// The file is not a store, or part of it is destroyed.
-    #[error("{place} is damaged")]
-    Damaged {
-        /// The store.
-        place: String,
-        /// Why.
-        source: BoxError,
-    },
-    /// One value makes no sense.
-    #[error("{table}.{column} of {row} cannot be read")]
-    Value {
-        /// The table.
-        table: &'static str,
-        /// The column.
-        column: &'static str,
-        /// The row.
-        row: String,
-        /// Why.
-        source: BoxError,
-    },
-    /// A newer refrain has changed the layout.
-    #[error("{place} was written by a newer refrain (layout {found}, this one knows {known})")]
-    Newer {
-        /// The store.
-        place: String,
-        /// Its layout.
-        found: i64,
-        /// The newest that this program knows.
-        known: i64,
-    },
-    /// The place is not fit for a store.
-    #[error("{place} cannot hold a store: {why}")]
-    Unsuitable {
-        /// The store.
-        place: String,
-        /// In a few words.
-        why: String,
-    },
-}
+/// Up to where a process has heard of changes; each engine counts in its own way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark(pub i64);
 
-/// The cause of an error, whatever library it comes from.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-impl StoreError {
-    /// A stable code.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Unavailable { .. } => "storage_unavailable",
-            Self::Full { .. } => "storage_full",
-            Self::ReadOnly { .. } => "storage_read_only",
-            Self::Damaged { .. } => "storage_damaged",
-            Self::Value { .. } => "storage_value",
-            Self::Newer { .. } => "storage_newer",
-            Self::Unsuitable { .. } => "storage_unsuitable",
-        }
-    }
-
-    /// Whether trying again, with nobody doing anything, may help.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Unavailable { .. } | Self::Full { .. } | Self::ReadOnly { .. } => true,
-            Self::Damaged { .. }
-            | Self::Value { .. }
-            | Self::Newer { .. }
-            | Self::Unsuitable { .. } => false,
-        }
-    }
+/// A grant that has a new token, a new login, or none any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// Which.
+    pub name: GrantName,
+    /// Its epoch now.
+    pub epoch: Epoch,
+    /// Its minting now.
+    pub minting: Minting,
 }
 
 /// Keeps grants. Every method is safe with several processes on one store, and cancel safe: a dropped
@@ -180,14 +126,36 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Gives an empty store its identity; answers the one that is there, whoever was first.
     async fn found(&self, identity: Identity) -> Result<Identity, StoreError>;
 
+    /// Replaces the value that the key is recognised by, if it still is the one that was read.
+    async fn replace_key_check(
+        &self,
+        seen: &KeyCheck,
+        next: &KeyCheck,
+    ) -> Result<Written, StoreError>;
+
     /// Reads a grant by its name.
     async fn grant(&self, name: &GrantName) -> Result<Option<Versioned<GrantRow>>, StoreError>;
 
-    /// Reads all grants, by name.
-    async fn grants(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError>;
+    /// Reads grants by name, `most` of them, beginning behind a name.
+    async fn grants(
+        &self,
+        after: Option<&GrantName>,
+        most: u32,
+    ) -> Result<Vec<Versioned<GrantRow>>, StoreError>;
 
     /// Reads the grants that have an intent: the ones that somebody refreshes, or died over.
     async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError>;
+
+    /// Reads some grants whose data key another master key seals; empty when there is none left.
+    async fn sealed_otherwise(
+        &self,
+        than: KeyId,
+        most: u32,
+    ) -> Result<Vec<Versioned<GrantRow>>, StoreError>;
+
+    /// Tells which grants have changed since a mark was given, and gives the next one. The first answer
+    /// tells none. A grant may be told twice, and is never left out.
+    async fn changes(&self, since: Option<Mark>) -> Result<(Vec<Changed>, Mark), StoreError>;
 
     /// How many grants of an app have not signed out.
     async fn count(&self, app: &AppName) -> Result<usize, StoreError>;
@@ -223,6 +191,17 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Whether another process still runs.
     async fn liveness(&self, instance: InstanceId) -> Result<Liveness, StoreError>;
+
+    /// How long to wait before looking again whether another process has written.
+    fn poll(&self) -> Duration {
+        Duration::from_millis(25)
+    }
+
+    /// Changes when another process may have written, where the engine can tell. A hint and no more: one
+    /// may be missed, and whoever waits polls all the same.
+    fn hints(&self) -> Option<watch::Receiver<u64>> {
+        None
+    }
 
     /// Makes sure that what was deleted is nowhere on the disk any more, as far as the engine can.
     async fn scrub(&self) -> Result<(), StoreError>;

@@ -60,8 +60,8 @@ fn rows(world: &World, home: &Home) -> Vec<String> {
     world.runtime.block_on(async {
         let mut connection = connect(&copy).await;
         let all = "SELECT json_array(id, version, name, hex(data_key), hex(refresh_token),
-                 hex(access_token), intent, standing) FROM grants
-             UNION ALL SELECT json_array(id, grant_id, event) FROM events
+                 hex(access_token), armed, rest) FROM grants
+             UNION ALL SELECT json_array(grant_id, version, place, event) FROM events
              UNION ALL SELECT json_array(id, attempt) FROM attempts";
         let rows = sqlx::query_scalar(all)
             .fetch_all(&mut connection)

@@ -146,7 +146,7 @@ async fn lock(home: &Home) -> SqliteConnection {
 /// Whether nobody intends to present the grant's token.
 async fn is_at_rest(home: &Home, name: &str) -> bool {
     let mut connection = connect(home).await;
-    let at_rest = sqlx::query_scalar("SELECT intent IS NULL FROM grants WHERE name = ?")
+    let at_rest = sqlx::query_scalar("SELECT NOT armed FROM grants WHERE name = ?")
         .bind(name)
         .fetch_one(&mut connection)
         .await

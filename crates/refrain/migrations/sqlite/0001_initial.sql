@@ -11,39 +11,38 @@ CREATE TABLE grants (
     version         INTEGER NOT NULL,
     name            TEXT NOT NULL UNIQUE,
     app             TEXT NOT NULL,
-    client_id       TEXT NOT NULL,
     epoch           INTEGER NOT NULL,
     generation      INTEGER NOT NULL,
     minting         INTEGER NOT NULL,
     fence           INTEGER NOT NULL,
-    status          TEXT NOT NULL,  -- the word; for people and queries
-    standing        TEXT NOT NULL,  -- JSON: the whole of it
-    authorized_at   INTEGER,
-    reauthorize_by  INTEGER,
-    scope           TEXT NOT NULL,
-    account         TEXT,           -- JSON
+    status          TEXT NOT NULL,
+    reauthorize_by  INTEGER,        -- milliseconds since 1970, as all times
+    armed           INTEGER NOT NULL,
+    master_key      TEXT,           -- the name of the key that seals the data key
     data_key        BLOB,           -- sealed by the master key
-    refresh_token   BLOB,           -- sealed by the data key, as all below
-    access_token    BLOB,
-    access_expires  TEXT,           -- JSON
-    access_life     INTEGER,        -- milliseconds
-    candidates      TEXT NOT NULL,  -- JSON; the tokens in it sealed
-    intent          TEXT,           -- JSON
-    unanswered      TEXT,           -- JSON
-    trouble         TEXT,           -- JSON
-    forced_until    TEXT            -- JSON
+    refresh_token   BLOB,           -- sealed by the data key
+    access_token    BLOB,           -- sealed by the data key
+    rest            TEXT NOT NULL,  -- JSON: what no query asks about
+    changed         INTEGER NOT NULL
 ) STRICT;
 
 -- The few that somebody refreshes right now, or died over.
-CREATE INDEX grants_armed ON grants (id) WHERE intent IS NOT NULL;
+CREATE INDEX grants_armed ON grants (id) WHERE armed;
+
+-- Counts the writes that other processes have to hear of: a new token, a login, a logout.
+CREATE INDEX grants_changed ON grants (changed);
+
+-- For the rotation of the master key.
+CREATE INDEX grants_master_key ON grants (master_key);
 
 -- What `why` tells.
 CREATE TABLE events (
-    id        INTEGER PRIMARY KEY AUTOINCREMENT,
     grant_id  TEXT NOT NULL,
-    event     TEXT NOT NULL         -- JSON
-) STRICT;
-CREATE INDEX events_of_grant ON events (grant_id, id);
+    version   INTEGER NOT NULL,     -- of the grant's row, which wrote it
+    place     INTEGER NOT NULL,     -- among the events of that write
+    event     TEXT NOT NULL,        -- JSON
+    PRIMARY KEY (grant_id, version, place)
+) STRICT, WITHOUT ROWID;
 
 -- What all grants of an app share: rate limit and breaker.
 CREATE TABLE apps (
@@ -57,5 +56,5 @@ CREATE TABLE attempts (
     id          TEXT PRIMARY KEY,   -- keyed hash of the state parameter
     expires_at  INTEGER NOT NULL,
     attempt     TEXT NOT NULL,      -- JSON
-    verifier    BLOB NOT NULL       -- sealed
+    verifier    BLOB NOT NULL       -- sealed by the master key
 ) STRICT;

@@ -61,6 +61,10 @@ impl<'a> Resolver<'a> {
             sessions: Sessions { keep },
             provider,
             network: Network { proxy },
+            state_folder: self
+                .sources
+                .folder("XDG_STATE_HOME")
+                .map(|it| it.join("refrain")),
             settings: self.settings,
         })
     }

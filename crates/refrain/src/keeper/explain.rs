@@ -165,6 +165,9 @@ fn store_fix(error: &StoreError) -> String {
         }
         StoreError::Value { .. } => "the row was changed from outside: restore it from a backup",
         StoreError::Newer { .. } => "use the newer refrain, or restore the backup from before it",
+        StoreError::Refused { .. } => {
+            "check the user, the password and the rights of the database that `store` names"
+        }
         StoreError::Unsuitable { .. } => "put the store on a local disk",
     }
     .to_owned()

@@ -193,6 +193,6 @@ impl<'a> Parts<'a> {
 }
 
 /// The key that a ciphertext names.
-pub(super) fn key_of(sealed: &Sealed) -> Result<KeyId, SealError> {
+pub(crate) fn key_of(sealed: &Sealed) -> Result<KeyId, SealError> {
     Parts::of(sealed).map(|parts| parts.key)
 }

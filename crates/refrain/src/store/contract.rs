@@ -16,10 +16,10 @@ use crate::{
         },
     },
     random::SystemRandom,
-    seal::{DeploymentId, KeyCheck},
+    seal::{DeploymentId, Field, Key, KeyCheck, Place},
     secret::Sealed,
     store::{
-        Identity, Liveness, Store, Version, Written,
+        Changed, Identity, Liveness, Store, Version, Written,
         attempt::{Attempt, Terms},
     },
     time::{BootId, Deadline, StoreInstant, UnixMillis, Uptime},
@@ -34,6 +34,11 @@ where
     Fut: Future<Output = (Shared, Shared)>,
 {
     a_row_reads_back_whole(open_pair().await).await;
+    grants_are_read_page_by_page(open_pair().await).await;
+    changes_are_told_and_none_is_left_out(open_pair().await).await;
+    no_change_of_many_writers_is_left_out(open_pair().await).await;
+    the_key_check_is_compared_and_set(open_pair().await).await;
+    rows_under_another_key_are_found(open_pair().await).await;
     a_name_is_taken_once(open_pair().await).await;
     of_two_writers_who_read_the_same_row_one_wins(open_pair().await).await;
     a_hundred_racing_writers_lose_no_step(open_pair().await).await;
@@ -59,7 +64,6 @@ fn deadline() -> Deadline {
 }
 
 /// A row with every field filled.
-#[expect(clippy::missing_panics_doc, reason = "only tests call it")]
 pub fn full_row(name: &str) -> GrantRow {
     GrantRow {
         id: GrantId::random(&SystemRandom).unwrap(),
@@ -176,7 +180,7 @@ async fn a_row_reads_back_whole((one, other): (Shared, Shared)) {
         .await
         .unwrap();
     let names: Vec<_> = other
-        .grants()
+        .grants(None, 10)
         .await
         .unwrap()
         .into_iter()
@@ -184,6 +188,149 @@ async fn a_row_reads_back_whole((one, other): (Shared, Shared)) {
         .collect();
     assert_eq!(names, [name("empty"), name("full")]);
     assert_eq!(other.grant(&next.name).await.unwrap().unwrap().value, next);
+}
+
+async fn grants_are_read_page_by_page((one, other): (Shared, Shared)) {
+    for number in 0..7 {
+        let row = full_row(&format!("grant-{number}"));
+        one.insert(&change(row)).await.unwrap();
+    }
+    let mut names: Vec<String> = Vec::new();
+    loop {
+        let after = names.last().map(|it| name(it));
+        let page = other.grants(after.as_ref(), 3).await.unwrap();
+        assert!(page.len() <= 3);
+        if page.is_empty() {
+            break;
+        }
+        names.extend(page.iter().map(|row| row.value.name.to_string()));
+    }
+    let expected: Vec<_> = (0..7).map(|number| format!("grant-{number}")).collect();
+    assert_eq!(names, expected);
+}
+
+async fn changes_are_told_and_none_is_left_out((one, other): (Shared, Shared)) {
+    let mut row = full_row("alice");
+    one.insert(&change(row.clone())).await.unwrap();
+    let (told, mut mark) = other.changes(None).await.unwrap();
+    assert_eq!(told, [], "the first answer is a beginning");
+    let mut version = Version(1);
+    // Neither an intent nor a fault is news to the others.
+    row.fence = row.fence.next();
+    for (step, news) in [(0, false), (1, true), (2, true), (0, false), (1, true)] {
+        match step {
+            0 => row.intent = None,
+            1 => row.minting = row.minting.next(),
+            _ => row.epoch = row.epoch.next(),
+        }
+        let Written::Durably(next) = one.replace(version, &change(row.clone())).await.unwrap()
+        else {
+            panic!("a conflict with nobody");
+        };
+        version = next;
+        let (told, next) = other.changes(Some(mark)).await.unwrap();
+        mark = next;
+        let expected = Changed {
+            name: row.name.clone(),
+            epoch: row.epoch,
+            minting: row.minting,
+        };
+        assert!(!news || told.contains(&expected), "step {step}: {told:?}");
+    }
+    one.insert(&change(full_row("bob"))).await.unwrap();
+    let (told, mark) = other.changes(Some(mark)).await.unwrap();
+    assert!(told.iter().any(|it| it.name == name("bob")));
+    // With nothing going on it becomes quiet.
+    let (_, mark) = one.changes(Some(mark)).await.unwrap();
+    assert_eq!(one.changes(Some(mark)).await.unwrap().0, []);
+}
+
+/// Writers that overlap: what commits late must not be passed over by a reader who was there early.
+async fn no_change_of_many_writers_is_left_out((one, other): (Shared, Shared)) {
+    let (_, mut mark) = other.changes(None).await.unwrap();
+    let mut writers = tokio::task::JoinSet::new();
+    for number in 0..40 {
+        let store = Arc::clone(if number % 2 == 0 { &one } else { &other });
+        writers.spawn(async move {
+            let row = full_row(&format!("grant-{number}"));
+            store.insert(&change(row.clone())).await.unwrap();
+            let mut next = row;
+            next.minting = next.minting.next();
+            store.replace(Version(1), &change(next)).await.unwrap();
+        });
+    }
+    let mut newest = std::collections::BTreeMap::new();
+    let mut over = false;
+    loop {
+        let (told, next) = other.changes(Some(mark)).await.unwrap();
+        mark = next;
+        for it in told {
+            let seen = newest.entry(it.name).or_insert(it.minting);
+            *seen = it.minting.max(*seen);
+        }
+        if over {
+            break;
+        }
+        tokio::select! {
+            biased;
+            ended = writers.join_next() => over = ended.map(Result::unwrap).is_none(),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    assert_eq!(newest.len(), 40);
+    assert!(newest.values().all(|minting| *minting == Minting(5)));
+}
+
+async fn the_key_check_is_compared_and_set((one, other): (Shared, Shared)) {
+    let check = |number| KeyCheck(sealed(number));
+    let identity = Identity {
+        deployment: DeploymentId(1),
+        key_check: check(1),
+    };
+    one.found(identity).await.unwrap();
+    let replaced = other.replace_key_check(&check(1), &check(2)).await.unwrap();
+    assert!(matches!(replaced, Written::Durably(_)));
+    let late = one.replace_key_check(&check(1), &check(3)).await.unwrap();
+    assert_eq!(late, Written::Conflict);
+    let kept = one.identity().await.unwrap().unwrap();
+    assert_eq!(kept.key_check, check(2));
+}
+
+async fn rows_under_another_key_are_found((one, other): (Shared, Shared)) {
+    let (old, new) = (
+        Key::random(&SystemRandom).unwrap(),
+        Key::random(&SystemRandom).unwrap(),
+    );
+    let place = Place::of_store(DeploymentId(1), Field::KeyCheck);
+    let under = |key: &Key| key.seal(&place, b"data key", &SystemRandom).unwrap();
+    let with = |mut row: GrantRow, data_key| {
+        if let Some(tokens) = &mut row.tokens {
+            tokens.data_key = data_key;
+        }
+        row
+    };
+    for number in 0..5 {
+        let row = full_row(&format!("grant-{number}"));
+        one.insert(&change(with(row, under(&old)))).await.unwrap();
+    }
+    one.insert(&change(with(full_row("newer"), under(&new))))
+        .await
+        .unwrap();
+    one.insert(&change(empty_row("signed-out"))).await.unwrap();
+    let mut found = 0;
+    loop {
+        let some = other.sealed_otherwise(new.id(), 2).await.unwrap();
+        assert!(some.len() <= 2);
+        if some.is_empty() {
+            break;
+        }
+        for row in some {
+            found += 1;
+            let next = with(row.value, under(&new));
+            one.replace(row.version, &change(next)).await.unwrap();
+        }
+    }
+    assert_eq!(found, 5);
 }
 
 async fn a_name_is_taken_once((one, other): (Shared, Shared)) {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -10,7 +11,11 @@ use async_trait::async_trait;
 use crate::{
     id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, app::AppState},
-    store::{Identity, Liveness, Store, StoreError, Version, Versioned, Written, attempt::Attempt},
+    seal::{self, KeyCheck, KeyId},
+    store::{
+        Changed, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
+        attempt::Attempt,
+    },
     time::{Clock, StoreInstant, UnixMillis},
 };
 
@@ -29,6 +34,7 @@ struct Tables {
     apps: HashMap<AppName, Versioned<AppState>>,
     attempts: HashMap<String, Attempt>,
     dead: HashSet<InstanceId>,
+    changes: Vec<Changed>,
 }
 
 impl MemoryStore {
@@ -52,6 +58,15 @@ impl MemoryStore {
 
 impl Tables {
     fn put(&mut self, change: &Change, version: Version) -> Written {
+        let standing = |row: &GrantRow| (row.epoch, row.minting);
+        let before = self.grants.get(&change.row.name);
+        if before.is_none_or(|before| standing(&before.value) != standing(&change.row)) {
+            self.changes.push(Changed {
+                name: change.row.name.clone(),
+                epoch: change.row.epoch,
+                minting: change.row.minting,
+            });
+        }
         let row = Versioned {
             value: change.row.clone(),
             version,
@@ -96,8 +111,54 @@ impl Store for MemoryStore {
         Ok(self.tables().grants.get(name).cloned())
     }
 
-    async fn grants(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
-        Ok(self.tables().grants.values().cloned().collect())
+    async fn replace_key_check(
+        &self,
+        seen: &KeyCheck,
+        next: &KeyCheck,
+    ) -> Result<Written, StoreError> {
+        match &mut self.tables().identity {
+            Some(identity) if identity.key_check == *seen => {
+                identity.key_check = next.clone();
+                Ok(Written::Durably(Version(0)))
+            }
+            _ => Ok(Written::Conflict),
+        }
+    }
+
+    async fn grants(
+        &self,
+        after: Option<&GrantName>,
+        most: u32,
+    ) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let tables = self.tables();
+        let rows = tables.grants.range((from, Bound::Unbounded));
+        Ok(rows
+            .take(most as usize)
+            .map(|(_, row)| row.clone())
+            .collect())
+    }
+
+    async fn sealed_otherwise(
+        &self,
+        than: KeyId,
+        most: u32,
+    ) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        let otherwise = |row: &&Versioned<GrantRow>| {
+            let tokens = row.value.tokens.as_ref();
+            tokens.is_some_and(|it| !matches!(seal::key_of(&it.data_key), Ok(id) if id == than))
+        };
+        let tables = self.tables();
+        let rows = tables.grants.values().filter(otherwise);
+        Ok(rows.take(most as usize).cloned().collect())
+    }
+
+    async fn changes(&self, since: Option<Mark>) -> Result<(Vec<Changed>, Mark), StoreError> {
+        let tables = self.tables();
+        let newest = Mark(tables.changes.len().try_into().unwrap_or(i64::MAX));
+        let from = since.unwrap_or(newest).0.try_into().unwrap_or(usize::MAX);
+        let changed = tables.changes.iter().skip(from).cloned().collect();
+        Ok((changed, newest))
     }
 
     async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {

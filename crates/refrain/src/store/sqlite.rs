@@ -6,26 +6,33 @@
 
 mod files;
 mod open;
-mod row;
+mod write;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use async_trait::async_trait;
-use sqlx::{Row as _, Sqlite, SqlitePool, Transaction, sqlite::SqliteRow};
+use sqlx::{
+    Row as _, Sqlite, SqlitePool,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 
 use crate::{
     id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, app::AppState},
-    seal::{DeploymentId, KeyCheck},
+    seal::{DeploymentId, KeyCheck, KeyId},
     secret::Sealed,
     store::{
-        Identity, Liveness, Store, StoreError, Version, Versioned, Written,
+        Changed, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
         attempt::Attempt,
-        sqlite::{files::Announced, row::read_json},
+        cause,
+        group::Group,
+        instances::Instances,
+        record::{Record, Write, changed, integer, json, read_json},
     },
     time::{Clock, StoreInstant, UnixMillis},
 };
@@ -34,8 +41,6 @@ use crate::{
 const BUSY: Duration = Duration::from_secs(5);
 /// The pause before opening is tried again.
 const AGAIN: Duration = Duration::from_millis(30);
-/// So many events of a grant are kept.
-const STORY: i64 = 200;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -44,7 +49,8 @@ pub struct SqliteStore {
     clock: Arc<dyn Clock>,
     writer: SqlitePool,
     readers: SqlitePool,
-    announced: Mutex<Vec<Announced>>,
+    group: Group,
+    instances: Instances,
 }
 
 impl SqliteStore {
@@ -57,12 +63,14 @@ impl SqliteStore {
             .canonicalize()
             .map_err(|error| files::io_error(path, error))?;
         let (writer, readers) = Self::patiently(path, clock.as_ref()).await?;
+        let engine = write::Writer::new(path, &writer);
         Ok(Self {
             path: path.to_owned(),
+            instances: Instances::new(files::instances(path), clock.boot()),
             clock,
+            group: Group::start(Arc::new(engine)),
             writer,
             readers,
-            announced: Mutex::default(),
         })
     }
 
@@ -99,62 +107,12 @@ impl SqliteStore {
         })
     }
 
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(|error| self.error(error))
-    }
-
-    async fn commit(&self, transaction: Transaction<'static, Sqlite>) -> Result<(), StoreError> {
-        transaction
-            .commit()
-            .await
-            .map_err(|error| self.error(error))
-    }
-
-    async fn add_story(
-        &self,
-        transaction: &mut Transaction<'static, Sqlite>,
-        change: &Change,
-    ) -> Result<(), StoreError> {
-        let grant = change.row.id.as_str();
-        let error = |error| self.error(error);
-        if change.forgets {
-            sqlx::query("DELETE FROM events WHERE grant_id = ?")
-                .bind(grant)
-                .execute(&mut **transaction)
-                .await
-                .map_err(error)?;
-        }
-        for event in &change.events {
-            sqlx::query("INSERT INTO events (grant_id, event) VALUES (?, ?)")
-                .bind(grant)
-                .bind(row::json(event))
-                .execute(&mut **transaction)
-                .await
-                .map_err(error)?;
-        }
-        if !change.events.is_empty() {
-            sqlx::query(
-                "DELETE FROM events WHERE grant_id = ?1 AND id <=
-                 (SELECT id FROM events WHERE grant_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-            )
-            .bind(grant)
-            .bind(STORY)
-            .execute(&mut **transaction)
-            .await
-            .map_err(error)?;
-        }
-        Ok(())
-    }
-
-    async fn rows(&self, query: &'static str) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
-        let rows = sqlx::query(query)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(|error| self.error(error))?;
-        rows.iter().map(row::read).collect()
+    async fn rows(&self, query: Bound<'_>) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        let rows = query.fetch_all(&self.readers).await;
+        let rows = rows.map_err(|error| self.error(error))?;
+        rows.iter()
+            .map(|row| Record::fetch(row).and_then(Record::read))
+            .collect()
     }
 
     fn error(&self, error: sqlx::Error) -> StoreError {
@@ -168,6 +126,8 @@ impl SqliteStore {
         row.try_get(column).map_err(|error| self.error(error))
     }
 }
+
+type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 /// What SQLite says of itself.
 #[derive(Debug, Clone)]
@@ -212,7 +172,7 @@ impl Store for SqliteStore {
             table: "store",
             column: "deployment",
             row: "1".to_owned(),
-            source: Box::new(source),
+            source: Arc::new(source),
         })?;
         let key_check: Vec<u8> = self.column(&row, "key_check")?;
         Ok(Some(Identity {
@@ -231,22 +191,61 @@ impl Store for SqliteStore {
         Ok(self.identity().await?.unwrap_or(identity))
     }
 
-    async fn grant(&self, name: &GrantName) -> Result<Option<Versioned<GrantRow>>, StoreError> {
-        let row = sqlx::query("SELECT * FROM grants WHERE name = ?")
-            .bind(name.as_str())
-            .fetch_optional(&self.readers)
+    async fn replace_key_check(
+        &self,
+        seen: &KeyCheck,
+        next: &KeyCheck,
+    ) -> Result<Written, StoreError> {
+        let done = sqlx::query("UPDATE store SET key_check = ? WHERE id = 1 AND key_check = ?")
+            .bind(next.0.as_bytes())
+            .bind(seen.0.as_bytes())
+            .execute(&self.writer)
             .await
             .map_err(|error| self.error(error))?;
-        row.as_ref().map(row::read).transpose()
+        Ok(Written::of(done.rows_affected() > 0, Version(0)))
     }
 
-    async fn grants(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
-        self.rows("SELECT * FROM grants ORDER BY name").await
+    async fn grant(&self, name: &GrantName) -> Result<Option<Versioned<GrantRow>>, StoreError> {
+        let query = sqlx::query("SELECT * FROM grants WHERE name = ?").bind(name.as_str());
+        Ok(self.rows(query).await?.pop())
+    }
+
+    async fn grants(
+        &self,
+        after: Option<&GrantName>,
+        most: u32,
+    ) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        let query = sqlx::query("SELECT * FROM grants WHERE name > ? ORDER BY name LIMIT ?")
+            .bind(after.map_or("", GrantName::as_str))
+            .bind(most);
+        self.rows(query).await
     }
 
     async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
-        self.rows("SELECT * FROM grants WHERE intent IS NOT NULL")
+        let query = sqlx::query("SELECT * FROM grants WHERE armed");
+        self.rows(query).await
+    }
+
+    async fn sealed_otherwise(
+        &self,
+        than: KeyId,
+        most: u32,
+    ) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        let statement = "SELECT * FROM grants WHERE master_key < ?1 OR master_key > ?1 LIMIT ?2";
+        let query = sqlx::query(statement).bind(than.to_string()).bind(most);
+        self.rows(query).await
+    }
+
+    async fn changes(&self, since: Option<Mark>) -> Result<(Vec<Changed>, Mark), StoreError> {
+        let statement = "SELECT m.mark, g.name, g.epoch, g.minting
+             FROM (SELECT coalesce(max(changed), 0) AS mark FROM grants) AS m
+             LEFT JOIN grants AS g ON g.changed > ?";
+        let rows = sqlx::query(statement)
+            .bind(since.map_or(i64::MAX, |mark| mark.0))
+            .fetch_all(&self.readers)
             .await
+            .map_err(|error| self.error(error))?;
+        changed(&rows, |error| self.error(error))
     }
 
     async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
@@ -260,41 +259,17 @@ impl Store for SqliteStore {
     }
 
     async fn insert(&self, change: &Change) -> Result<Written, StoreError> {
-        let mut transaction = self.begin().await?;
-        let query = row::bind(sqlx::query(row::INSERT), &change.row, Version(1));
-        let done = query
-            .execute(&mut *transaction)
-            .await
-            .map_err(|error| self.error(error))?;
-        if done.rows_affected() == 0 {
-            return Ok(Written::Conflict);
-        }
-        self.add_story(&mut transaction, change).await?;
-        self.commit(transaction).await?;
-        Ok(Written::Durably(Version(1)))
+        self.group.write(Write::insert(change)).await
     }
 
     async fn replace(&self, seen: Version, change: &Change) -> Result<Written, StoreError> {
-        let version = Version(seen.0.saturating_add(1));
-        let mut transaction = self.begin().await?;
-        let query = row::bind(sqlx::query(row::REPLACE), &change.row, version);
-        let done = query
-            .bind(row::integer(seen.0))
-            .execute(&mut *transaction)
-            .await
-            .map_err(|error| self.error(error))?;
-        if done.rows_affected() == 0 {
-            return Ok(Written::Conflict);
-        }
-        self.add_story(&mut transaction, change).await?;
-        self.commit(transaction).await?;
-        Ok(Written::Durably(version))
+        self.group.write(Write::replace(seen, change)).await
     }
 
     async fn story(&self, grant: &GrantId, most: u32) -> Result<Vec<Event>, StoreError> {
         let rows = sqlx::query(
-            "SELECT event FROM (SELECT id, event FROM events WHERE grant_id = ? ORDER BY id DESC
-             LIMIT ?) ORDER BY id",
+            "SELECT event FROM (SELECT version, place, event FROM events WHERE grant_id = ?
+             ORDER BY version DESC, place DESC LIMIT ?) ORDER BY version, place",
         )
         .bind(grant.as_str())
         .bind(most)
@@ -345,31 +320,26 @@ impl Store for SqliteStore {
             "UPDATE apps SET version = ?, state = ? WHERE name = ? AND version = ?"
         };
         let query = sqlx::query(statement)
-            .bind(row::integer(version.0))
-            .bind(row::json(state))
+            .bind(integer(version.0))
+            .bind(json(state))
             .bind(app.as_str());
         let query = if seen == Version(0) {
             query
         } else {
-            query.bind(row::integer(seen.0))
+            query.bind(integer(seen.0))
         };
         let done = query
             .execute(&self.writer)
             .await
             .map_err(|error| self.error(error))?;
-        let written = done.rows_affected() > 0;
-        Ok(if written {
-            Written::Durably(version)
-        } else {
-            Written::Conflict
-        })
+        Ok(Written::of(done.rows_affected() > 0, version))
     }
 
     async fn insert_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
         sqlx::query("INSERT INTO attempts (id, expires_at, attempt, verifier) VALUES (?, ?, ?, ?)")
             .bind(&attempt.id)
             .bind(attempt.expires_at.0)
-            .bind(row::json(&attempt.terms))
+            .bind(json(&attempt.terms))
             .bind(attempt.verifier.as_bytes())
             .execute(&self.writer)
             .await
@@ -378,7 +348,8 @@ impl Store for SqliteStore {
     }
 
     async fn take_attempt(&self, id: &str, now: UnixMillis) -> Result<Option<Attempt>, StoreError> {
-        let mut transaction = self.begin().await?;
+        let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        let mut transaction = begun.map_err(|error| self.error(error))?;
         sqlx::query("DELETE FROM attempts WHERE expires_at <= ?")
             .bind(now.0)
             .execute(&mut *transaction)
@@ -391,7 +362,8 @@ impl Store for SqliteStore {
         .fetch_optional(&mut *transaction)
         .await
         .map_err(|error| self.error(error))?;
-        self.commit(transaction).await?;
+        let committed = transaction.commit().await;
+        committed.map_err(|error| self.error(error))?;
         let Some(row) = row else { return Ok(None) };
         let verifier: Vec<u8> = self.column(&row, "verifier")?;
         Ok(Some(Attempt {
@@ -403,18 +375,13 @@ impl Store for SqliteStore {
     }
 
     async fn announce(&self, instance: InstanceId) -> Result<(), StoreError> {
-        let announced = Announced::new(&self.path, instance)
-            .map_err(|error| files::io_error(&self.path, error))?;
-        let mut all = self
-            .announced
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        all.push(announced);
-        Ok(())
+        let announced = self.instances.announce(instance);
+        announced.map_err(|error| files::io_error(&self.path, error))
     }
 
     async fn liveness(&self, instance: InstanceId) -> Result<Liveness, StoreError> {
-        files::liveness(&self.path, instance).map_err(|error| files::io_error(&self.path, error))
+        let liveness = self.instances.liveness(instance);
+        liveness.map_err(|error| files::io_error(&self.path, error))
     }
 
     async fn scrub(&self) -> Result<(), StoreError> {
@@ -425,7 +392,7 @@ impl Store for SqliteStore {
             .map_err(|error| self.error(error))?;
         let blocked: i64 = self.column(&row, "busy")?;
         if blocked != 0 {
-            let source = "a reader holds an older state".into();
+            let source = cause("a reader holds an older state");
             let place = self.place();
             return Err(StoreError::Unavailable { place, source });
         }

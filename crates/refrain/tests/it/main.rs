@@ -10,6 +10,7 @@
     reason = "fixtures fail loudly; clippy knows test functions but not their helpers"
 )]
 
+mod between;
 mod layering;
 mod login;
 #[cfg(feature = "reqwest")]

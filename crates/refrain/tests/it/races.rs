@@ -10,17 +10,17 @@ use std::{
 
 use async_trait::async_trait;
 use refrain::{
-    id::{AppName, GrantId, GrantName, InstanceId},
-    lifecycle::{self, Ask, Cause, Change, Event as StoryEvent, GrantRow, Status, app::AppState},
-    store::{
-        Identity, Liveness, Store, StoreError, Version, Versioned, Written, attempt::Attempt,
-        memory::MemoryStore, sqlite::SqliteStore,
-    },
-    time::{Clock, ManualClock, StoreInstant, UnixMillis},
+    id::InstanceId,
+    lifecycle::{self, Ask, Cause, Status, app::AppState},
+    store::{Liveness, Store, StoreError, memory::MemoryStore, sqlite::SqliteStore},
+    time::{Clock, ManualClock, UnixMillis},
 };
 use refrain_sim::{Action, Event, EventKind, Fault, Profile, Rotation, Sim, Target};
 
-use crate::world::{HOUR, World, login, signed_in};
+use crate::{
+    between::{Between, Call, Watched},
+    world::{HOUR, World, login, signed_in},
+};
 
 fn held(event: &Event) -> bool {
     matches!(event.kind, EventKind::Held { .. })
@@ -198,81 +198,24 @@ async fn the_intent_of_a_living_process_holds_until_its_lease_and_the_skew_are_o
     world.in_time(alice.access_token()).await.unwrap();
 }
 
-/// A store on which a living process takes an orphan over right after somebody has found it dead.
+/// A living process takes an orphan over right after somebody has found it dead.
 #[derive(Debug)]
-struct Rivalled {
-    inner: Arc<MemoryStore>,
+struct Rival {
+    store: Arc<MemoryStore>,
     clock: Arc<ManualClock>,
-    rival: AtomicBool,
+    waits: AtomicBool,
 }
 
 #[async_trait]
-impl Store for Rivalled {
-    fn place(&self) -> String {
-        self.inner.place()
-    }
-    async fn now(&self) -> Result<StoreInstant, StoreError> {
-        self.inner.now().await
-    }
-    async fn prepare(&self) -> Result<(), StoreError> {
-        self.inner.prepare().await
-    }
-    async fn identity(&self) -> Result<Option<Identity>, StoreError> {
-        self.inner.identity().await
-    }
-    async fn found(&self, identity: Identity) -> Result<Identity, StoreError> {
-        self.inner.found(identity).await
-    }
-    async fn grant(&self, name: &GrantName) -> Result<Option<Versioned<GrantRow>>, StoreError> {
-        self.inner.grant(name).await
-    }
-    async fn grants(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
-        self.inner.grants().await
-    }
-    async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
-        self.inner.armed().await
-    }
-    async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
-        self.inner.count(app).await
-    }
-    async fn insert(&self, change: &Change) -> Result<Written, StoreError> {
-        self.inner.insert(change).await
-    }
-    async fn replace(&self, seen: Version, change: &Change) -> Result<Written, StoreError> {
-        self.inner.replace(seen, change).await
-    }
-    async fn story(&self, grant: &GrantId, most: u32) -> Result<Vec<StoryEvent>, StoreError> {
-        self.inner.story(grant, most).await
-    }
-    async fn app_state(&self, app: &AppName) -> Result<Versioned<AppState>, StoreError> {
-        self.inner.app_state(app).await
-    }
-    async fn replace_app_state(
-        &self,
-        app: &AppName,
-        seen: Version,
-        state: &AppState,
-    ) -> Result<Written, StoreError> {
-        self.inner.replace_app_state(app, seen, state).await
-    }
-    async fn insert_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        self.inner.insert_attempt(attempt).await
-    }
-    async fn take_attempt(&self, id: &str, now: UnixMillis) -> Result<Option<Attempt>, StoreError> {
-        self.inner.take_attempt(id, now).await
-    }
-    async fn announce(&self, instance: InstanceId) -> Result<(), StoreError> {
-        self.inner.announce(instance).await
-    }
-    async fn liveness(&self, instance: InstanceId) -> Result<Liveness, StoreError> {
-        let answer = self.inner.liveness(instance).await?;
-        if answer == Liveness::Dead && self.rival.swap(false, Ordering::SeqCst) {
-            arm_as(self.inner.as_ref(), &self.clock, RIVAL, Some(instance)).await;
+impl Between for Rival {
+    async fn after(&self, call: Call) -> Result<(), StoreError> {
+        if let Call::Liveness(instance) = call
+            && self.store.liveness(instance).await? == Liveness::Dead
+            && self.waits.swap(false, Ordering::SeqCst)
+        {
+            arm_as(self.store.as_ref(), &self.clock, RIVAL, Some(instance)).await;
         }
-        Ok(answer)
-    }
-    async fn scrub(&self) -> Result<(), StoreError> {
-        self.inner.scrub().await
+        Ok(())
     }
 }
 
@@ -280,13 +223,12 @@ impl Store for Rivalled {
 async fn the_death_of_one_holder_is_not_held_against_the_next() {
     let (world, inner) = world_with_orphan(Rotation::FamilyKill).await;
     inner.bury(LOST);
-    let clock = Arc::clone(&world.clock);
-    let rival = AtomicBool::new(true);
-    let store: Arc<dyn Store> = Arc::new(Rivalled {
-        inner,
-        clock,
-        rival,
-    });
+    let between = Rival {
+        store: Arc::clone(&inner),
+        clock: Arc::clone(&world.clock),
+        waits: AtomicBool::new(true),
+    };
+    let store: Arc<dyn Store> = Arc::new(Watched { inner, between });
     let third = world.another_on(&store).grant("alice").await.unwrap();
     let waiting = tokio::time::timeout(Duration::from_millis(300), third.access_token()).await;
     assert!(

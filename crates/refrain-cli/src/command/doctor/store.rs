@@ -3,12 +3,13 @@
 use std::{ffi::OsString, path::Path, path::PathBuf, sync::Arc};
 
 use refrain::{
-    config::StoreLocation,
+    config::{PostgresUrl, StoreLocation},
     id::AppName,
     lifecycle::{GrantRow, app::AppState},
     seal::{Keyring, SealError, Sealer},
     store::{
-        Identity, Store as _, StoreError,
+        Identity, Store, StoreError,
+        postgres::PostgresStore,
         sqlite::{Settings, SqliteStore},
     },
     time::{Deadline, Moment},
@@ -18,24 +19,20 @@ use super::{Finding, Patient, files};
 use crate::report;
 
 const CHECK: &str = "store";
+/// So many grants are looked at; a store with more has other means of watching them.
+const GRANTS: u32 = 1000;
 /// Older ones can destroy a write-ahead log that several processes write (sqlite.org/wal.html).
 const OLDEST: [u32; 3] = [3, 51, 3];
 
 /// The findings, and the grants where they could be read.
 pub(super) async fn check(patient: &Patient) -> (Vec<Finding>, Vec<GrantRow>) {
-    let StoreLocation::Sqlite(path) = &patient.config.store else {
-        return (Vec::new(), Vec::new());
+    let mut findings = Vec::new();
+    let rows = match &patient.config.store {
+        StoreLocation::Sqlite(path) => in_file(patient, path, &mut findings).await,
+        StoreLocation::Postgres(url) => on_server(patient, url, &mut findings).await,
+        _ => return (Vec::new(), Vec::new()),
     };
-    if !path.exists() {
-        let detail = format!("{} is made on first use", path.display());
-        return (vec![Finding::ok(CHECK, detail)], Vec::new());
-    }
-    let mut findings = modes(path);
-    let rows = match SqliteStore::open(path, Arc::clone(&patient.clock)).await {
-        Ok(store) => look_inside(patient, &store, &mut findings).await,
-        Err(error) => Err(error),
-    };
-    // Opening it is also what refuses a network file system.
+    // Opening it is also what refuses a network file system, or a server that forgets.
     let rows = rows.unwrap_or_else(|error| {
         findings.push(broken(&error));
         Vec::new()
@@ -43,12 +40,54 @@ pub(super) async fn check(patient: &Patient) -> (Vec<Finding>, Vec<GrantRow>) {
     (findings, rows)
 }
 
-async fn look_inside(
+async fn in_file(
     patient: &Patient,
-    store: &SqliteStore,
+    path: &Path,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<GrantRow>, StoreError> {
+    if !path.exists() {
+        let detail = format!("{} is made on first use", path.display());
+        findings.push(Finding::ok(CHECK, detail));
+        return Ok(Vec::new());
+    }
+    findings.extend(modes(path));
+    let store = SqliteStore::open(path, Arc::clone(&patient.clock)).await?;
     findings.extend(settings(&store.settings().await?));
+    look_inside(patient, &store, findings).await
+}
+
+async fn on_server(
+    patient: &Patient,
+    url: &PostgresUrl,
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<GrantRow>, StoreError> {
+    let store = PostgresStore::open(url, patient.clock.as_ref(), None).await?;
+    let settings = store.settings().await?;
+    let (major, minor) = (settings.version / 10_000, settings.version % 10_000);
+    let commit = &settings.synchronous_commit;
+    findings.push(Finding::ok(
+        CHECK,
+        format!("PostgreSQL {major}.{minor}, synchronous_commit is {commit}"),
+    ));
+    if settings.in_recovery {
+        findings.push(Finding::fail(
+            CHECK,
+            "storage_read_only",
+            format!(
+                "{} follows another server and takes no writes",
+                store.place()
+            ),
+            "let `store` name the server that it follows",
+        ));
+    }
+    look_inside(patient, &store, findings).await
+}
+
+async fn look_inside(
+    patient: &Patient,
+    store: &dyn Store,
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<GrantRow>, StoreError> {
     let Some(identity) = store.identity().await? else {
         findings.push(Finding::ok(CHECK, "it is empty"));
         return Ok(Vec::new());
@@ -67,7 +106,7 @@ async fn look_inside(
         let state = store.app_state(app).await?.value;
         findings.extend(held_up(app, &state, &patient.clock.now()));
     }
-    let rows = store.grants().await?;
+    let rows = store.grants(None, GRANTS).await?;
     Ok(rows.into_iter().map(|row| row.value).collect())
 }
 

@@ -1,6 +1,6 @@
 //! Opening the file: settings, layout, and what SQLite's errors mean.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use sqlx::{
     Connection as _, SqlitePool,
@@ -106,7 +106,7 @@ pub(super) fn store_error(path: &Path, error: sqlx::Error) -> StoreError {
         sqlx::Error::Io(io) => return files::io_error(path, std::io::Error::from(io.kind())),
         _ => None,
     };
-    let source = Box::new(error);
+    let source = Arc::new(error);
     // The low byte is the primary result code (sqlite.org/rescode.html).
     match code.map(|code| code & 0xff) {
         // SHMSIZE: no room for the index beside the log.

@@ -93,7 +93,8 @@ async fn a_dead_process_is_told_from_a_living_one() {
         .canonicalize()
         .unwrap()
         .join("refrain.db-instances");
-    std::fs::write(instances.join(dead.to_string()), "").unwrap();
+    let boot = clock().boot().0;
+    std::fs::write(instances.join(format!("{boot:032x}-{dead}")), "").unwrap();
     assert_eq!(other.liveness(dead).await.unwrap(), Liveness::Dead);
     // Without a file nothing is proven.
     let stranger = InstanceId::random(&SystemRandom).unwrap();
@@ -159,14 +160,14 @@ async fn a_value_that_makes_no_sense_is_named() {
         })
         .await
         .unwrap();
-    sqlx::raw_sql("UPDATE grants SET standing = '{\"is\":\"asleep\"}'")
+    sqlx::raw_sql("UPDATE grants SET rest = '{\"is\":\"asleep\"}'")
         .execute(&store.writer)
         .await
         .unwrap();
     let error = store.grant(&"alice".parse().unwrap()).await.unwrap_err();
     let StoreError::Value {
         table: "grants",
-        column: "standing",
+        column: "rest",
         row,
         ..
     } = error

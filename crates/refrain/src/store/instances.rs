@@ -1,0 +1,106 @@
+//! Which processes live: each holds a lock on a file of its own as long as it lives, and the kernel lets
+//! go of it whatever way it dies. A process id would prove nothing.
+//!
+//! The file's name begins with the machine's boot, so that a folder that several machines share (a home
+//! on a network) proves nothing about the processes of another one.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use crate::{files::private_folder, id::InstanceId, store::Liveness, time::BootId};
+
+/// The folder in which the processes of one machine make themselves known.
+#[derive(Debug)]
+pub(super) struct Instances {
+    folder: PathBuf,
+    boot: BootId,
+    own: Mutex<Vec<Announced>>,
+}
+
+/// A process that has made itself known.
+#[derive(Debug)]
+struct Announced {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Instances {
+    pub(super) fn new(folder: PathBuf, boot: BootId) -> Self {
+        Self {
+            folder,
+            boot,
+            own: Mutex::default(),
+        }
+    }
+
+    /// Makes a process known until this is dropped.
+    pub(super) fn announce(&self, instance: InstanceId) -> io::Result<()> {
+        private_folder(&self.folder)?;
+        sweep(&self.folder)?;
+        let path = self.file(instance);
+        // Locked before it has its name, so that nobody sees it without its lock.
+        let aside = path.with_extension("new");
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&aside)?;
+        file.try_lock().map_err(io::Error::from)?;
+        fs::rename(&aside, &path)?;
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        own.push(Announced { path, _lock: file });
+        Ok(())
+    }
+
+    /// Whether the process behind an instance runs. Only its own unlocked file proves that it does not: a
+    /// missing one may have been swept away with the folder, or is another machine's.
+    pub(super) fn liveness(&self, instance: InstanceId) -> io::Result<Liveness> {
+        let file = match File::open(self.file(instance)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Liveness::MayRun),
+            Err(error) => return Err(error),
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(Liveness::Dead),
+            Err(TryLockError::WouldBlock) => Ok(Liveness::MayRun),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn file(&self, instance: InstanceId) -> PathBuf {
+        self.folder.join(format!("{:032x}-{instance}", self.boot.0))
+    }
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        // Left behind it does no harm: it is found unlocked, and swept away a day later.
+        fs::remove_file(&self.path).unwrap_or_default();
+    }
+}
+
+/// Removes the files of processes that died long ago; their intents have lapsed or been taken over.
+fn sweep(folder: &Path) -> io::Result<()> {
+    const KEPT: Duration = Duration::from_secs(24 * 3600);
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let age = entry
+            .metadata()
+            .and_then(|it| it.modified())
+            .ok()
+            .and_then(|it| it.elapsed().ok());
+        if age.is_some_and(|age| age > KEPT)
+            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,355 @@
+//! The store in a PostgreSQL database (15 or newer), shared by any number of machines.
+//!
+//! Nothing here lives in a session: no lock, no setting, no search path, so that it works through a
+//! pooler that hands every transaction to another session. With `?statement-cache-capacity=0` in the
+//! address it uses no prepared statement either, and every statement is a transaction of its own.
+//!
+//! A lease is counted on the server's clock, which all nodes read alike. `NOTIFY` tells the others to
+//! look; it is a hint and no more, and whoever waits polls all the same.
+
+mod listen;
+mod open;
+mod session;
+mod write;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use sqlx::{Row as _, postgres::PgRow};
+use tokio::sync::watch;
+
+use crate::{
+    config::PostgresUrl,
+    id::{AppName, GrantId, GrantName, InstanceId},
+    lifecycle::{Change, Event, GrantRow, app::AppState},
+    seal::{DeploymentId, KeyCheck, KeyId},
+    secret::Sealed,
+    store::{
+        Changed, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
+        attempt::Attempt,
+        group::Group,
+        instances::Instances,
+        postgres::session::{Sessions, ask},
+        record::{Record, Write, changed, integer, json, read_json},
+    },
+    time::{Clock, StoreInstant, UnixMillis},
+};
+pub use open::Settings;
+
+/// How soon to look whether another node has written, where no hint comes.
+const POLL: Duration = Duration::from_millis(250);
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct PostgresStore {
+    sessions: Arc<Sessions>,
+    group: Group,
+    hints: Option<watch::Receiver<u64>>,
+    instances: Option<Instances>,
+}
+
+impl PostgresStore {
+    /// Connects, and makes sure that the server keeps what it has acknowledged.
+    ///
+    /// In `instances`, a folder of this machine, processes make themselves known to one another, so that
+    /// the death of one is noticed at once; without it, when its lease has ended.
+    pub async fn open(
+        url: &PostgresUrl,
+        clock: &dyn Clock,
+        instances: Option<PathBuf>,
+    ) -> Result<Self, StoreError> {
+        let sessions = Arc::new(open::sessions(url)?);
+        open::check(&open::settings(&sessions).await?, &sessions)?;
+        let hints = (!sessions.pooled()).then(|| listen::start(&sessions));
+        Ok(Self {
+            group: Group::start(Arc::new(write::Writer::new(&sessions))),
+            instances: instances.map(|folder| Instances::new(folder, clock.boot())),
+            sessions,
+            hints,
+        })
+    }
+
+    /// What the server says of itself; for `doctor`.
+    pub async fn settings(&self) -> Result<Settings, StoreError> {
+        open::settings(&self.sessions).await
+    }
+
+    fn error(&self, error: sqlx::Error) -> StoreError {
+        self.sessions.error(error)
+    }
+
+    fn instance_error(&self, error: std::io::Error) -> StoreError {
+        StoreError::Unavailable {
+            place: self.place(),
+            source: Arc::new(error),
+        }
+    }
+}
+
+fn read(rows: &[PgRow]) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+    rows.iter()
+        .map(|row| Record::fetch(row).and_then(Record::read))
+        .collect()
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn place(&self) -> String {
+        self.sessions.place().to_owned()
+    }
+
+    async fn now(&self) -> Result<StoreInstant, StoreError> {
+        let query = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+        let millis: i64 = ask!(self, |c| sqlx::query_scalar(query).fetch_one(c)).await?;
+        // One era: after a failover the new server's clock goes on from the old one's, within the skew.
+        Ok(StoreInstant { era: 0, millis })
+    }
+
+    async fn prepare(&self) -> Result<(), StoreError> {
+        open::migrate(&self.sessions).await
+    }
+
+    async fn identity(&self) -> Result<Option<Identity>, StoreError> {
+        if open::layout(&self.sessions).await? == 0 {
+            return Ok(None);
+        }
+        let query = "SELECT deployment, key_check FROM refrain.store WHERE id = 1";
+        let row = ask!(self, |c| sqlx::query(query).fetch_optional(c)).await?;
+        let Some(row) = row else { return Ok(None) };
+        let column = |name| row.try_get(name).map_err(|error| self.error(error));
+        let (deployment, key_check): (Vec<u8>, Vec<u8>) =
+            (column("deployment")?, column("key_check")?);
+        let bytes = deployment
+            .as_slice()
+            .try_into()
+            .map_err(|source| StoreError::Value {
+                table: "store",
+                column: "deployment",
+                row: "1".to_owned(),
+                source: Arc::new(source),
+            })?;
+        Ok(Some(Identity {
+            deployment: DeploymentId(u128::from_be_bytes(bytes)),
+            key_check: KeyCheck(Sealed::from_bytes(key_check)),
+        }))
+    }
+
+    async fn found(&self, identity: Identity) -> Result<Identity, StoreError> {
+        let query = "INSERT INTO refrain.store (id, deployment, key_check) VALUES (1, $1, $2) \
+                     ON CONFLICT DO NOTHING";
+        let deployment = identity.deployment.0.to_be_bytes().to_vec();
+        let check = identity.key_check.0.as_bytes().to_vec();
+        ask!(self, |c| {
+            sqlx::query(query).bind(deployment).bind(check).execute(c)
+        })
+        .await?;
+        Ok(self.identity().await?.unwrap_or(identity))
+    }
+
+    async fn replace_key_check(
+        &self,
+        seen: &KeyCheck,
+        next: &KeyCheck,
+    ) -> Result<Written, StoreError> {
+        let query = "UPDATE refrain.store SET key_check = $1 WHERE id = 1 AND key_check = $2";
+        let (seen, next) = (seen.0.as_bytes().to_vec(), next.0.as_bytes().to_vec());
+        let done = ask!(self, |c| sqlx::query(query)
+            .bind(next)
+            .bind(seen)
+            .execute(c))
+        .await?;
+        Ok(Written::of(done.rows_affected() > 0, Version(0)))
+    }
+
+    async fn grant(&self, name: &GrantName) -> Result<Option<Versioned<GrantRow>>, StoreError> {
+        let query = "SELECT * FROM refrain.grants WHERE name = $1";
+        let name = name.as_str().to_owned();
+        let rows = ask!(self, |c| sqlx::query(query).bind(name).fetch_all(c)).await?;
+        Ok(read(&rows)?.pop())
+    }
+
+    async fn grants(
+        &self,
+        after: Option<&GrantName>,
+        most: u32,
+    ) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        let query = "SELECT * FROM refrain.grants WHERE name > $1 ORDER BY name LIMIT $2";
+        let after = after.map_or("", GrantName::as_str).to_owned();
+        let most = i64::from(most);
+        let rows = ask!(self, |c| {
+            sqlx::query(query).bind(after).bind(most).fetch_all(c)
+        });
+        read(&rows.await?)
+    }
+
+    async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        let query = "SELECT * FROM refrain.grants WHERE armed";
+        let rows = ask!(self, |c| sqlx::query(query).fetch_all(c));
+        read(&rows.await?)
+    }
+
+    async fn sealed_otherwise(
+        &self,
+        than: KeyId,
+        most: u32,
+    ) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        let query = "SELECT * FROM refrain.grants \
+                     WHERE master_key < $1 OR master_key > $1 LIMIT $2";
+        let (than, most) = (than.to_string(), i64::from(most));
+        let rows = ask!(self, |c| {
+            sqlx::query(query).bind(than).bind(most).fetch_all(c)
+        });
+        read(&rows.await?)
+    }
+
+    /// Transactions commit in another order than they begin in, so no number that a row carries can say
+    /// "everything before this has been told". What can: all transactions before the oldest one that is
+    /// still under way have ended. A row is told again for as long as one is under way that is older.
+    async fn changes(&self, since: Option<Mark>) -> Result<(Vec<Changed>, Mark), StoreError> {
+        let query = "SELECT m.mark, g.name, g.epoch, g.minting \
+             FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS mark) AS m \
+             LEFT JOIN refrain.grants AS g ON g.changed >= $1";
+        let since = since.map_or(i64::MAX, |mark| mark.0);
+        let rows = ask!(self, |c| sqlx::query(query).bind(since).fetch_all(c)).await?;
+        changed(&rows, |error| self.error(error))
+    }
+
+    async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
+        let query = "SELECT count(*) FROM refrain.grants WHERE app = $1 AND status <> 'signed_out'";
+        let app = app.as_str().to_owned();
+        let count: i64 = ask!(self, |c| sqlx::query_scalar(query).bind(app).fetch_one(c)).await?;
+        Ok(usize::try_from(count).unwrap_or(0))
+    }
+
+    async fn insert(&self, change: &Change) -> Result<Written, StoreError> {
+        self.group.write(Write::insert(change)).await
+    }
+
+    async fn replace(&self, seen: Version, change: &Change) -> Result<Written, StoreError> {
+        self.group.write(Write::replace(seen, change)).await
+    }
+
+    async fn story(&self, grant: &GrantId, most: u32) -> Result<Vec<Event>, StoreError> {
+        let query = "SELECT event FROM refrain.events WHERE grant_id = $1 \
+                     ORDER BY version DESC, place DESC LIMIT $2";
+        let (id, most) = (grant.as_str().to_owned(), i64::from(most));
+        let events: Vec<String> = ask!(self, |c| {
+            sqlx::query_scalar(query).bind(id).bind(most).fetch_all(c)
+        })
+        .await?;
+        let events = events.iter().rev();
+        events
+            .map(|event| read_json(event, "events", "event", grant.as_str()))
+            .collect()
+    }
+
+    async fn app_state(&self, app: &AppName) -> Result<Versioned<AppState>, StoreError> {
+        let query = "SELECT version, state FROM refrain.apps WHERE name = $1";
+        let name = app.as_str().to_owned();
+        let row = ask!(self, |c| sqlx::query_as(query).bind(name).fetch_optional(c)).await?;
+        let Some((version, state)): Option<(i64, String)> = row else {
+            return Ok(Versioned {
+                value: AppState::default(),
+                version: Version(0),
+            });
+        };
+        Ok(Versioned {
+            value: read_json(&state, "apps", "state", app.as_str())?,
+            version: Version(version.unsigned_abs()),
+        })
+    }
+
+    async fn replace_app_state(
+        &self,
+        app: &AppName,
+        seen: Version,
+        state: &AppState,
+    ) -> Result<Written, StoreError> {
+        let version = Version(seen.0.saturating_add(1));
+        let query = if seen == Version(0) {
+            "INSERT INTO refrain.apps (version, state, name) VALUES ($1, $2, $3) \
+             ON CONFLICT DO NOTHING"
+        } else {
+            "UPDATE refrain.apps SET version = $1, state = $2 WHERE name = $3 AND version = $1 - 1"
+        };
+        let (number, state, app) = (integer(version.0), json(state), app.as_str().to_owned());
+        let done = ask!(self, |c| {
+            sqlx::query(query)
+                .bind(number)
+                .bind(state)
+                .bind(app)
+                .execute(c)
+        });
+        Ok(Written::of(done.await?.rows_affected() > 0, version))
+    }
+
+    async fn insert_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
+        let query = "INSERT INTO refrain.attempts (id, expires_at, attempt, verifier) \
+                     VALUES ($1, $2, $3, $4)";
+        let (id, expires) = (attempt.id.clone(), attempt.expires_at.0);
+        let (terms, verifier) = (json(&attempt.terms), attempt.verifier.as_bytes().to_vec());
+        ask!(self, |c| {
+            sqlx::query(query)
+                .bind(id)
+                .bind(expires)
+                .bind(terms)
+                .bind(verifier)
+                .execute(c)
+        })
+        .await?;
+        Ok(())
+    }
+
+    async fn take_attempt(&self, id: &str, now: UnixMillis) -> Result<Option<Attempt>, StoreError> {
+        let query = "DELETE FROM refrain.attempts WHERE id = $1 OR expires_at <= $2 \
+                     RETURNING id, expires_at, attempt, verifier";
+        let (wanted, now) = (id.to_owned(), now.0);
+        let rows = ask!(self, |c| {
+            sqlx::query_as(query).bind(wanted).bind(now).fetch_all(c)
+        });
+        let rows: Vec<(String, i64, String, Vec<u8>)> = rows.await?;
+        let taken = rows
+            .into_iter()
+            .find(|(it, expires, ..)| it == id && *expires > now);
+        let Some((id, expires, terms, verifier)) = taken else {
+            return Ok(None);
+        };
+        Ok(Some(Attempt {
+            terms: read_json(&terms, "attempts", "attempt", &id)?,
+            id,
+            expires_at: UnixMillis(expires),
+            verifier: Sealed::from_bytes(verifier),
+        }))
+    }
+
+    async fn announce(&self, instance: InstanceId) -> Result<(), StoreError> {
+        let announced = self.instances.as_ref().map(|it| it.announce(instance));
+        announced
+            .transpose()
+            .map_err(|error| self.instance_error(error))?;
+        Ok(())
+    }
+
+    async fn liveness(&self, instance: InstanceId) -> Result<Liveness, StoreError> {
+        let liveness = self.instances.as_ref().map(|it| it.liveness(instance));
+        let liveness = liveness.transpose();
+        let liveness = liveness.map_err(|error| self.instance_error(error))?;
+        Ok(liveness.unwrap_or(Liveness::MayRun))
+    }
+
+    fn poll(&self) -> Duration {
+        POLL
+    }
+
+    fn hints(&self) -> Option<watch::Receiver<u64>> {
+        self.hints.clone()
+    }
+
+    async fn scrub(&self) -> Result<(), StoreError> {
+        // The old row versions go with vacuum, which is the server's own affair; they are sealed.
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

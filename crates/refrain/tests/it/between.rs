@@ -1,0 +1,159 @@
+//! A store with somebody between it and the keeper: who fails calls, or does things in between.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use refrain::{
+    id::{AppName, GrantId, GrantName, InstanceId},
+    lifecycle::{Change, Event, GrantRow, app::AppState},
+    seal::{KeyCheck, KeyId},
+    store::{
+        Changed, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
+        attempt::Attempt,
+    },
+    time::{StoreInstant, UnixMillis},
+};
+use tokio::sync::watch;
+
+/// Which call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    Read,
+    Write,
+    Liveness(InstanceId),
+}
+
+/// Who is between.
+#[async_trait]
+pub trait Between: fmt::Debug + Send + Sync {
+    /// Before a call; an error is the answer instead of it.
+    async fn before(&self, _: Call) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// After it was done; an error is the answer instead of what it said.
+    async fn after(&self, _: Call) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// The store with somebody between.
+#[derive(Debug)]
+pub struct Watched<B> {
+    pub inner: Arc<dyn Store>,
+    pub between: B,
+}
+
+impl<B: Between> Watched<B> {
+    async fn call<T>(
+        &self,
+        call: Call,
+        done: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.between.before(call).await?;
+        let done = done.await?;
+        self.between.after(call).await?;
+        Ok(done)
+    }
+}
+
+#[async_trait]
+impl<B: Between> Store for Watched<B> {
+    fn place(&self) -> String {
+        self.inner.place()
+    }
+    fn poll(&self) -> Duration {
+        self.inner.poll()
+    }
+    fn hints(&self) -> Option<watch::Receiver<u64>> {
+        self.inner.hints()
+    }
+    async fn prepare(&self) -> Result<(), StoreError> {
+        self.inner.prepare().await
+    }
+    async fn identity(&self) -> Result<Option<Identity>, StoreError> {
+        self.inner.identity().await
+    }
+    async fn found(&self, identity: Identity) -> Result<Identity, StoreError> {
+        self.inner.found(identity).await
+    }
+    async fn replace_key_check(
+        &self,
+        seen: &KeyCheck,
+        next: &KeyCheck,
+    ) -> Result<Written, StoreError> {
+        let done = self.inner.replace_key_check(seen, next);
+        self.call(Call::Write, done).await
+    }
+    async fn now(&self) -> Result<StoreInstant, StoreError> {
+        self.call(Call::Read, self.inner.now()).await
+    }
+    async fn grant(&self, name: &GrantName) -> Result<Option<Versioned<GrantRow>>, StoreError> {
+        self.call(Call::Read, self.inner.grant(name)).await
+    }
+    async fn grants(
+        &self,
+        after: Option<&GrantName>,
+        most: u32,
+    ) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        self.call(Call::Read, self.inner.grants(after, most)).await
+    }
+    async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        self.call(Call::Read, self.inner.armed()).await
+    }
+    async fn sealed_otherwise(
+        &self,
+        than: KeyId,
+        most: u32,
+    ) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
+        let done = self.inner.sealed_otherwise(than, most);
+        self.call(Call::Read, done).await
+    }
+    async fn changes(&self, since: Option<Mark>) -> Result<(Vec<Changed>, Mark), StoreError> {
+        // The feed runs by itself: whoever counts calls counts those of a refresh.
+        self.inner.changes(since).await
+    }
+    async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
+        self.call(Call::Read, self.inner.count(app)).await
+    }
+    async fn insert(&self, change: &Change) -> Result<Written, StoreError> {
+        self.call(Call::Write, self.inner.insert(change)).await
+    }
+    async fn replace(&self, seen: Version, change: &Change) -> Result<Written, StoreError> {
+        self.call(Call::Write, self.inner.replace(seen, change))
+            .await
+    }
+    async fn story(&self, grant: &GrantId, most: u32) -> Result<Vec<Event>, StoreError> {
+        self.call(Call::Read, self.inner.story(grant, most)).await
+    }
+    async fn app_state(&self, app: &AppName) -> Result<Versioned<AppState>, StoreError> {
+        self.call(Call::Read, self.inner.app_state(app)).await
+    }
+    async fn replace_app_state(
+        &self,
+        app: &AppName,
+        seen: Version,
+        state: &AppState,
+    ) -> Result<Written, StoreError> {
+        let done = self.inner.replace_app_state(app, seen, state);
+        self.call(Call::Write, done).await
+    }
+    async fn insert_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
+        self.call(Call::Write, self.inner.insert_attempt(attempt))
+            .await
+    }
+    async fn take_attempt(&self, id: &str, now: UnixMillis) -> Result<Option<Attempt>, StoreError> {
+        self.call(Call::Write, self.inner.take_attempt(id, now))
+            .await
+    }
+    async fn announce(&self, instance: InstanceId) -> Result<(), StoreError> {
+        self.call(Call::Write, self.inner.announce(instance)).await
+    }
+    async fn liveness(&self, instance: InstanceId) -> Result<Liveness, StoreError> {
+        let done = self.inner.liveness(instance);
+        self.call(Call::Liveness(instance), done).await
+    }
+    async fn scrub(&self) -> Result<(), StoreError> {
+        self.call(Call::Write, self.inner.scrub()).await
+    }
+}
