@@ -29,7 +29,7 @@ mod secret_file;
 mod source;
 mod store;
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr};
+use std::{collections::BTreeMap, fmt, num::NonZeroU32, path::PathBuf, str::FromStr};
 
 use crate::{
     id::AppName,
@@ -103,6 +103,14 @@ pub struct App {
     pub redirect_uri: RedirectUri,
     /// What a login asks for unless told otherwise.
     pub scopes: Scope,
+    /// How many refreshes a second each process starts ahead of expiry; those that somebody waits for
+    /// are not held back.
+    pub refreshes_per_second: NonZeroU32,
+}
+
+impl App {
+    /// The pace of refreshes ahead where the configuration says nothing.
+    pub const REFRESHES_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
 }
 
 /// How browser sessions are kept.

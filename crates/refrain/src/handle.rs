@@ -206,7 +206,7 @@ impl Grant {
     /// # Cancel safety
     /// Dropping the future stops the waiting, not the refresh.
     pub async fn access_token(&self) -> Result<AccessToken, Error> {
-        if let Some(token) = self.cell.fresh(self.keeper.parts().clock.uptime()) {
+        if let Some(token) = self.keeper.fresh(&self.cell) {
             return Ok(token);
         }
         let served = self.keeper.token(&self.cell, None).await?;

@@ -7,11 +7,14 @@
 //!
 //! Promises kept here: durable before used (`commit`), intent before presenting (`refresh`), one
 //! refresh per expiry (`flight`), a 401 repaired once (`rejected`), logout and re-login win (`logout`,
-//! `login`, and the watcher in `live`).
+//! `login`, and the `feed` of what other processes do).
 
+mod ahead;
+mod cells;
 mod commit;
 mod error;
 mod explain;
+mod feed;
 mod flight;
 mod live;
 pub mod login;
@@ -21,8 +24,8 @@ mod refresh;
 mod refusal;
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, PoisonError, RwLock},
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -37,7 +40,7 @@ pub use self::{
 use crate::{
     config::{App, Network},
     id::{AppName, GrantName, InstanceId},
-    keeper::flight::Goal,
+    keeper::{ahead::Pace, cells::Cells, feed::Feed, flight::Goal},
     lifecycle::{Cause, GrantRow, app::AppState, timing},
     oauth::transport::Transport,
     provider::Provider,
@@ -76,7 +79,10 @@ pub struct Keeper {
     parts: Parts,
     instance: InstanceId,
     announced: OnceCell<()>,
-    cells: RwLock<HashMap<GrantName, Arc<Cell>>>,
+    cells: Cells,
+    feed: Feed,
+    paces: BTreeMap<AppName, Arc<Pace>>,
+    walks: AtomicBool,
     tasks: TaskTracker,
 }
 
@@ -84,11 +90,15 @@ impl Keeper {
     /// Starts keeping.
     pub fn new(parts: Parts) -> Result<Arc<Self>, Error> {
         let instance = InstanceId::random(parts.random.as_ref())?;
+        let paces = ahead::paces(&parts.apps, parts.clock.uptime());
         Ok(Arc::new(Self {
             parts,
             instance,
             announced: OnceCell::new(),
-            cells: RwLock::default(),
+            cells: Cells::new(),
+            feed: Feed::new(),
+            paces,
+            walks: AtomicBool::new(false),
             tasks: TaskTracker::new(),
         }))
     }
@@ -100,17 +110,7 @@ impl Keeper {
 
     /// The handle of a grant; whether the grant exists is found out when it is used.
     pub(crate) fn cell(&self, name: &GrantName) -> Arc<Cell> {
-        let cells = self.cells.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cell) = cells.get(name) {
-            return Arc::clone(cell);
-        }
-        drop(cells);
-        let mut cells = self.cells.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(
-            cells
-                .entry(name.clone())
-                .or_insert_with(|| Arc::new(Cell::new(name.clone()))),
-        )
+        self.cells.get_or_new(name)
     }
 
     /// A token that lives at least `min_ttl` from now, where the provider's tokens live that long.
@@ -127,13 +127,15 @@ impl Keeper {
         min_ttl: Option<Duration>,
     ) -> Result<Served, Error> {
         let now = self.parts.clock.uptime();
-        if let Some(live) = cell.live.load_full().filter(|_| cell.seen_lately(now))
+        let served = |live| {
+            cell.note_use();
+            let warning = None;
+            Ok(Served { live, warning })
+        };
+        if let Some(live) = cell.live.load_full().filter(|_| self.vouched(cell, now))
             && live.lasts(min_ttl, now)
         {
-            return Ok(Served {
-                live,
-                warning: None,
-            });
+            return served(live);
         }
         let live = match self.reload(cell).await {
             Ok(live) => live,
@@ -141,28 +143,16 @@ impl Keeper {
         };
         let now = self.parts.clock.uptime();
         match live {
-            Some(live) if live.lasts(min_ttl, now) => Ok(Served {
-                live,
-                warning: None,
-            }),
+            Some(live) if live.lasts(min_ttl, now) => served(live),
             Some(live) if min_ttl.is_none() && live.lives(now) => {
-                self.board(
-                    cell,
-                    &Goal::Lasting {
-                        min_ttl,
-                        than: Some(Arc::clone(&live)),
-                    },
-                );
-                Ok(Served {
-                    live,
-                    warning: None,
-                })
+                if live.pace.as_ref().is_none_or(|pace| pace.may_start(now)) {
+                    let than = Some(Arc::clone(&live));
+                    self.board(cell, &Goal::Lasting { min_ttl, than });
+                }
+                served(live)
             }
             than => match self.refresh(cell, &Goal::Lasting { min_ttl, than }).await {
-                Ok(live) => Ok(Served {
-                    live,
-                    warning: None,
-                }),
+                Ok(live) => served(live),
                 Err(error) => self.serve_anyway(cell, error),
             },
         }
@@ -328,14 +318,4 @@ impl Goal {
     }
 }
 
-/// How soon another process's refresh is looked at again.
-const POLL: Duration = Duration::from_millis(25);
-/// How often a process looks whether another has logged a grant out or renewed it.
-const WATCH: Duration = Duration::from_secs(2);
-/// How long a token is served without a look at its row, where the watcher does not get to run.
-const BLIND: Duration = Duration::from_secs(4);
-const _: () = assert!(
-    WATCH.as_secs() < BLIND.as_secs() && BLIND.as_secs() < 5,
-    "logout reaches every process within five seconds"
-);
 const _: () = assert!(timing::PATIENCE.as_secs() > timing::TOKEN_CALL.as_secs());

@@ -23,7 +23,7 @@ mod outcome;
 pub mod row;
 pub mod timing;
 
-pub use arm::{Ask, Cause, Hold, Ticket, arm};
+pub use arm::{Ask, Cause, Hold, Ticket, arm, retime};
 pub use consent::{Consented, consent, sign_out};
 pub use event::Event;
 pub(crate) use outcome::expected;

@@ -121,6 +121,14 @@ impl Reader<'_> {
                 return Err(ConfigError::InlineSecret { at, key });
             }
             Key::App(_, AppKey::Scopes) => self.scopes(&key, field, value)?.to_string(),
+            // A number as the file has it; what it means is asked later.
+            Key::App(_, AppKey::RefreshesPerSecond) if value.get_ref().as_integer().is_some() => {
+                value
+                    .get_ref()
+                    .as_integer()
+                    .map(ToString::to_string)
+                    .unwrap_or_default()
+            }
             _ => value
                 .get_ref()
                 .as_str()

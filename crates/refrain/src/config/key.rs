@@ -9,6 +9,8 @@ use crate::{
 
 use super::source::Source;
 
+/// [`App::REFRESHES_PER_SECOND`](super::App::REFRESHES_PER_SECOND), as it would be written.
+pub(super) const DEFAULT_REFRESHES: &str = "20";
 pub(super) const DEFAULT_STORE: &str = "sqlite:$XDG_DATA_HOME/refrain/refrain.db";
 pub(super) const DEFAULT_KEY_FILE: &str = "$XDG_CONFIG_HOME/refrain/master.key";
 pub(super) const DEFAULT_REDIRECT_URI: &str = "http://127.0.0.1:4280/callback";
@@ -36,6 +38,7 @@ pub(super) enum AppKey {
     ClientSecretCredential,
     RedirectUri,
     Scopes,
+    RefreshesPerSecond,
 }
 
 /// Section, name and key of every value that is not an app's; a section of "" is the top of the file.
@@ -50,13 +53,14 @@ const FIXED: [(&str, &str, Key); 8] = [
     ("network", "proxy", Key::NetworkProxy),
 ];
 
-pub(super) const APP_KEYS: [(&str, AppKey); 6] = [
+pub(super) const APP_KEYS: [(&str, AppKey); 7] = [
     ("client_id", AppKey::ClientId),
     ("client_secret", AppKey::ClientSecret),
     ("client_secret_file", AppKey::ClientSecretFile),
     ("client_secret_credential", AppKey::ClientSecretCredential),
     ("redirect_uri", AppKey::RedirectUri),
     ("scopes", AppKey::Scopes),
+    ("refreshes_per_second", AppKey::RefreshesPerSecond),
 ];
 
 /// The sections of the file that hold values of their own.
@@ -101,6 +105,7 @@ impl Key {
             Self::App(_, AppKey::ClientSecretCredential) => "refrain-client-secret",
             Self::App(_, AppKey::RedirectUri) => DEFAULT_REDIRECT_URI,
             Self::App(_, AppKey::Scopes) => "user-read-email",
+            Self::App(_, AppKey::RefreshesPerSecond) => DEFAULT_REFRESHES,
             Self::SessionsKeep => "store",
             Self::SpotifyAccountsUrl => ACCOUNTS_URL,
             Self::SpotifyApiUrl => API_URL,
@@ -110,6 +115,7 @@ impl Key {
         match (at, self) {
             (Source::Environment { variable }, _) => format!("{variable}='{value}'"),
             (_, Self::App(_, AppKey::Scopes)) => format!("scopes = [\"{value}\"]"),
+            (_, Self::App(_, AppKey::RefreshesPerSecond)) => format!("{self} = {value}"),
             (_, _) => format!("{self} = \"{value}\""),
         }
     }
@@ -130,7 +136,13 @@ impl Key {
             ]
             .map(|key| Self::App(app.clone(), key))
             .into(),
-            Self::App(_, AppKey::ClientId | AppKey::RedirectUri | AppKey::Scopes)
+            Self::App(
+                _,
+                AppKey::ClientId
+                | AppKey::RedirectUri
+                | AppKey::Scopes
+                | AppKey::RefreshesPerSecond,
+            )
             | Self::Store
             | Self::SessionsKeep
             | Self::SpotifyAccountsUrl

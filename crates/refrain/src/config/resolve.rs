@@ -19,7 +19,7 @@ use super::{
     App, Config, KeySource, Sealing, SessionKeep, Sessions,
     error::ConfigError,
     expand,
-    key::{AppKey, DEFAULT_KEY_FILE, DEFAULT_REDIRECT_URI, DEFAULT_STORE, Key},
+    key::{AppKey, DEFAULT_KEY_FILE, DEFAULT_REDIRECT_URI, DEFAULT_REFRESHES, DEFAULT_STORE, Key},
     layer::{Given, Layer},
     network::{Network, Proxy},
     secret_file::{self, Guard},
@@ -117,6 +117,11 @@ impl<'a> Resolver<'a> {
                 str::parse,
             )?,
             scopes: self.value(&key(AppKey::Scopes), "", str::parse)?,
+            refreshes_per_second: self.value(
+                &key(AppKey::RefreshesPerSecond),
+                DEFAULT_REFRESHES,
+                str::parse,
+            )?,
         })
     }
 

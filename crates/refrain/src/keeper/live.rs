@@ -2,8 +2,8 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -11,12 +11,13 @@ use std::{
 use arc_swap::ArcSwapOption;
 
 use crate::{
-    id::{Epoch, GrantId, GrantName, Minting},
-    keeper::{BLIND, Error, Keeper, Problem, WATCH, flight::Slot},
+    id::{AppName, Epoch, GrantId, GrantName, Minting},
+    keeper::{Error, Keeper, Problem, ahead::Pace, flight::Slot},
     lifecycle::{GrantRow, Status, timing},
     oauth::scope::Scope,
     seal::{DataKey, Field},
     secret::AccessToken,
+    store::Versioned,
     time::{Moment, UnixMillis, Uptime},
 };
 
@@ -28,9 +29,10 @@ pub(crate) struct Cell {
     /// The newest login or logout known here; taken by whoever changes `live`, never by readers.
     newest: Mutex<Epoch>,
     pub(super) slot: Slot,
-    watched: AtomicBool,
-    /// Until which uptime `live` may be served without another look at the row.
-    looked_until: AtomicI64,
+    /// Whether the feed tells of changes to the row that was read last.
+    covered: AtomicBool,
+    /// Whether `live` was asked for since it came.
+    used: AtomicBool,
 }
 
 impl Cell {
@@ -40,8 +42,8 @@ impl Cell {
             live: ArcSwapOption::empty(),
             newest: Mutex::default(),
             slot: Slot::default(),
-            watched: AtomicBool::new(false),
-            looked_until: AtomicI64::new(i64::MIN),
+            covered: AtomicBool::new(false),
+            used: AtomicBool::new(false),
         }
     }
 
@@ -72,6 +74,7 @@ impl Cell {
         }
         let live = Arc::new(live);
         self.live.store(Some(Arc::clone(&live)));
+        self.used.store(false, Ordering::Relaxed);
         Some(live)
     }
 
@@ -79,25 +82,16 @@ impl Cell {
         epoch < *self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a look at the row, or that the store does not let anybody look.
-    fn looked(&self, now: Uptime) {
-        self.looked_until
-            .store(now.after(BLIND).0, Ordering::Relaxed);
+    /// Whether the token was asked for since it came.
+    pub(super) fn is_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed)
     }
 
-    /// Whether the row was looked at lately; the watcher sees to that where the runtime lets it run.
-    pub(super) fn seen_lately(&self, now: Uptime) -> bool {
-        now.0 < self.looked_until.load(Ordering::Relaxed)
-    }
-
-    /// The token, if it is not due: two atomic loads and two comparisons.
-    pub(crate) fn fresh(&self, now: Uptime) -> Option<AccessToken> {
-        if !self.seen_lately(now) {
-            return None;
+    pub(super) fn note_use(&self) {
+        // Looked at before it is written to: readers on several cores share the line otherwise.
+        if !self.is_used() {
+            self.used.store(true, Ordering::Relaxed);
         }
-        let live = self.live.load();
-        let live = live.as_ref()?;
-        (now < live.due).then(|| live.token.clone())
     }
 }
 
@@ -113,6 +107,9 @@ pub struct Live {
     life: Duration,
     expires_at: UnixMillis,
     scope: Scope,
+    pub(super) app: AppName,
+    /// At which pace its app refreshes ahead; `None` where the app is not configured any more.
+    pub(super) pace: Option<Arc<Pace>>,
 }
 
 impl Live {
@@ -141,6 +138,11 @@ impl Live {
         now < self.end
     }
 
+    /// Whether it is time for the next one, and not too late for that.
+    pub(super) fn is_due(&self, now: Uptime) -> bool {
+        self.due <= now && self.lives(now)
+    }
+
     /// Whether it lives long enough: `min_ttl`, though never more than nine tenths of what the provider
     /// gives; without one, whether it is not due.
     pub(super) fn lasts(&self, min_ttl: Option<Duration>, now: Uptime) -> bool {
@@ -164,24 +166,49 @@ pub struct Served {
 }
 
 impl Keeper {
+    /// The token, if it is not due and the feed vouches for it.
+    pub(crate) fn fresh(&self, cell: &Cell) -> Option<AccessToken> {
+        let now = self.parts.clock.uptime();
+        if !self.vouched(cell, now) {
+            return None;
+        }
+        let live = cell.live.load();
+        let live = live.as_ref().filter(|live| now < live.due)?;
+        cell.note_use();
+        Some(live.token.clone())
+    }
+
+    /// Whether a change to the cell's row would have been heard of by now.
+    pub(super) fn vouched(&self, cell: &Cell, now: Uptime) -> bool {
+        cell.covered.load(Ordering::Relaxed) && self.feed.is_heard(now)
+    }
+
     /// Reads the row and publishes its access token, whoever minted it; `None` where it has none.
     pub(super) async fn reload(
         self: &Arc<Self>,
         cell: &Arc<Cell>,
     ) -> Result<Option<Arc<Live>>, Error> {
-        let row = match self.read(&cell.name).await {
-            Ok(row) => row.value,
+        match self.look(cell).await {
+            Ok(seen) => self.publish(cell, &seen.value),
             Err(error) => {
                 // The grant is gone: so is its token. Of a store that fails nothing is known.
                 if matches!(error.problem(), Problem::UnknownGrant { .. }) {
                     cell.live.store(None);
-                } else {
-                    cell.looked(self.parts.clock.uptime());
                 }
-                return Err(error);
+                Err(error)
             }
-        };
-        self.publish(cell, &row)
+        }
+    }
+
+    /// Reads the row of a cell.
+    pub(super) async fn look(&self, cell: &Cell) -> Result<Versioned<GrantRow>, Error> {
+        // In this order: a change that comes after the reading is told only by a feed that had begun.
+        let begun = self.feed.has_begun();
+        let seen = self.read(&cell.name).await?;
+        if begun {
+            cell.covered.store(true, Ordering::Relaxed);
+        }
+        Ok(seen)
     }
 
     /// Publishes the access token of a row that was read from, or written to, the store. This is the
@@ -191,7 +218,6 @@ impl Keeper {
         cell: &Arc<Cell>,
         row: &GrantRow,
     ) -> Result<Option<Arc<Live>>, Error> {
-        cell.looked(self.parts.clock.uptime());
         if cell.is_over(row.epoch) {
             return Ok(cell.live.load_full());
         }
@@ -210,8 +236,10 @@ impl Keeper {
         let Some(live) = self.open_live(row)? else {
             return Ok(held);
         };
-        self.watch(cell);
-        Ok(cell.offer(live))
+        let live = cell.offer(live);
+        self.listen();
+        self.refresh_ahead();
+        Ok(live)
     }
 
     fn open_live(&self, row: &GrantRow) -> Result<Option<Live>, Error> {
@@ -242,6 +270,8 @@ impl Keeper {
             life,
             expires_at: now.wall.after(remaining),
             scope: row.scope.clone(),
+            app: row.app.clone(),
+            pace: self.paces.get(&row.app).cloned(),
         }))
     }
 
@@ -255,35 +285,5 @@ impl Keeper {
             .sealer
             .open_data_key(&row.id, row.epoch, &tokens.data_key);
         key.map_err(|source| Problem::sealed(row, "data key", source).into())
-    }
-
-    /// Sees to it that a logout or a renewal by another process reaches this cell: looks at the row
-    /// every two seconds for as long as the keeper lives.
-    fn watch(self: &Arc<Self>, cell: &Arc<Cell>) {
-        if cell.watched.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        let (keeper, cell) = (Arc::downgrade(self), Arc::downgrade(cell));
-        tokio::spawn(watch(keeper, cell));
-    }
-}
-
-async fn watch(keeper: Weak<Keeper>, cell: Weak<Cell>) {
-    loop {
-        let Some(nap) = keeper
-            .upgrade()
-            .map(|keeper| keeper.parts.clock.sleep(WATCH))
-        else {
-            return;
-        };
-        nap.await;
-        let (Some(keeper), Some(cell)) = (keeper.upgrade(), cell.upgrade()) else {
-            return;
-        };
-        if let Err(error) = keeper.reload(&cell).await
-            && error.problem().ends_the_grant()
-        {
-            cell.live.store(None);
-        }
     }
 }

@@ -6,13 +6,15 @@ use tokio::sync::watch;
 
 use crate::{
     keeper::{
-        Error, Keeper, POLL, Problem,
+        Error, Keeper, Problem,
+        feed::hint_or,
         flight::{Goal, Progress},
         live::{Cell, Live},
         present::{Presentation, Presented, Secrets},
     },
     lifecycle::{self, Ask, Change, GrantRow, Hold, app::AppState, timing},
     store::{Liveness, Versioned, Written},
+    time::StoreInstant,
 };
 
 /// So many presentations within one refresh: salvaged and promoted tokens make it more than one.
@@ -29,8 +31,13 @@ impl Keeper {
         let mut dead = None;
         let mut canary = false;
         let mut presented = 0;
+        let mut hints = self.parts.store.hints();
         loop {
-            let seen = self.read(&cell.name).await?;
+            if let Some(hints) = &mut hints {
+                // From before the row is read: what is written after that is heard.
+                hints.mark_unchanged();
+            }
+            let seen = self.look(cell).await?;
             // Adoption: what another process has done counts, and what it has ended is over.
             if let Some(live) = self.publish(cell, &seen.value)?
                 && goal.met_by(&live, self.parts.clock.uptime())
@@ -76,8 +83,9 @@ impl Keeper {
                 Err(Hold::Held { by, .. }) => {
                     let alive = self.parts.store.liveness(by).await? != Liveness::Dead;
                     dead = (!alive).then_some(by);
-                    if alive {
-                        self.parts.clock.sleep(POLL).await;
+                    if alive && !self.retime(&seen, ask.store_now).await? {
+                        let poll = self.parts.clock.sleep(self.parts.store.poll());
+                        hint_or(&mut hints, poll).await;
                     }
                 }
                 Err(hold @ Hold::BreakerOpen { .. }) => {
@@ -118,6 +126,20 @@ impl Keeper {
             self.let_go(on).await;
         }
         presented
+    }
+
+    /// Gives an intent that cannot be timed a deadline that can; answers whether there was something to do.
+    async fn retime(
+        &self,
+        seen: &Versioned<GrantRow>,
+        store_now: StoreInstant,
+    ) -> Result<bool, Error> {
+        let Some(change) = lifecycle::retime(&seen.value, store_now) else {
+            return Ok(false);
+        };
+        // A conflict is as good: the row is read again in any case.
+        self.parts.store.replace(seen.version, &change).await?;
+        Ok(true)
     }
 
     fn fruitless(&self) -> Problem {

@@ -192,6 +192,30 @@ pub fn arm(row: &GrantRow, ask: &Ask<'_>) -> Result<(Change, Ticket), Hold> {
     ))
 }
 
+/// Gives an intent that cannot be timed a deadline that can: from then on it lapses like any other.
+///
+/// Its deadline is of another era (the machine was started anew, and whose it was cannot be found out), or
+/// further off than any lease (the store's clock was set back). Nobody presents under it for longer than
+/// a lease by his own uptime, so one more lease from now is enough. `None` where there is nothing to do.
+pub fn retime(row: &GrantRow, store_now: StoreInstant) -> Option<Change> {
+    let intent = row.intent.as_ref()?;
+    let same_era = intent.deadline.era == store_now.era;
+    if same_era && intent.deadline.remaining(store_now) <= timing::LEASE {
+        return None;
+    }
+    let mut next = row.clone();
+    let deadline = store_now.after(timing::LEASE);
+    next.intent = Some(Intent {
+        deadline,
+        ..intent.clone()
+    });
+    Some(Change {
+        row: next,
+        events: Vec::new(),
+        forgets: false,
+    })
+}
+
 /// Everything but the intent: where the grant and its app stand.
 fn may_present(row: &GrantRow, ask: &Ask<'_>) -> Result<(), Hold> {
     let now = ask.now;

@@ -5,11 +5,15 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::string_slice,
     reason = "fixtures fail loudly; clippy knows test functions but not their helpers"
 )]
 
+mod ahead;
+#[path = "../support/assembled.rs"]
+mod assembled;
 mod between;
 mod layering;
 mod login;

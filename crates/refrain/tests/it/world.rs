@@ -1,22 +1,18 @@
 //! A simulator, a store and a refrain on one clock.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use refrain::{
     Error, Grant, Refrain,
-    config::{App, Network},
-    keeper::{Parts, login::LoginRequest},
+    keeper::Parts,
     lifecycle::{GrantRow, Status},
-    oauth::client::{Client, ClientAuth},
-    provider::{Provider, RevocationEndpoint},
-    random::SystemRandom,
-    seal::{DeploymentId, KeyCheck, Keyring, Sealer},
-    secret::ClientSecret,
     store::{Store, memory::MemoryStore},
     time::{Clock, ManualClock, UnixMillis},
-    transport::HyperTransport,
 };
 use refrain_sim::{Profile, Sim};
+
+use crate::assembled::Owner;
+pub use crate::assembled::{login, request};
 
 pub const HOUR: Duration = Duration::from_secs(3600);
 pub const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -26,9 +22,7 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub store: Arc<dyn Store>,
     pub refrain: Refrain,
-    keyring: Keyring,
-    deployment: DeploymentId,
-    check: KeyCheck,
+    owner: Owner,
 }
 
 /// A world with the grant `alice` signed in.
@@ -47,19 +41,18 @@ impl World {
     }
 
     pub fn on(sim: Sim, clock: Arc<ManualClock>, store: Arc<dyn Store>) -> Self {
-        let keyring = Keyring::random(&SystemRandom).unwrap();
-        let deployment = DeploymentId::random(&SystemRandom).unwrap();
-        let (_, check) = Sealer::found(keyring.clone(), deployment, &SystemRandom).unwrap();
-        let parts = parts(&sim, &clock, &store, &keyring, deployment, &check);
-        let refrain = Refrain::from_parts(parts).unwrap();
+        let owner = Owner::new();
+        let refrain = owner.process(
+            &sim,
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            Arc::clone(&store),
+        );
         Self {
             sim,
             clock,
             store,
             refrain,
-            keyring,
-            deployment,
-            check,
+            owner,
         }
     }
 
@@ -74,15 +67,8 @@ impl World {
     }
 
     pub fn parts_on(&self, store: &Arc<dyn Store>) -> Parts {
-        let (keyring, check) = (&self.keyring, &self.check);
-        parts(
-            &self.sim,
-            &self.clock,
-            store,
-            keyring,
-            self.deployment,
-            check,
-        )
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        self.owner.parts(&self.sim, clock, Arc::clone(store))
     }
 
     /// Signs the simulator's user in under a name.
@@ -111,6 +97,10 @@ impl World {
         }
     }
 
+    pub fn clock_wall(&self) -> UnixMillis {
+        self.clock.now().wall
+    }
+
     pub fn refreshes(&self) -> u64 {
         self.sim.counts().refreshes
     }
@@ -126,66 +116,5 @@ impl World {
 
     pub async fn status(&self, name: &str) -> Status {
         self.row(name).await.status
-    }
-}
-
-pub async fn login(refrain: &Refrain, sim: &Sim, name: &str) -> Result<Grant, Error> {
-    let begun = refrain.begin_login(request(name)).await?;
-    let location = sim.consent(&begun.url).unwrap();
-    let query = location.split_once('?').unwrap().1;
-    refrain.finish_login(query).await?;
-    refrain.grant(name).await
-}
-
-pub fn request(name: &str) -> LoginRequest {
-    LoginRequest {
-        grant: name.parse().unwrap(),
-        app: "default".parse().unwrap(),
-        scope: None,
-        port: None,
-        other_account: false,
-        browser: None,
-    }
-}
-
-fn parts(
-    sim: &Sim,
-    clock: &Arc<ManualClock>,
-    store: &Arc<dyn Store>,
-    keyring: &Keyring,
-    deployment: DeploymentId,
-    check: &KeyCheck,
-) -> Parts {
-    let registered = sim.default_app();
-    let auth = match &registered.client_secret {
-        Some(secret) => ClientAuth::SecretBasic(ClientSecret::new(secret.as_str())),
-        None => ClientAuth::None,
-    };
-    let app = App {
-        name: "default".parse().unwrap(),
-        client: Client {
-            id: registered.client_id.parse().unwrap(),
-            auth,
-        },
-        redirect_uri: "http://127.0.0.1:4280/callback".parse().unwrap(),
-        scopes: "user-read-recently-played user-read-private"
-            .parse()
-            .unwrap(),
-    };
-    let revocation = format!("{}/oauth2/revoke/v1", sim.accounts_url());
-    let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
-    Parts {
-        store: Arc::clone(store),
-        sealer: Sealer::open(keyring.clone(), deployment, check).unwrap(),
-        transport: Arc::new(HyperTransport::new(Network::default(), Arc::clone(&clock))),
-        clock,
-        random: Arc::new(SystemRandom),
-        provider: Provider {
-            accounts: sim.accounts_url().parse().unwrap(),
-            api: sim.api_url().parse().unwrap(),
-            revocation: RevocationEndpoint::parse(&revocation),
-        },
-        apps: BTreeMap::from([(app.name.clone(), app)]),
-        network: Network::default(),
     }
 }
