@@ -1,21 +1,46 @@
 //! refrain beside its baselines, in one run on one machine.
 //!
 //! Rounds of both sides alternate, so that a busy neighbour slows both; what counts is the ratio of the
-//! medians. Run with `scripts/bench`.
+//! medians. Run with `scripts/bench`; `scripts/bench million` measures a store with a million grants.
 
+#[path = "../../crates/refrain/tests/support/postgres.rs"]
+#[allow(dead_code, reason = "shared with tests")]
+mod cluster;
+mod durable;
+mod million;
 mod read;
 mod refresh;
+mod waiters;
 mod world;
 
 use std::time::Duration;
 
 #[tokio::main]
 async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |text: &str| text.parse().expect("a number of grants");
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => all().await,
+        ["million"] => million::run(1_000_000).await,
+        ["million", grants] => million::run(number(grants)).await,
+        ["million-child", what, grants, address, key] => {
+            million::child(what, number(grants), address, key.as_ref()).await;
+        }
+        _ => {
+            eprintln!("usage: scripts/bench [million [GRANTS]]");
+            std::process::exit(2);
+        }
+    }
+}
+
+async fn all() {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     println!("{cores} cores; medians of alternating rounds; a ratio above 1 means refrain is faster\n");
     println!("{:<46} {:>12} {:>12} {:>7}", "", "baseline", "refrain", "ratio");
     read::run().await;
     refresh::run().await;
+    durable::run().await;
+    waiters::run().await;
 }
 
 /// One line of the table.

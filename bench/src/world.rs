@@ -19,7 +19,10 @@ pub async fn sim() -> Sim {
 }
 
 pub fn refrain(sim: &Sim, store: Arc<dyn Store>) -> Refrain {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    refrain_on(sim, Arc::new(SystemClock::new()), store)
+}
+
+pub fn refrain_on(sim: &Sim, clock: Arc<dyn Clock>, store: Arc<dyn Store>) -> Refrain {
     Owner::new().process(sim, clock, store)
 }
 

@@ -19,6 +19,7 @@ mod flight;
 mod live;
 pub mod login;
 pub mod logout;
+mod look;
 mod present;
 mod refresh;
 mod refusal;
@@ -40,7 +41,7 @@ pub use self::{
 use crate::{
     config::{App, Network},
     id::{AppName, GrantName, InstanceId},
-    keeper::{ahead::Pace, cells::Cells, feed::Feed, flight::Goal},
+    keeper::{ahead::Pace, cells::Cells, feed::Feed, flight::Goal, look::Looks},
     lifecycle::{Cause, GrantRow, app::AppState, timing},
     oauth::transport::Transport,
     provider::Provider,
@@ -81,6 +82,7 @@ pub struct Keeper {
     announced: OnceCell<()>,
     cells: Cells,
     feed: Feed,
+    looks: Looks,
     paces: BTreeMap<AppName, Arc<Pace>>,
     walks: AtomicBool,
     tasks: TaskTracker,
@@ -97,6 +99,7 @@ impl Keeper {
             announced: OnceCell::new(),
             cells: Cells::new(),
             feed: Feed::new(),
+            looks: Looks::default(),
             paces,
             walks: AtomicBool::new(false),
             tasks: TaskTracker::new(),
@@ -132,14 +135,14 @@ impl Keeper {
             let warning = None;
             Ok(Served { live, warning })
         };
-        if let Some(live) = cell.live.load_full().filter(|_| self.vouched(cell, now))
-            && live.lasts(min_ttl, now)
-        {
-            return served(live);
-        }
-        let live = match self.reload(cell).await {
-            Ok(live) => live,
-            Err(error) => return self.serve_anyway(cell, error),
+        // What the feed vouches for need not be looked at: dead, it is refreshed, and nothing else.
+        let held = cell.live.load_full().filter(|_| self.vouched(cell, now));
+        let live = match held {
+            Some(live) => Some(live),
+            None => match self.look_together(cell).await {
+                Ok(live) => live,
+                Err(error) => return self.serve_anyway(cell, error),
+            },
         };
         let now = self.parts.clock.uptime();
         match live {

@@ -17,7 +17,6 @@ use crate::{
     oauth::scope::Scope,
     seal::{DataKey, Field},
     secret::AccessToken,
-    store::Versioned,
     time::{Moment, UnixMillis, Uptime},
 };
 
@@ -30,7 +29,7 @@ pub(crate) struct Cell {
     newest: Mutex<Epoch>,
     pub(super) slot: Slot,
     /// Whether the feed tells of changes to the row that was read last.
-    covered: AtomicBool,
+    pub(super) covered: AtomicBool,
     /// Whether `live` was asked for since it came.
     used: AtomicBool,
 }
@@ -181,34 +180,6 @@ impl Keeper {
     /// Whether a change to the cell's row would have been heard of by now.
     pub(super) fn vouched(&self, cell: &Cell, now: Uptime) -> bool {
         cell.covered.load(Ordering::Relaxed) && self.feed.is_heard(now)
-    }
-
-    /// Reads the row and publishes its access token, whoever minted it; `None` where it has none.
-    pub(super) async fn reload(
-        self: &Arc<Self>,
-        cell: &Arc<Cell>,
-    ) -> Result<Option<Arc<Live>>, Error> {
-        match self.look(cell).await {
-            Ok(seen) => self.publish(cell, &seen.value),
-            Err(error) => {
-                // The grant is gone: so is its token. Of a store that fails nothing is known.
-                if matches!(error.problem(), Problem::UnknownGrant { .. }) {
-                    cell.live.store(None);
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// Reads the row of a cell.
-    pub(super) async fn look(&self, cell: &Cell) -> Result<Versioned<GrantRow>, Error> {
-        // In this order: a change that comes after the reading is told only by a feed that had begun.
-        let begun = self.feed.has_begun();
-        let seen = self.read(&cell.name).await?;
-        if begun {
-            cell.covered.store(true, Ordering::Relaxed);
-        }
-        Ok(seen)
     }
 
     /// Publishes the access token of a row that was read from, or written to, the store. This is the
