@@ -41,7 +41,7 @@ pub use self::{
 use crate::{
     config::{App, Network},
     id::{AppName, GrantName, InstanceId},
-    keeper::{ahead::Pace, cells::Cells, feed::Feed, flight::Goal, look::Looks},
+    keeper::{ahead::Pace, cells::Cells, feed::Feed, flight::Goal, live::Abouts, look::Looks},
     lifecycle::{Cause, GrantRow, app::AppState, timing},
     oauth::transport::Transport,
     provider::Provider,
@@ -83,6 +83,7 @@ pub struct Keeper {
     cells: Cells,
     feed: Feed,
     looks: Looks,
+    abouts: Abouts,
     paces: BTreeMap<AppName, Arc<Pace>>,
     walks: AtomicBool,
     tasks: TaskTracker,
@@ -100,6 +101,7 @@ impl Keeper {
             cells: Cells::new(),
             feed: Feed::new(),
             looks: Looks::default(),
+            abouts: Abouts::default(),
             paces,
             walks: AtomicBool::new(false),
             tasks: TaskTracker::new(),
@@ -148,7 +150,12 @@ impl Keeper {
         match live {
             Some(live) if live.lasts(min_ttl, now) => served(live),
             Some(live) if min_ttl.is_none() && live.lives(now) => {
-                if live.pace.as_ref().is_none_or(|pace| pace.may_start(now)) {
+                if live
+                    .about
+                    .pace
+                    .as_ref()
+                    .is_none_or(|pace| pace.may_start(now))
+                {
                     let than = Some(Arc::clone(&live));
                     self.board(cell, &Goal::Lasting { min_ttl, than });
                 }

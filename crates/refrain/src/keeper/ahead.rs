@@ -109,7 +109,7 @@ impl Keeper {
             let now = self.parts.clock.uptime();
             if looked.is_none_or(|at| now.since(at) >= Duration::from_secs(1)) {
                 looked = Some(now);
-                if self.is_paused(&live.app).await? {
+                if self.is_paused(&live.about.app).await? {
                     return Ok(());
                 }
             }
@@ -141,7 +141,7 @@ fn by_pace(cells: Vec<Arc<Cell>>) -> Vec<(Arc<Pace>, Vec<Arc<Cell>>)> {
     let mut groups: Vec<(Arc<Pace>, Vec<Arc<Cell>>)> = Vec::new();
     for cell in cells {
         let live = cell.live.load_full();
-        let Some(pace) = live.and_then(|live| live.pace.clone()) else {
+        let Some(pace) = live.and_then(|live| live.about.pace.clone()) else {
             continue;
         };
         match groups.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &pace)) {

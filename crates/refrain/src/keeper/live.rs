@@ -1,6 +1,7 @@
 //! The access token in memory: read without a lock, an allocation or a decryption.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -11,7 +12,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 
 use crate::{
-    id::{AppName, Epoch, GrantId, GrantName, Minting},
+    id::{AppName, Epoch, GrantName, Minting},
     keeper::{Error, Keeper, Problem, ahead::Pace, flight::Slot},
     lifecycle::{GrantRow, Status, timing},
     oauth::scope::Scope,
@@ -65,9 +66,7 @@ impl Cell {
     fn offer(&self, live: Live) -> Option<Arc<Live>> {
         let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let held = self.live.load_full();
-        let older = |held: &Arc<Live>| {
-            held.grant == live.grant && (live.epoch, live.minting) <= (held.epoch, held.minting)
-        };
+        let older = |held: &Arc<Live>| (live.epoch, live.minting) <= (held.epoch, held.minting);
         if live.epoch < *newest || held.as_ref().is_some_and(older) {
             return held;
         }
@@ -94,21 +93,50 @@ impl Cell {
     }
 }
 
-/// An access token that is durable in the store, and how long it lives.
+/// An access token that is durable in the store, and how long it lives. There may be a million of them.
 #[derive(Debug, Clone)]
 pub struct Live {
     token: AccessToken,
-    pub(super) grant: GrantId,
     pub(super) epoch: Epoch,
     pub(super) minting: Minting,
     due: Uptime,
     end: Uptime,
-    life: Duration,
     expires_at: UnixMillis,
-    scope: Scope,
+    life_millis: u32,
+    pub(super) about: Arc<About>,
+}
+
+/// What most tokens of an app have in common.
+#[derive(Debug)]
+pub(super) struct About {
     pub(super) app: AppName,
-    /// At which pace its app refreshes ahead; `None` where the app is not configured any more.
+    scope: Scope,
+    /// At which pace the app refreshes ahead; `None` where it is not configured any more.
     pub(super) pace: Option<Arc<Pace>>,
+}
+
+/// What tokens have in common, each kept once for as long as there are few.
+#[derive(Debug, Default)]
+pub(super) struct Abouts(Mutex<Vec<Arc<About>>>);
+
+impl Abouts {
+    fn of(&self, row: &GrantRow, paces: &BTreeMap<AppName, Arc<Pace>>) -> Arc<About> {
+        const FEW: usize = 64;
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |about: &&Arc<About>| about.app == row.app && about.scope == row.scope;
+        if let Some(about) = known.iter().find(same) {
+            return Arc::clone(about);
+        }
+        let about = Arc::new(About {
+            app: row.app.clone(),
+            scope: row.scope.clone(),
+            pace: paces.get(&row.app).cloned(),
+        });
+        if known.len() < FEW {
+            known.push(Arc::clone(&about));
+        }
+        about
+    }
 }
 
 impl Live {
@@ -124,7 +152,7 @@ impl Live {
 
     /// What it was granted for.
     pub fn scope(&self) -> &Scope {
-        &self.scope
+        &self.about.scope
     }
 
     /// How long it still lives.
@@ -148,7 +176,8 @@ impl Live {
         match min_ttl {
             None => now < self.due,
             Some(min_ttl) => {
-                let needed = min_ttl.min(self.life * 9 / 10);
+                let life = Duration::from_millis(self.life_millis.into());
+                let needed = min_ttl.min(life * 9 / 10);
                 self.lives(now) && self.remaining(now) >= needed
             }
         }
@@ -233,16 +262,13 @@ impl Keeper {
         let due = now.uptime.after(remaining.saturating_sub(ahead));
         Ok(Some(Live {
             token: AccessToken::new(text.as_str()),
-            grant: row.id.clone(),
             epoch: row.epoch,
             minting: row.minting,
             due,
             end,
-            life,
             expires_at: now.wall.after(remaining),
-            scope: row.scope.clone(),
-            app: row.app.clone(),
-            pace: self.paces.get(&row.app).cloned(),
+            life_millis: u32::try_from(life.as_millis()).unwrap_or(u32::MAX),
+            about: self.abouts.of(row, &self.paces),
         }))
     }
 
