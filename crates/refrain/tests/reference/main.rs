@@ -5,6 +5,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "fixtures fail loudly; clippy knows test functions but not their helpers"
 )]
@@ -80,8 +81,10 @@ struct Real<E: Engine> {
     place: E::Place,
     handles: [Arc<dyn Store>; 2],
     /// What a reader of the feed has heard of, on each handle.
-    heard: [(Mark, BTreeMap<GrantName, (Epoch, Minting)>); 2],
+    heard: [Heard; 2],
 }
+
+type Heard = (Mark, BTreeMap<GrantName, (Epoch, Minting)>);
 
 struct Beside<E>(PhantomData<E>);
 
