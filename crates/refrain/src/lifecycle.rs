@@ -12,6 +12,7 @@
 //! | only `invalid_grant` for the exact token that is still the durable one counts | [`refuse`] |
 //! | a refusal well before its time is verified again; nothing is erased | [`refuse`] |
 //! | a fault moves no grant towards `reauthorize` | [`resolve`] |
+//! | a token from a backup that may have been replaced since is presented by a person alone | [`restored()`] |
 //! | logout and re-login win over any refresh in flight | [`consent`], [`sign_out`] |
 //! | many refusals at once open a breaker | [`app`] |
 
@@ -20,6 +21,7 @@ mod arm;
 mod consent;
 pub mod event;
 mod outcome;
+mod restored;
 pub mod row;
 pub mod timing;
 
@@ -31,6 +33,7 @@ pub use outcome::{
     Before, Commit, Evidence, Exchange, Minted, Refusal, Replaced, Resolution, commit, promote,
     refuse, resolve, successor,
 };
+pub use restored::{Habit, habit, restored};
 pub use row::{GrantRow, Status};
 
 /// A row's next state and what the grant's story gains by it.

@@ -18,6 +18,8 @@ struct Json<'a> {
     user: Option<&'a str>,
     scopes: Vec<&'a str>,
     status: &'static str,
+    /// Whether its refresh token is from a backup, and may have been replaced since.
+    restored: bool,
     token_expires_at: Option<String>,
     authorized_at: Option<String>,
     reauthorize_by: Option<String>,
@@ -61,6 +63,7 @@ fn to_json(grant: &Summary, now: UnixMillis) -> Json<'_> {
         user: account.and_then(|account| account.display_name.as_deref()),
         scopes: grant.scope.iter().collect(),
         status: grant.status.word(),
+        restored: grant.status.is_restored(),
         token_expires_at: grant.token_expires_at.map(|at| at.to_string()),
         authorized_at: grant
             .consent
@@ -78,11 +81,13 @@ fn to_row(grant: Json<'_>) -> Vec<String> {
     // The day is enough for a person; --json has the instant.
     let consent =
         consent.map(|(at, days)| format!("{} ({})", words::day(at), words::count(days, "day")));
+    let doubt = if grant.restored { " (restored)" } else { "" };
+    let status = format!("{}{doubt}", grant.status);
     vec![
         grant.grant.to_owned(),
         or_dash(user),
         grant.app.to_owned(),
-        grant.status.to_owned(),
+        status,
         or_dash(grant.token_expires_at),
         or_dash(consent),
         grant.scopes.join(" "),

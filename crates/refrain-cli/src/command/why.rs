@@ -200,6 +200,15 @@ impl Subject {
                 ),
                 None => ("active: refreshes work".to_owned(), None, None),
             },
+            Status::Suspect(suspicion) if suspicion.restored => (
+                format!(
+                    "suspect: restored from a backup at {}, and Spotify may have replaced its token since; \
+                     nothing was deleted, and nobody presents it unasked",
+                    suspicion.since,
+                ),
+                None,
+                Some(suspicion.since),
+            ),
             Status::Suspect(suspicion) => (
                 format!(
                     "suspect: Spotify refused it at {}, earlier than it should ({} so far); nothing was \
@@ -235,6 +244,13 @@ impl Subject {
         };
         match &row.status {
             Status::SignedOut { .. } | Status::Reauthorize { .. } => return (login(), None),
+            Status::Suspect(suspicion) if suspicion.restored => {
+                let what = format!(
+                    "nothing, until somebody runs `refrain refresh {}`",
+                    row.name
+                );
+                return (what, None);
+            }
             Status::Active | Status::Suspect(_) => {}
         }
         if let Some(intent) = &row.intent {

@@ -59,6 +59,14 @@ pub enum Problem {
         /// Where it was looked for.
         looked_in: String,
     },
+    /// The store has rows, and the key file is not to be used.
+    #[error("the store needs master key {expected}, and the key file is of no use")]
+    KeyUnusable {
+        /// The key that the store names.
+        expected: KeyId,
+        /// What is wrong with the file.
+        source: KeyFileError,
+    },
     /// The store has rows, and the key file is gone.
     #[error("the store needs master key {expected}, and there is none at {looked_in}")]
     KeyMissing {
@@ -155,6 +163,16 @@ pub enum Problem {
         /// When it is asked again.
         retry_at: UnixMillis,
     },
+    /// From a backup, and perhaps replaced since.
+    #[error(
+        "the token of grant {grant} is from a backup (restored {since}), and Spotify may have replaced it since"
+    )]
+    Restored {
+        /// The grant.
+        grant: GrantName,
+        /// The restore.
+        since: UnixMillis,
+    },
     /// Many grants are refused at once.
     #[error("Spotify is refusing many logins of app {app} since {since}")]
     BreakerOpen {
@@ -240,6 +258,7 @@ fn reason_text(reason: Reason) -> &'static str {
         Reason::Revoked => "Spotify has refused it repeatedly",
         Reason::AnswerLost => "Spotify replaced its token and the answer was lost on the way",
         Reason::Scope => "it lacks a permission that is needed now",
+        Reason::Restored => "Spotify had replaced its token after the backup that was restored",
     }
 }
 
@@ -295,6 +314,7 @@ impl Problem {
                 reason,
                 since,
             },
+            Hold::Restored { since } => Self::Restored { grant, since },
             Hold::Suspect { since, retry } => Self::Suspect {
                 grant,
                 since,
@@ -343,6 +363,7 @@ impl Problem {
             Self::KeyFile(error) => error.code(),
             Self::WrongKey { .. } => "key_wrong",
             Self::KeyMissing { .. } => "key_missing",
+            Self::KeyUnusable { source, .. } => source.code(),
             Self::Sealed { .. } => "sealed_row",
             Self::KeyCheck(_) => "key_check",
             Self::Store(error) => error.code(),
@@ -372,7 +393,12 @@ impl Problem {
                 reason: Reason::Scope,
                 ..
             } => "reauthorize_scope",
+            Self::Reauthorize {
+                reason: Reason::Restored,
+                ..
+            } => "reauthorize_restored",
             Self::Suspect { .. } => "refused_early",
+            Self::Restored { .. } => "restored",
             Self::BreakerOpen { .. } => "refusing_many",
             Self::Unavailable { .. } => "provider_unavailable",
             Self::Unreachable { .. } => "provider_unreachable",
@@ -390,14 +416,17 @@ impl Problem {
             | Self::KeyFile(_)
             | Self::WrongKey { .. }
             | Self::KeyMissing { .. }
+            | Self::KeyUnusable { .. }
             | Self::KeyCheck(_)
             | Self::NoSuchStore { .. }
             | Self::UnknownApp { .. }
             | Self::ClientChanged { .. }
             | Self::Misconfigured { .. } => Kind::Configuration,
-            Self::Store(_) | Self::NotSaved(_) | Self::Sealed { .. } | Self::Random(_) => {
-                Kind::Storage
-            }
+            Self::Store(_)
+            | Self::NotSaved(_)
+            | Self::Sealed { .. }
+            | Self::Restored { .. }
+            | Self::Random(_) => Kind::Storage,
             Self::Name(_) | Self::UnknownGrant { .. } | Self::SeveralGrants { .. } => Kind::Usage,
             Self::NoGrant | Self::SignedOut { .. } | Self::Reauthorize { .. } => Kind::Reauthorize,
             Self::Suspect { .. }

@@ -3,6 +3,7 @@
 use crate::{
     id::AppName,
     keeper::{Error, Problem, login::LoginError, present::chain},
+    seal::SealError,
     store::StoreError,
     time::UnixMillis,
 };
@@ -44,6 +45,9 @@ impl Problem {
             Self::NotSaved(_) => {
                 "the new token is held in memory, is used by nobody, and is written as soon as possible"
             }
+            Self::Restored { .. } => {
+                "nothing was deleted, and the token was not presented: that could end the authorization"
+            }
             Self::Suspect { .. } | Self::BreakerOpen { .. } => {
                 "nothing was deleted: the sealed token is kept and will be presented again"
             }
@@ -62,6 +66,7 @@ impl Problem {
             | Self::KeyFile(_)
             | Self::WrongKey { .. }
             | Self::KeyMissing { .. }
+            | Self::KeyUnusable { .. }
             | Self::KeyCheck(_)
             | Self::NoSuchStore { .. }
             | Self::Random(_)
@@ -84,6 +89,14 @@ impl Problem {
             Self::WrongKey { expected, .. } | Self::KeyMissing { expected, .. } => format!(
                 "put the file with key {expected} back, or point sealing.key_file at it; if it is lost \
                  for good, move the store away and log in again"
+            ),
+            Self::KeyUnusable { source, .. } => source.fix(),
+            Self::Sealed {
+                source: SealError::UnknownKey { expected },
+                ..
+            } => format!(
+                "key {expected} is missing in this machine's key file: where the master key was replaced \
+                 on another machine, copy the key file from there; nothing has to be started anew"
             ),
             Self::Sealed { grant, .. } => format!(
                 "the row was changed from outside, or copied here: restore the store from a backup, or \
@@ -120,6 +133,10 @@ impl Problem {
             Self::SignedOut { grant } | Self::Reauthorize { grant, .. } => {
                 format!("run `refrain login {grant}`")
             }
+            Self::Restored { grant, .. } => format!(
+                "run `refrain refresh {grant}`, which presents the token; if Spotify refuses it, run \
+                 `refrain login {grant}`"
+            ),
             Self::Suspect { grant, .. } => format!(
                 "wait, or ask now with `refrain refresh {grant}`; if you removed the app at Spotify or \
                  changed your password, run `refrain login {grant}`"

@@ -110,6 +110,11 @@ impl Keeper {
         if lifecycle::expected(row, now) {
             return Ok(false);
         }
+        if row.status.is_restored() {
+            // Explained by the backup: no sign of trouble at the provider.
+            let state = self.parts.store.app_state(&row.app).await?.value;
+            return Ok(state.open_breaker(now).is_some());
+        }
         let grants = self.parts.store.count(&row.app).await?;
         let change = |state: &AppState| Some(state.refused(&row.id, grants, now));
         let state = self.update_app(&row.app, change).await?;

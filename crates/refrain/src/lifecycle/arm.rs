@@ -80,6 +80,11 @@ pub enum Hold {
         /// Since when.
         since: UnixMillis,
     },
+    /// From a backup, and perhaps replaced since: for a person to present.
+    Restored {
+        /// The restore.
+        since: UnixMillis,
+    },
     /// Refused once; asked again at a time of its own.
     Suspect {
         /// The first refusal.
@@ -232,6 +237,12 @@ fn may_present(row: &GrantRow, ask: &Ask<'_>) -> Result<(), Hold> {
                     since: *since,
                 });
             }
+        }
+        // Before the breaker: its canary must not present it either.
+        Status::Suspect(suspicion) if suspicion.restored && !asked => {
+            return Err(Hold::Restored {
+                since: suspicion.since,
+            });
         }
         Status::Active | Status::Suspect(_) => {}
     }

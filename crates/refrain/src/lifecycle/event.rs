@@ -88,4 +88,9 @@ pub enum What {
     Recovered,
     /// Signed out here.
     SignedOut,
+    /// The store was put back from a backup.
+    Restored {
+        /// Whether the provider may have replaced the refresh token since.
+        doubtful: bool,
+    },
 }

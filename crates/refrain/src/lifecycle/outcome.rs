@@ -244,10 +244,13 @@ pub fn refuse(
     let doubtful = missing || evidence.before == Before::Fault || before.is_some();
     let rotates = row.generation.0 > 0;
     let probes = if doubtful { 1 } else { timing::PROBES.len() };
+    let restored = row.status.is_restored();
     let reason = if breaker_open {
         None
     } else if expected(row, now) {
         Some(Reason::Expired)
+    } else if restored {
+        Some(Reason::Restored)
     } else if missing && rotates {
         Some(Reason::AnswerLost)
     } else if refusals as usize > probes {
@@ -286,6 +289,7 @@ pub fn refuse(
             since,
             refusals,
             next_probe,
+            restored,
         });
         vec![refused(Some(next_probe.wall))]
     };
@@ -348,7 +352,9 @@ pub fn promote(
     next.candidates.insert(0, demoted);
     next.tokens.as_mut()?.refresh = exchange.promoted.clone();
     next.generation = row.generation.next();
-    next.status = Status::Active;
+    if !row.status.is_restored() {
+        next.status = Status::Active;
+    }
     next.intent = None;
     next.unanswered = None;
     let what = What::Promoted {

@@ -88,7 +88,7 @@ impl GrantRow {
 pub enum Status {
     /// Refreshes work, as far as anyone knows.
     Active,
-    /// Refused once, well before its time, and to be asked again; nothing was erased.
+    /// Refused once, well before its time, and to be asked again; or from a backup. Nothing was erased.
     Suspect(Suspicion),
     /// The user has to log in again.
     Reauthorize {
@@ -105,6 +105,11 @@ pub enum Status {
 }
 
 impl Status {
+    /// Whether the refresh token comes from a backup and has not been accepted since.
+    pub fn is_restored(&self) -> bool {
+        matches!(self, Self::Suspect(suspicion) if suspicion.restored)
+    }
+
     /// The word for it.
     pub fn word(&self) -> &'static str {
         match self {
@@ -125,6 +130,10 @@ pub struct Suspicion {
     pub refusals: u32,
     /// When the same token is presented again.
     pub next_probe: Deadline,
+    /// Whether the doubt is about the store and not the provider: it was restored from a backup, and the
+    /// token may have been replaced since. Then nobody but a person presents it.
+    #[serde(default)]
+    pub restored: bool,
 }
 
 /// Why a new consent is needed.
@@ -139,6 +148,8 @@ pub enum Reason {
     AnswerLost,
     /// The grant lacks a scope that is now needed.
     Scope,
+    /// The store was restored, and the provider had replaced the token since the backup.
+    Restored,
 }
 
 impl Reason {
@@ -149,6 +160,7 @@ impl Reason {
             Self::Revoked => "revoked",
             Self::AnswerLost => "answer_lost",
             Self::Scope => "scope",
+            Self::Restored => "restored",
         }
     }
 }

@@ -24,6 +24,15 @@ fn of(row: &GrantRow, now: UnixMillis) -> Option<Finding> {
             format!("{name} needs a new login since {since} ({})", reason.word()),
             fix,
         )),
+        Status::Suspect(suspicion) if suspicion.restored => Some(Finding::warn(
+            CHECK,
+            "grant_restored",
+            format!(
+                "{name} is from a backup (restored {}), and Spotify may have replaced its token since",
+                suspicion.since
+            ),
+            format!("try it: refrain refresh {name}"),
+        )),
         Status::Suspect(suspicion) => Some(Finding::warn(
             CHECK,
             "grant_suspect",

@@ -46,6 +46,7 @@ pub(super) fn reason(reason: Reason) -> &'static str {
         }
         Reason::AnswerLost => "Spotify replaced its token, and the answer was lost on the way",
         Reason::Scope => "it lacks a permission that is needed now",
+        Reason::Restored => "Spotify had replaced its token after the backup that was restored",
     }
 }
 
@@ -139,6 +140,12 @@ fn sentence(what: &What) -> String {
             generation.0
         ),
         What::Recovered => "it works again".to_owned(),
+        What::Restored { doubtful: false } => "the store was restored from a backup".to_owned(),
+        What::Restored { doubtful: true } => {
+            "the store was restored from a backup; Spotify may have replaced the refresh token since, so \
+             nobody presents it unasked"
+                .to_owned()
+        }
         What::SignedOut => "signed out here; the tokens were destroyed".to_owned(),
     }
 }

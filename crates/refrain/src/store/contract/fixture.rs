@@ -48,6 +48,7 @@ pub fn full_row(name: &str) -> GrantRow {
             since: UnixMillis(1),
             refusals: 2,
             next_probe: deadline(),
+            restored: true,
         }),
         consent: Some(Consent {
             authorized_at: UnixMillis(-1),
