@@ -31,6 +31,7 @@
 //! | [`seal`] | encryption of one field of one row |
 //! | [`store`] | rows by compare-and-set: memory and SQLite, one contract suite |
 //! | [`keeper`] | the one module that calls the provider and orders the steps |
+//! | [`custody`] | key and store as wholes: a new master key, a backup, a restore |
 //! | [`Refrain`], [`Grant`] | what a program holds |
 //! | [`middleware`] | ways into HTTP clients |
 //!
@@ -40,6 +41,7 @@
 //! things and changes none.
 
 pub mod config;
+pub mod custody;
 mod files;
 mod handle;
 pub mod id;

@@ -4,10 +4,11 @@ use std::{path::Path, sync::Arc};
 
 use crate::{
     config::{Config, KeySource, StoreLocation},
+    custody,
     handle::Refrain,
     keeper::{Error, Parts, Problem},
     random::{Random, SystemRandom},
-    seal::{DeploymentId, KeyFileError, Keyring, SealError, Sealer},
+    seal::{DeploymentId, KeyFileError, Keyring, Sealer},
     store::{Identity, Store},
     time::{Clock, SystemClock},
     transport::HyperTransport,
@@ -25,11 +26,18 @@ impl Refrain {
     /// # Errors
     /// A wrong or missing key is found before anything is written or sent.
     pub async fn open(config: Config) -> Result<Self, Error> {
+        let refrain = Self::open_idle(config).await?;
+        refrain.take_up_orphans();
+        Ok(refrain)
+    }
+
+    /// The same without taking anything up: nothing is sent before the caller asks for it.
+    pub async fn open_idle(config: Config) -> Result<Self, Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
         let (store, sealer) = open_store(&config, &clock, random.as_ref()).await?;
         let transport = HyperTransport::new(config.network.clone(), Arc::clone(&clock));
-        let refrain = Self::from_parts(Parts {
+        Self::from_parts(Parts {
             store,
             sealer,
             transport: Arc::new(transport),
@@ -38,9 +46,7 @@ impl Refrain {
             provider: config.provider,
             apps: config.apps,
             network: config.network,
-        })?;
-        refrain.take_up_orphans();
-        Ok(refrain)
+        })
     }
 }
 
@@ -52,45 +58,21 @@ async fn open_store(
 ) -> Result<(Arc<dyn Store>, Sealer), Error> {
     let looked_in = config.sealing.key.path();
     let keyring = match Keyring::read(looked_in) {
-        Ok(keyring) => Some(keyring),
-        Err(KeyFileError::Missing { .. }) => None,
-        Err(error) => return Err(error.into()),
+        Err(error) if is_new(config) && !matches!(error, KeyFileError::Missing { .. }) => {
+            return Err(error.into());
+        }
+        keyring => keyring,
     };
     let store = engine(config, clock).await?;
-    let place = looked_in.display().to_string();
-    if let Some(Identity {
-        deployment,
-        key_check,
-    }) = store.identity().await?
-    {
-        // Looked for once more: key and store may both have been made since the first look.
-        let Some(keyring) = keyring.or_else(|| Keyring::read(looked_in).ok()) else {
-            let expected = key_check.key_id().map_err(Problem::KeyCheck)?;
-            return Err(Problem::KeyMissing {
-                expected,
-                looked_in: place,
-            }
-            .into());
-        };
-        let found = keyring.newest().id();
-        let sealer =
-            Sealer::open(keyring, deployment, &key_check).map_err(|error| match error {
-                SealError::UnknownKey { expected } => Problem::WrongKey {
-                    expected,
-                    found,
-                    looked_in: place,
-                },
-                error => Problem::KeyCheck(error),
-            })?;
+    if let Some(identity) = store.identity().await? {
+        let sealer = custody::prove(keyring, looked_in, &identity)?;
         store.prepare().await?;
         return Ok((store, sealer));
     }
     let keyring = match (keyring, &config.sealing.key) {
-        (Some(keyring), _) => keyring,
-        (None, KeySource::File(path)) => make_key(path, random)?,
-        (None, KeySource::Credential(path)) => {
-            return Err(KeyFileError::Missing { path: path.clone() }.into());
-        }
+        (Ok(keyring), _) => keyring,
+        (Err(KeyFileError::Missing { .. }), KeySource::File(path)) => make_key(path, random)?,
+        (Err(error), _) => return Err(error.into()),
     };
     store.prepare().await?;
     let deployment = DeploymentId::random(random)?;
@@ -104,7 +86,13 @@ async fn open_store(
         })
         .await?;
     let sealer = Sealer::open(keyring, identity.deployment, &identity.key_check);
-    Ok((store, sealer.map_err(Problem::KeyCheck)?))
+    let sealer = sealer.map_err(Problem::KeyCheck)?;
+    Ok((store, sealer.reading(looked_in.to_owned())))
+}
+
+/// Whether there is no store yet that a key could be expected by.
+fn is_new(config: &Config) -> bool {
+    matches!(&config.store, StoreLocation::Sqlite(path) if !path.exists())
 }
 
 /// Makes the key file; where another process has just made it, that one counts.

@@ -8,13 +8,18 @@
 //! number and field that it was sealed for: a row swapped in by hand does not open.
 
 mod cipher;
+mod held;
+mod key_file;
 mod keyring;
 mod place;
 
 pub(crate) use cipher::key_of;
 pub use cipher::{Key, KeyId, SealError};
+pub use key_file::KeyFileLock;
 pub use keyring::{KeyFileError, Keyring};
 pub use place::{Field, Place};
+
+use std::path::PathBuf;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -23,6 +28,7 @@ use zeroize::Zeroizing;
 use crate::{
     id::{Epoch, GrantId},
     random::{self, Random, RandomError},
+    seal::held::Held,
     secret::Sealed,
 };
 
@@ -40,7 +46,7 @@ impl DeploymentId {
 /// Seals and opens for one store.
 #[derive(Debug)]
 pub struct Sealer {
-    keyring: Keyring,
+    keys: Held,
     deployment: DeploymentId,
     pepper: Key,
 }
@@ -69,7 +75,7 @@ impl Sealer {
         let check = KeyCheck(keyring.newest().seal(&place, pepper.bytes(), random)?);
         Ok((
             Self {
-                keyring,
+                keys: Held::new(keyring, None),
                 deployment,
                 pepper,
             },
@@ -87,13 +93,59 @@ impl Sealer {
         check: &KeyCheck,
     ) -> Result<Self, SealError> {
         let place = Place::of_store(deployment, Field::KeyCheck);
-        let pepper = keyring.named(&check.0)?.open(&place, &check.0)?;
-        let pepper = Key::from_bytes(&pepper)?;
+        let keys = Held::new(keyring, None);
+        let key = keys.named(&check.0)?;
+        let pepper = Key::from_bytes(&key.open(&place, &check.0)?)?;
+        keys.follow(key.id());
         Ok(Self {
-            keyring,
+            keys,
             deployment,
             pepper,
         })
+    }
+
+    /// Looks for keys that it does not hold in this file, so that a process goes on working while the
+    /// master key is replaced.
+    #[must_use]
+    pub fn reading(self, file: PathBuf) -> Self {
+        let keys = self.keys.with_file(file);
+        Self { keys, ..self }
+    }
+
+    /// Seals with the key of this key check from now on: the store says which one it is, whatever order
+    /// the key files of several machines have.
+    ///
+    /// # Errors
+    /// [`SealError::UnknownKey`] where that key is not at hand.
+    pub fn follow(&self, check: &KeyCheck) -> Result<(), SealError> {
+        self.keys.follow(self.keys.named(&check.0)?.id());
+        Ok(())
+    }
+
+    /// The same key check under another master key.
+    pub fn reseal_check(
+        &self,
+        check: &KeyCheck,
+        with: &Key,
+        random: &dyn Random,
+    ) -> Result<KeyCheck, SealError> {
+        let place = Place::of_store(self.deployment, Field::KeyCheck);
+        let pepper = self.keys.named(&check.0)?.open(&place, &check.0)?;
+        Ok(KeyCheck(with.seal(&place, &pepper, random)?))
+    }
+
+    /// The same data key under another master key; what it seals stays as it is.
+    pub fn reseal_data_key(
+        &self,
+        grant: &GrantId,
+        epoch: Epoch,
+        sealed: &Sealed,
+        with: &Key,
+        random: &dyn Random,
+    ) -> Result<Sealed, SealError> {
+        let place = self.place(grant, epoch, 0, Field::DataKey);
+        let key = self.keys.named(sealed)?.open(&place, sealed)?;
+        with.seal(&place, &key, random)
     }
 
     /// A fresh data key for one epoch of one grant, and its sealed form.
@@ -105,7 +157,7 @@ impl Sealer {
     ) -> Result<(DataKey, Sealed), SealError> {
         let key = Key::random(random)?;
         let place = self.place(grant, epoch, 0, Field::DataKey);
-        let sealed = self.keyring.newest().seal(&place, key.bytes(), random)?;
+        let sealed = self.keys.sealing().seal(&place, key.bytes(), random)?;
         Ok((self.data_key(key, grant, epoch), sealed))
     }
 
@@ -117,7 +169,7 @@ impl Sealer {
         sealed: &Sealed,
     ) -> Result<DataKey, SealError> {
         let place = self.place(grant, epoch, 0, Field::DataKey);
-        let bytes = self.keyring.named(sealed)?.open(&place, sealed)?;
+        let bytes = self.keys.named(sealed)?.open(&place, sealed)?;
         Ok(self.data_key(Key::from_bytes(&bytes)?, grant, epoch))
     }
 
@@ -129,7 +181,7 @@ impl Sealer {
         random: &dyn Random,
     ) -> Result<Sealed, SealError> {
         let place = Place::of_attempt(self.deployment, attempt);
-        self.keyring.newest().seal(&place, text.as_bytes(), random)
+        self.keys.sealing().seal(&place, text.as_bytes(), random)
     }
 
     /// Opens a login attempt's verifier.
@@ -139,7 +191,7 @@ impl Sealer {
         sealed: &Sealed,
     ) -> Result<Zeroizing<String>, SealError> {
         let place = Place::of_attempt(self.deployment, attempt);
-        text(&self.keyring.named(sealed)?.open(&place, sealed)?)
+        text(&self.keys.named(sealed)?.open(&place, sealed)?)
     }
 
     /// Recognises a secret without keeping it: a keyed hash, different in every store.

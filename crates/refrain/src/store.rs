@@ -186,6 +186,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Takes a login attempt out; of several that try, one gets it. Expired ones are gone.
     async fn take_attempt(&self, id: &str, now: UnixMillis) -> Result<Option<Attempt>, StoreError>;
 
+    /// Until when something may still be written that was sealed before now, by a login that has begun or
+    /// a process that works with what it read earlier; `None` where nothing can.
+    async fn unsettled(&self, now: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
+        Ok(Some(now.after(attempt::LIFE)))
+    }
+
     /// Makes this process known before it writes its first intent.
     async fn announce(&self, instance: InstanceId) -> Result<(), StoreError>;
 

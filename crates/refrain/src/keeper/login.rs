@@ -35,13 +35,13 @@ use crate::{
     secret::{AuthorizationState, BrowserSecret, CodeVerifier, RefreshToken},
     store::{
         Versioned, Written,
-        attempt::{Attempt, Terms},
+        attempt::{self, Attempt, Terms},
     },
     time::UnixMillis,
 };
 
 /// How long a person may take at the provider's page; codes live about as long.
-pub const ATTEMPT_LIFE: Duration = Duration::from_secs(10 * 60);
+pub const ATTEMPT_LIFE: Duration = attempt::LIFE;
 
 /// How long a finished login waits for a store that does not take it.
 const SAVING: Duration = Duration::from_secs(30);
@@ -112,6 +112,7 @@ impl Keeper {
             show_dialog,
         }
         .url(&self.parts.provider.accounts, AUTHORIZE_PATH);
+        self.follow_key().await?;
         let id = self.attempt_id(&state, request.browser.as_ref());
         let sealed = self
             .parts
@@ -208,6 +209,17 @@ impl Keeper {
         let account = self.account(&granted.access_token).await?;
         self.save_login(app, attempt.terms, granted, &refresh, account)
             .await
+    }
+
+    /// Seals with the store's present key from here on: another process may have replaced it.
+    /// Where that key is not at hand the one before it goes on: a consent must not be lost over it.
+    async fn follow_key(&self) -> Result<(), Error> {
+        if let Some(identity) = self.parts.store.identity().await?
+            && let Err(error) = self.parts.sealer.follow(&identity.key_check)
+        {
+            tracing::warn!(%error, "the store has a newer master key than this machine");
+        }
+        Ok(())
     }
 
     /// Under which an attempt is kept. Whoever has the state and not the browser's secret finds nothing,
@@ -345,6 +357,7 @@ impl Keeper {
             Some(seen) => seen.value.clone(),
             None => self.blank(&login.terms.grant, login.app)?,
         };
+        self.follow_key().await?;
         let consented = self
             .seal_login(&row, login)
             .map_err(|source| Problem::sealed(&row, "login", source))?;

@@ -1,7 +1,8 @@
 //! The master keys and the file they live in.
 //!
-//! One key a line, `rfmk1_` and 43 characters of base64url; `#` begins a comment. The first key seals,
-//! all of them open, so that a key can be replaced while old rows still name its predecessor.
+//! One key a line, `rfmk1_` and 43 characters of base64url; `#` begins a comment. All of them open, so
+//! that a key can be replaced while old rows still name its predecessor. The first is the newest; behind
+//! one that follows may stand `next` (it will be the newest), or `until` and a time (it goes then).
 
 use std::{
     fs,
@@ -16,8 +17,8 @@ use zeroize::Zeroizing;
 use crate::{
     files::private_folder,
     random::Random,
-    seal::cipher::{Key, KeyId, SealError, key_of},
-    secret::Sealed,
+    seal::cipher::{Key, KeyId},
+    time::UnixMillis,
 };
 
 const PREFIX: &str = "rfmk1_";
@@ -99,7 +100,23 @@ impl KeyFileError {
 #[derive(Debug, Clone)]
 pub struct Keyring {
     newest: Key,
-    older: Vec<Key>,
+    others: Vec<Other>,
+}
+
+/// A key that opens and does not seal.
+#[derive(Debug, Clone)]
+struct Other {
+    key: Key,
+    stay: Stay,
+}
+
+/// Why a key that does not seal is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stay {
+    /// It will be the newest, once every machine has it.
+    Next,
+    /// It was the newest; until when something sealed with it may still come.
+    Old(Option<UnixMillis>),
 }
 
 impl Keyring {
@@ -107,7 +124,7 @@ impl Keyring {
     pub fn random(random: &dyn Random) -> Result<Self, crate::random::RandomError> {
         Ok(Self {
             newest: Key::random(random)?,
-            older: Vec::new(),
+            others: Vec::new(),
         })
     }
 
@@ -151,8 +168,8 @@ impl Keyring {
             path: path.to_owned(),
         })?;
         Ok(Self {
-            newest,
-            older: keys.collect(),
+            newest: newest.key,
+            others: keys.collect(),
         })
     }
 
@@ -163,13 +180,6 @@ impl Keyring {
             source,
         };
         let keyring = Self::random(random)?;
-        let text = Zeroizing::new(format!(
-            "# refrain's master key {}. Whoever has this file and the store has the tokens.\n\
-             # Without it the store cannot be read, and every user has to log in again.\n\
-             {PREFIX}{}\n",
-            keyring.newest.id(),
-            Zeroizing::new(URL_SAFE_NO_PAD.encode(keyring.newest.bytes())).as_str(),
-        ));
         if let Some(folder) = path.parent() {
             private_folder(folder).map_err(io)?;
         }
@@ -182,7 +192,7 @@ impl Keyring {
                 .create_new(true)
                 .mode(0o600)
                 .open(&aside)?;
-            file.write_all(text.as_bytes())?;
+            file.write_all(keyring.to_text().as_bytes())?;
             file.sync_all()?;
             fs::hard_link(&aside, path)?;
             if let Some(folder) = path.parent() {
@@ -201,23 +211,125 @@ impl Keyring {
         &self.newest
     }
 
-    /// The key that a ciphertext names; no other is tried.
-    pub fn named(&self, sealed: &Sealed) -> Result<&Key, SealError> {
-        let expected = key_of(sealed)?;
-        self.ids()
-            .find(|(id, _)| *id == expected)
-            .map(|(_, key)| key)
-            .ok_or(SealError::UnknownKey { expected })
+    /// A key by its name.
+    pub fn key(&self, id: KeyId) -> Option<&Key> {
+        let others = self.others.iter().map(|other| &other.key);
+        std::iter::once(&self.newest)
+            .chain(others)
+            .find(|key| key.id() == id)
     }
 
-    fn ids(&self) -> impl Iterator<Item = (KeyId, &Key)> {
-        std::iter::once(&self.newest)
-            .chain(&self.older)
-            .map(|key| (key.id(), key))
+    /// The key that is to be the newest, where one has been prepared.
+    pub fn next(&self) -> Option<KeyId> {
+        let next = self.others.iter().find(|other| other.stay == Stay::Next);
+        next.map(|other| other.key.id())
+    }
+
+    /// The keys that were the newest once.
+    pub fn old(&self) -> Vec<KeyId> {
+        let old = self.others.iter().filter(|it| it.stay != Stay::Next);
+        old.map(|other| other.key.id()).collect()
+    }
+
+    /// Until when the old keys have to stay, where that has been found out.
+    pub fn old_until(&self) -> Option<UnixMillis> {
+        let until = self.others.iter().map(|other| match other.stay {
+            Stay::Old(until) => until,
+            Stay::Next => None,
+        });
+        until.max().flatten()
+    }
+
+    /// The same with a key in front; the one that was the newest goes on opening.
+    #[must_use]
+    pub fn with_newest(&self, key: Key) -> Self {
+        let mut others = vec![Other {
+            key: self.newest.clone(),
+            stay: Stay::Old(None),
+        }];
+        let rest = self.others.iter().filter(|it| it.key.id() != key.id());
+        others.extend(rest.cloned());
+        Self {
+            newest: key,
+            others,
+        }
+    }
+
+    /// The same with a key that opens here before any machine seals with it.
+    #[must_use]
+    pub fn with_next(&self, key: Key) -> Self {
+        let mut with = self.clone();
+        let stay = Stay::Next;
+        with.others.push(Other { key, stay });
+        with
+    }
+
+    /// The same with a time until which the old keys stay.
+    #[must_use]
+    pub fn with_old_until(&self, until: UnixMillis) -> Self {
+        let mut with = self.clone();
+        for other in &mut with.others {
+            if other.stay != Stay::Next {
+                other.stay = Stay::Old(Some(until));
+            }
+        }
+        with
+    }
+
+    /// The same without the old keys, but those that are still needed.
+    #[must_use]
+    pub fn without_old(&self, needed: &[KeyId]) -> Self {
+        let mut without = self.clone();
+        without
+            .others
+            .retain(|it| it.stay == Stay::Next || needed.contains(&it.key.id()));
+        without
+    }
+
+    /// The key file.
+    pub(super) fn to_text(&self) -> Zeroizing<String> {
+        // Room for all of it: a text that grows leaves copies of itself behind.
+        let mut text = Zeroizing::new(String::with_capacity(1024 + 256 * self.others.len()));
+        text.push_str(
+            "# refrain's master key. Whoever has this file and the store has the tokens.\n\
+             # Without it the store cannot be read, and every user has to log in again.\n",
+        );
+        let mut line = |key: &Key, note: &str, behind: &str| {
+            let encoded = Zeroizing::new(URL_SAFE_NO_PAD.encode(key.bytes()));
+            let id = key.id().to_string();
+            for part in ["# ", &id, note, "\n", PREFIX, &encoded, behind, "\n"] {
+                text.push_str(part);
+            }
+        };
+        line(&self.newest, "", "");
+        for other in &self.others {
+            match other.stay {
+                Stay::Next => line(&other.key, ", which comes next", " next"),
+                Stay::Old(None) => line(&other.key, ", which is being replaced", ""),
+                Stay::Old(Some(until)) => line(
+                    &other.key,
+                    ", which `refrain sealing rotate` removes once its time has come",
+                    &format!(" until {until}"),
+                ),
+            }
+        }
+        text
     }
 }
 
-fn parse(line: &str) -> Option<Key> {
-    let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(line.strip_prefix(PREFIX)?).ok()?);
-    Key::from_bytes(&bytes).ok()
+fn parse(line: &str) -> Option<Other> {
+    let mut words = line.split_ascii_whitespace();
+    let encoded = words.next()?.strip_prefix(PREFIX)?;
+    let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(encoded).ok()?);
+    let stay = match (words.next(), words.next(), words.next()) {
+        (None, ..) => Stay::Old(None),
+        (Some("next"), None, _) => Stay::Next,
+        (Some("until"), Some(time), None) => {
+            let until: jiff::Timestamp = time.parse().ok()?;
+            Stay::Old(Some(UnixMillis(until.as_millisecond())))
+        }
+        _ => return None,
+    };
+    let key = Key::from_bytes(&bytes).ok()?;
+    Some(Other { key, stay })
 }

@@ -204,3 +204,82 @@ fn fingerprints_differ_by_store_and_domain() {
     .unwrap();
     assert_ne!(one.fingerprint("a", "x"), elsewhere.fingerprint("a", "x"));
 }
+
+#[test]
+fn a_key_file_says_why_each_key_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("master.key");
+    let made = Keyring::create(&path, &SystemRandom).unwrap();
+    let [first, second] = [(), ()].map(|()| Key::random(&SystemRandom).unwrap());
+    let lock = KeyFileLock::take(&path).unwrap().unwrap();
+    assert!(KeyFileLock::take(&path).unwrap().is_none(), "one at a time");
+
+    let until = crate::time::UnixMillis(1_795_000_000_000);
+    let ring = made.with_newest(first.clone()).with_next(second.clone());
+    lock.write(&ring.with_old_until(until)).unwrap();
+    let read = lock.read().unwrap();
+    assert_eq!(read.newest().id(), first.id());
+    assert_eq!(read.next(), Some(second.id()));
+    assert_eq!(
+        (read.old(), read.old_until()),
+        (vec![made.newest().id()], Some(until))
+    );
+
+    // The prepared key comes to the front once, and what was there goes on opening.
+    let next = read.with_newest(second.clone());
+    assert_eq!((next.next(), next.old().len()), (None, 2));
+    lock.write(&next.without_old(&[first.id()])).unwrap();
+    let read = lock.read().unwrap();
+    assert_eq!(
+        (read.newest().id(), read.old()),
+        (second.id(), vec![first.id()])
+    );
+    assert!(read.key(made.newest().id()).is_none());
+    let meta = std::fs::metadata(&path).unwrap();
+    assert_eq!(std::os::unix::fs::MetadataExt::mode(&meta) & 0o777, 0o600);
+}
+
+#[test]
+fn a_running_process_learns_of_a_new_key_from_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("master.key");
+    let ring = Keyring::create(&path, &SystemRandom).unwrap();
+    let (_, check) = Sealer::found(ring.clone(), DeploymentId(1), &SystemRandom).unwrap();
+    let running = Sealer::open(ring.clone(), DeploymentId(1), &check).unwrap();
+    let running = running.reading(path.clone());
+    let (_, old) = running
+        .new_data_key(&grant(), Epoch(1), &SystemRandom)
+        .unwrap();
+
+    let new = Key::random(&SystemRandom).unwrap();
+    let resealed = running.reseal_data_key(&grant(), Epoch(1), &old, &new, &SystemRandom);
+    let resealed = resealed.unwrap();
+    let moved = running.reseal_check(&check, &new, &SystemRandom).unwrap();
+    let unknown = running.open_data_key(&grant(), Epoch(1), &resealed);
+    assert!(matches!(unknown, Err(SealError::UnknownKey { expected }) if expected == new.id()));
+    // A file that is being damaged takes no key away from a process that has it.
+    std::fs::write(&path, "rfmk1_gar").unwrap();
+    assert!(
+        running
+            .open_data_key(&grant(), Epoch(1), &resealed)
+            .is_err()
+    );
+    running.open_data_key(&grant(), Epoch(1), &old).unwrap();
+
+    let lock = KeyFileLock::take(&path).unwrap().unwrap();
+    lock.write(&ring.with_newest(new.clone())).unwrap();
+    running
+        .open_data_key(&grant(), Epoch(1), &resealed)
+        .unwrap();
+    // What it seals goes by the store's key check, and not by the file.
+    let sealing = |running: &Sealer| {
+        let made = running.new_data_key(&grant(), Epoch(2), &SystemRandom);
+        key_of(&made.unwrap().1).unwrap()
+    };
+    assert_eq!(sealing(&running), ring.newest().id());
+    running.follow(&moved).unwrap();
+    assert_eq!(sealing(&running), new.id());
+    // The pepper stays, and with it every login attempt.
+    let later = Sealer::open(lock.read().unwrap(), DeploymentId(1), &moved).unwrap();
+    assert_eq!(later.fingerprint("a", "x"), running.fingerprint("a", "x"));
+}

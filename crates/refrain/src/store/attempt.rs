@@ -1,5 +1,7 @@
 //! A login that has begun: what the callback will need, whichever process it reaches.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -8,6 +10,9 @@ use crate::{
     secret::Sealed,
     time::UnixMillis,
 };
+
+/// How long a login attempt lives.
+pub const LIFE: Duration = Duration::from_secs(10 * 60);
 
 /// A login attempt: single use, ten minutes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What a store can fail with. None of it says anything about any user's authorization.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, path::Path, sync::Arc};
 
 /// The cause of an error, whatever library it comes from; shared, because writes that are made together
 /// fail together.
@@ -100,6 +100,24 @@ impl StoreError {
             Self::Newer { .. } => "storage_newer",
             Self::Unsuitable { .. } => "storage_unsuitable",
         }
+    }
+
+    /// The same error about another file than the one it was met at: a copy stands for its original.
+    #[must_use]
+    pub(crate) fn at(&self, copy: &Path, file: &Path) -> Self {
+        let mut error = self.clone();
+        let (Self::Unavailable { place, .. }
+        | Self::Full { place, .. }
+        | Self::ReadOnly { place, .. }
+        | Self::Refused { place, .. }
+        | Self::Damaged { place, .. }
+        | Self::Newer { place, .. }
+        | Self::Unsuitable { place, .. }) = &mut error
+        else {
+            return error;
+        };
+        *place = place.replace(&copy.display().to_string(), &file.display().to_string());
+        error
     }
 
     /// Whether trying again, with nobody doing anything, may help.

@@ -4,7 +4,9 @@
 //! begins IMMEDIATE, because one that upgrades later can fail half-way. One connection writes and a few
 //! read, so that a reader never waits for a refresh.
 
+mod copy;
 mod files;
+mod gate;
 mod open;
 mod write;
 
@@ -28,7 +30,7 @@ use crate::{
     secret::Sealed,
     store::{
         Changed, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
-        attempt::Attempt,
+        attempt::{self, Attempt},
         cause,
         group::Group,
         instances::Instances,
@@ -36,6 +38,8 @@ use crate::{
     },
     time::{Clock, StoreInstant, UnixMillis},
 };
+
+pub(crate) use self::{copy::inspect, files::check_place, gate::Closed};
 
 /// How long a statement waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(5);
@@ -51,17 +55,21 @@ pub struct SqliteStore {
     readers: SqlitePool,
     group: Group,
     instances: Instances,
+    /// `None` for a file that nobody else knows of.
+    gate: Option<gate::Gate>,
 }
 
 impl SqliteStore {
     /// Opens the file, and makes an empty one where there is none.
     pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        files::check_place(path)?;
+        check_place(path)?;
         files::create_private(path).map_err(|error| files::io_error(path, error))?;
         // One name for one file: a link or a relative path must not hide this process from the others.
         let path = &path
             .canonicalize()
             .map_err(|error| files::io_error(path, error))?;
+        let gate = gate::Gate::enter(path, clock.as_ref()).await;
+        let gate = gate.map_err(|error| files::io_error(path, error))?;
         let (writer, readers) = Self::patiently(path, clock.as_ref()).await?;
         let engine = write::Writer::new(path, &writer);
         Ok(Self {
@@ -71,6 +79,7 @@ impl SqliteStore {
             group: Group::start(Arc::new(engine)),
             writer,
             readers,
+            gate: Some(gate),
         })
     }
 
@@ -372,6 +381,20 @@ impl Store for SqliteStore {
             terms: read_json(self.column(&row, "attempt")?, "attempts", "attempt", id)?,
             verifier: Sealed::from_bytes(verifier),
         }))
+    }
+
+    async fn unsettled(&self, now: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
+        let alone = self.gate.as_ref().map_or(Ok(true), gate::Gate::alone);
+        if !alone.map_err(|error| files::io_error(&self.path, error))? {
+            return Ok(Some(now.after(attempt::LIFE)));
+        }
+        let last: Option<i64> =
+            sqlx::query_scalar("SELECT max(expires_at) FROM attempts WHERE expires_at > ?")
+                .bind(now.0)
+                .fetch_one(&self.readers)
+                .await
+                .map_err(|error| self.error(error))?;
+        Ok(last.map(UnixMillis))
     }
 
     async fn announce(&self, instance: InstanceId) -> Result<(), StoreError> {

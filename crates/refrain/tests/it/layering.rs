@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The order; `lib.rs` re-exports and is above all.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "files",
     "secret",
     "random",
@@ -20,6 +20,7 @@ const ORDER: [&str; 17] = [
     "seal",
     "store",
     "keeper",
+    "custody",
     "handle",
     "open",
     "middleware",

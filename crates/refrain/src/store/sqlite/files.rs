@@ -35,7 +35,7 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
 }
 
 /// Refuses network file systems: their locks do not hold, and SQLite would corrupt the file.
-pub(super) fn check_place(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn check_place(path: &Path) -> Result<(), StoreError> {
     let mut folder = path;
     while let Some(parent) = folder.parent() {
         folder = parent;

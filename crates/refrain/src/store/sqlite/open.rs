@@ -80,6 +80,11 @@ pub(super) async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), Stor
     transaction.commit().await.map_err(error)
 }
 
+/// The newest layout.
+pub(super) fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
 /// The file's layout; 0 for an empty one.
 pub(super) async fn layout(path: &Path, pool: &SqlitePool) -> Result<i64, StoreError> {
     user_version(pool)

@@ -176,3 +176,31 @@ async fn a_value_that_makes_no_sense_is_named() {
     };
     assert!(row.starts_with("grt_"));
 }
+
+#[tokio::test]
+async fn a_database_is_replaced_while_nobody_has_it_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().canonicalize().unwrap().join("refrain.db");
+    let clock = clock();
+    // Also where there is no database yet.
+    drop(Closed::close(&path, clock.as_ref()).await.unwrap().unwrap());
+    let store = open(&path).await;
+    let now = UnixMillis(1_000);
+    assert_eq!(store.unsettled(now).await.unwrap(), None);
+    let other = SqliteStore::open(&path, Arc::clone(&clock)).await.unwrap();
+    let until = store.unsettled(now).await.unwrap();
+    assert_eq!(until, Some(now.after(attempt::LIFE)), "it may write yet");
+    assert!(
+        Closed::close(&path, clock.as_ref())
+            .await
+            .unwrap()
+            .is_none()
+    );
+    drop((store, other));
+    let closed = Closed::close(&path, clock.as_ref()).await.unwrap();
+    let waiting = tokio::spawn(async move { SqliteStore::open(&path, clock).await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!waiting.is_finished());
+    drop(closed);
+    waiting.await.unwrap().unwrap();
+}
