@@ -1,5 +1,6 @@
 //! What can be written after `refrain`.
 
+mod custody;
 mod grant;
 mod init;
 mod operate;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand};
 
 pub(crate) use self::{
+    custody::{BackupArgs, RestoreArgs, RotateArgs, SealingCommand},
     grant::{ApiArgs, GrantArgs, LoginArgs, TokenArgs},
     init::InitArgs,
     operate::{CompletionsArgs, ConfigCommand, DemoArgs, ManArgs, SimArgs, rotation_name},
@@ -97,6 +99,15 @@ pub(crate) enum Command {
     /// Destroy the tokens of a grant here, and say what remains to do at Spotify
     #[command(after_help = "Example:\n  refrain logout alice")]
     Logout(GrantArgs),
+    /// Change how tokens are sealed
+    #[command(subcommand, after_help = "Example:\n  refrain sealing rotate")]
+    Sealing(SealingCommand),
+    /// Copy the store to a file, while everything goes on; without the key
+    #[command(after_help = "Example:\n  refrain backup /media/stick/refrain.backup")]
+    Backup(BackupArgs),
+    /// Put a backup in the store's place; the old store is kept under another name
+    #[command(after_help = "Example:\n  refrain restore /media/stick/refrain.backup")]
+    Restore(RestoreArgs),
     /// Look for misconfiguration before a user finds it
     #[command(after_help = "Example:\n  refrain doctor --json")]
     Doctor,

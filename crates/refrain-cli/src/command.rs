@@ -1,6 +1,7 @@
 //! One module per command.
 
 mod api;
+mod backup;
 mod completions;
 mod config_show;
 mod demo;
@@ -11,6 +12,8 @@ mod login;
 mod logout;
 mod man;
 mod refresh;
+mod restore;
+mod sealing;
 mod sim;
 mod token;
 mod why;
@@ -27,7 +30,7 @@ use refrain::{
 };
 
 use crate::{
-    args::{Args, Command, ConfigCommand, GlobalArgs},
+    args::{Args, Command, ConfigCommand, GlobalArgs, SealingCommand},
     report::{self, Exit, Explanation},
 };
 
@@ -53,6 +56,11 @@ pub(crate) fn run(args: Args) -> Result<(), Explanation> {
         Command::Login(args) => block_on(login::run(&global, &args)),
         Command::Logout(args) => block_on(orderly(logout::run(&global, &args))),
         Command::Why(args) => block_on(orderly(why::run(&global, &args))),
+        Command::Sealing(SealingCommand::Rotate(args)) => {
+            block_on(unwaited(sealing::run(&global, &args)))
+        }
+        Command::Backup(args) => block_on(unwaited(backup::run(&global, &args))),
+        Command::Restore(args) => block_on(unwaited(restore::run(&global, &args))),
         Command::Doctor => block_on(doctor::run(&global)),
         Command::Init(args) => block_on(init::run(&global, &args)),
         Command::Api(args) => block_on(orderly(api::run(&global, &args))),
@@ -105,6 +113,25 @@ async fn orderly(
         biased;
         result = command => result,
         () = signals.next() => Err(interrupted(&mut signals).await),
+    }
+}
+
+/// Runs a command that presents nothing, so that a signal ends it at once and what it made aside goes:
+/// running it again completes it.
+async fn unwaited(
+    command: impl Future<Output = Result<(), Explanation>>,
+) -> Result<(), Explanation> {
+    let Ok(mut signals) = Signals::new() else {
+        return command.await;
+    };
+    tokio::select! {
+        biased;
+        result = command => result,
+        () = signals.next() => Err(Explanation {
+            safe: "key and store are as they were, or as they were to be".to_owned(),
+            fix: "run the command again".to_owned(),
+            ..Explanation::interrupted("interrupted")
+        }),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{error::Error, io::IsTerminal as _, io::Write as _, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use clap::error::ErrorKind;
-use refrain::{Kind, config::ConfigError, time::UnixMillis};
+use refrain::{Kind, config::ConfigError, custody::CustodyError, time::UnixMillis};
 use serde::Serialize;
 
 /// How the process ends when it did not do what was asked.
@@ -92,20 +92,33 @@ impl From<ConfigError> for Explanation {
 
 impl From<refrain::Error> for Explanation {
     fn from(error: refrain::Error) -> Self {
+        Self::of(error.explain(), error.kind())
+    }
+}
+
+impl From<CustodyError> for Explanation {
+    fn from(error: CustodyError) -> Self {
+        Self::of(error.explain(), error.kind())
+    }
+}
+
+impl Explanation {
+    /// What the library says, and how the process ends over it.
+    fn of(explanation: refrain::Explanation, kind: Kind) -> Self {
         let refrain::Explanation {
             code,
             what,
             safe,
             fix,
             retry_at,
-        } = error.explain();
+        } = explanation;
         Self {
             code,
             what,
             safe: safe.to_owned(),
             fix,
             retry_at,
-            exit: match error.kind() {
+            exit: match kind {
                 Kind::Usage => Exit::Usage,
                 Kind::Reauthorize => Exit::Reauthorize,
                 Kind::NotPermitted => Exit::NotPermitted,

@@ -8,6 +8,7 @@
 )]
 
 mod api;
+mod custody;
 mod doctor;
 mod grants;
 mod home;

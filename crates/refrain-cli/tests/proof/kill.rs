@@ -335,7 +335,7 @@ fn duration_of_a_refresh(world: &World, home: &Home) -> Duration {
     })
 }
 
-fn number(variable: &str) -> Option<u64> {
+pub fn number(variable: &str) -> Option<u64> {
     std::env::var(variable)
         .ok()
         .map(|text| text.parse().unwrap())

@@ -1,7 +1,8 @@
 //! The command as it is used: real processes, real sockets on loopback, real files, and the simulator as
 //! the judge. Each test is named after the fact that it proves.
 //!
-//! `REFRAIN_KILLS` sets how many processes the kill test kills, `REFRAIN_SEED` repeats one of its runs.
+//! `REFRAIN_KILLS` sets how many processes the kill test kills, `REFRAIN_SEED` repeats one of its runs;
+//! `REFRAIN_REKEY_KILLS` and `REFRAIN_REKEY_GRANTS` are those of the rotation of the master key.
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(
@@ -19,7 +20,9 @@ mod canary;
 mod disk;
 mod instants;
 mod kill;
+mod machines;
 mod many;
+mod rekey;
 mod scan;
 mod tap;
 mod world;

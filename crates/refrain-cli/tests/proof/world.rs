@@ -340,7 +340,7 @@ pub fn tell(line: &str) {
     drop(writeln!(std::io::stderr().lock(), "{line}"));
 }
 
-fn request(name: &str) -> LoginRequest {
+pub fn request(name: &str) -> LoginRequest {
     LoginRequest {
         grant: name.parse().unwrap(),
         app: "default".parse().unwrap(),

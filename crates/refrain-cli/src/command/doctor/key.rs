@@ -1,5 +1,7 @@
 //! The master key. Whether it is the store's is asked where the store is.
 
+use std::path::Path;
+
 use refrain::{
     config::{KeySource, StoreLocation},
     seal::{KeyFileError, Keyring},
@@ -20,6 +22,7 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
                 CHECK,
                 format!("{} holds master key {id}", path.display()),
             )];
+            findings.extend(old_keys(&keyring, path));
             if let (KeySource::File(_), Some(folder)) = (key, path.parent()) {
                 findings.push(files::private_folder(CHECK, folder));
             }
@@ -35,6 +38,22 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
         }
         Err(error) => vec![broken(&error)],
     }
+}
+
+/// A rotation that has not come to its end, or waits for another run.
+fn old_keys(keyring: &Keyring, path: &Path) -> Option<Finding> {
+    let old = keyring.old();
+    let id = old.first()?;
+    let when = match keyring.old_until() {
+        Some(until) => format!("after {until} run"),
+        None => "run".to_owned(),
+    };
+    Some(Finding::warn(
+        CHECK,
+        "key_old",
+        format!("{} still holds the old key {id}", path.display()),
+        format!("{when} `refrain sealing rotate`, which removes it"),
+    ))
 }
 
 fn broken(error: &KeyFileError) -> Finding {
