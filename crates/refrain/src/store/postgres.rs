@@ -1,12 +1,14 @@
 //! The store in a PostgreSQL database (15 or newer), shared by any number of machines.
 //!
-//! Nothing here lives in a session: no lock, no setting, no search path, so that it works through a
-//! pooler that hands every transaction to another session. With `?statement-cache-capacity=0` in the
-//! address it uses no prepared statement either, and every statement is a transaction of its own.
+//! Nothing here lives in a session: no lock, no search path, so that it works through a pooler that hands
+//! every transaction to another session. Such a pooler has to be told of, by `statement-cache-capacity=0`
+//! in the address: then there is no prepared statement and no listening either, and every piece of work is
+//! a transaction.
 //!
 //! A lease is counted on the server's clock, which all nodes read alike. `NOTIFY` tells the others to
 //! look; it is a hint and no more, and whoever waits polls all the same.
 
+mod error;
 mod listen;
 mod open;
 mod session;
@@ -29,7 +31,7 @@ use crate::{
         attempt::Attempt,
         group::Group,
         instances::Instances,
-        postgres::session::{Sessions, ask},
+        postgres::session::{Sessions, ask, tell},
         record::{Record, Write, changed, integer, json, read_json},
     },
     time::{Clock, StoreInstant, UnixMillis},
@@ -39,7 +41,25 @@ pub use open::Settings;
 /// How soon to look whether another node has written, where no hint comes.
 const POLL: Duration = Duration::from_millis(250);
 
-/// See the [module](self).
+/// The store in one database. See the [module](self).
+///
+/// Its address is `postgres://user:password@host:port/database`, and may say more behind a `?`:
+///
+/// | parameter | meaning |
+/// | --- | --- |
+/// | `sslmode` | `disable`, `allow`, `prefer` (if nothing is said), `require`, `verify-ca`, `verify-full` |
+/// | `sslrootcert` | the file with the certificates of the authorities that are believed |
+/// | `sslcert`, `sslkey` | the files with the certificate and the key that refrain shows |
+/// | `statement-cache-capacity=0` | there is a pooler in between that hands on sessions |
+/// | `host` | the server, or the folder of its socket |
+/// | `hostaddr`, `port`, `dbname`, `user`, `password` | in the place of those in front |
+/// | `application_name`, `options` | as PostgreSQL's own programs know them |
+///
+/// Only `verify-full` proves that the server is the one that is meant; use it wherever others could be on
+/// the wire. The tokens are sealed all the same, the names of the grants are not.
+///
+/// No call waits longer than two seconds for a read and six for a write, whatever the server does. A read
+/// that meets a dead session is done once more in a fresh one. A write is not: its outcome is unknown.
 #[derive(Debug)]
 pub struct PostgresStore {
     sessions: Arc<Sessions>,
@@ -99,8 +119,10 @@ impl Store for PostgresStore {
     }
 
     async fn now(&self) -> Result<StoreInstant, StoreError> {
-        let query = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-        let millis: i64 = ask!(self, |c| sqlx::query_scalar(query).fetch_one(c)).await?;
+        let query = self
+            .sessions
+            .statement("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint");
+        let millis: i64 = ask!(self, |c| query.scalar().fetch_one(c)).await?;
         // One era: after a failover the new server's clock goes on from the old one's, within the skew.
         Ok(StoreInstant { era: 0, millis })
     }
@@ -113,8 +135,10 @@ impl Store for PostgresStore {
         if open::layout(&self.sessions).await? == 0 {
             return Ok(None);
         }
-        let query = "SELECT deployment, key_check FROM refrain.store WHERE id = 1";
-        let row = ask!(self, |c| sqlx::query(query).fetch_optional(c)).await?;
+        let query = self
+            .sessions
+            .statement("SELECT deployment, key_check FROM refrain.store WHERE id = 1");
+        let row = ask!(self, |c| query.rows().fetch_optional(c)).await?;
         let Some(row) = row else { return Ok(None) };
         let column = |name| row.try_get(name).map_err(|error| self.error(error));
         let (deployment, key_check): (Vec<u8>, Vec<u8>) =
@@ -135,12 +159,14 @@ impl Store for PostgresStore {
     }
 
     async fn found(&self, identity: Identity) -> Result<Identity, StoreError> {
-        let query = "INSERT INTO refrain.store (id, deployment, key_check) VALUES (1, $1, $2) \
-                     ON CONFLICT DO NOTHING";
+        let query = self.sessions.statement(
+            "INSERT INTO refrain.store (id, deployment, key_check) VALUES (1, $1, $2) \
+                     ON CONFLICT DO NOTHING",
+        );
         let deployment = identity.deployment.0.to_be_bytes().to_vec();
         let check = identity.key_check.0.as_bytes().to_vec();
-        ask!(self, |c| {
-            sqlx::query(query).bind(deployment).bind(check).execute(c)
+        tell!(self, |c| {
+            query.rows().bind(&deployment).bind(&check).execute(c)
         })
         .await?;
         Ok(self.identity().await?.unwrap_or(identity))
@@ -151,20 +177,20 @@ impl Store for PostgresStore {
         seen: &KeyCheck,
         next: &KeyCheck,
     ) -> Result<Written, StoreError> {
-        let query = "UPDATE refrain.store SET key_check = $1 WHERE id = 1 AND key_check = $2";
+        let query = self
+            .sessions
+            .statement("UPDATE refrain.store SET key_check = $1 WHERE id = 1 AND key_check = $2");
         let (seen, next) = (seen.0.as_bytes().to_vec(), next.0.as_bytes().to_vec());
-        let done = ask!(self, |c| sqlx::query(query)
-            .bind(next)
-            .bind(seen)
-            .execute(c))
-        .await?;
+        let done = tell!(self, |c| query.rows().bind(&next).bind(&seen).execute(c)).await?;
         Ok(Written::of(done.rows_affected() > 0, Version(0)))
     }
 
     async fn grant(&self, name: &GrantName) -> Result<Option<Versioned<GrantRow>>, StoreError> {
-        let query = "SELECT * FROM refrain.grants WHERE name = $1";
+        let query = self
+            .sessions
+            .statement("SELECT * FROM refrain.grants WHERE name = $1");
         let name = name.as_str().to_owned();
-        let rows = ask!(self, |c| sqlx::query(query).bind(name).fetch_all(c)).await?;
+        let rows = ask!(self, |c| query.rows().bind(&name).fetch_all(c)).await?;
         Ok(read(&rows)?.pop())
     }
 
@@ -173,18 +199,22 @@ impl Store for PostgresStore {
         after: Option<&GrantName>,
         most: u32,
     ) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
-        let query = "SELECT * FROM refrain.grants WHERE name > $1 ORDER BY name LIMIT $2";
+        let query = self
+            .sessions
+            .statement("SELECT * FROM refrain.grants WHERE name > $1 ORDER BY name LIMIT $2");
         let after = after.map_or("", GrantName::as_str).to_owned();
         let most = i64::from(most);
         let rows = ask!(self, |c| {
-            sqlx::query(query).bind(after).bind(most).fetch_all(c)
+            query.rows().bind(&after).bind(most).fetch_all(c)
         });
         read(&rows.await?)
     }
 
     async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
-        let query = "SELECT * FROM refrain.grants WHERE armed";
-        let rows = ask!(self, |c| sqlx::query(query).fetch_all(c));
+        let query = self
+            .sessions
+            .statement("SELECT * FROM refrain.grants WHERE armed");
+        let rows = ask!(self, |c| query.rows().fetch_all(c));
         read(&rows.await?)
     }
 
@@ -193,11 +223,13 @@ impl Store for PostgresStore {
         than: KeyId,
         most: u32,
     ) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
-        let query = "SELECT * FROM refrain.grants \
-                     WHERE master_key < $1 OR master_key > $1 LIMIT $2";
+        let query = self.sessions.statement(
+            "SELECT * FROM refrain.grants \
+                     WHERE master_key < $1 OR master_key > $1 LIMIT $2",
+        );
         let (than, most) = (than.to_string(), i64::from(most));
         let rows = ask!(self, |c| {
-            sqlx::query(query).bind(than).bind(most).fetch_all(c)
+            query.rows().bind(&than).bind(most).fetch_all(c)
         });
         read(&rows.await?)
     }
@@ -205,19 +237,31 @@ impl Store for PostgresStore {
     /// Transactions commit in another order than they begin in, so no number that a row carries can say
     /// "everything before this has been told". What can: all transactions before the oldest one that is
     /// still under way have ended. A row is told again for as long as one is under way that is older.
+    ///
+    /// A server that takes over counts on from what it has heard of, so it may give a number again that
+    /// the last one has given. Its timeline is another, and then everything is told.
     async fn changes(&self, since: Option<Mark>) -> Result<(Vec<Changed>, Mark), StoreError> {
-        let query = "SELECT m.mark, g.name, g.epoch, g.minting \
-             FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS mark) AS m \
-             LEFT JOIN refrain.grants AS g ON g.changed >= $1";
-        let since = since.map_or(i64::MAX, |mark| mark.0);
-        let rows = ask!(self, |c| sqlx::query(query).bind(since).fetch_all(c)).await?;
+        let query = self.sessions.statement(
+            "SELECT m.mark, g.name, g.epoch, g.minting \
+             FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint \
+               + (CASE WHEN pg_is_in_recovery() THEN 0 ELSE \
+                 ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint \
+               END << 48) AS mark) AS m \
+             LEFT JOIN refrain.grants AS g ON g.changed >= \
+               CASE WHEN $1 >> 48 = m.mark >> 48 THEN $1 & (1::bigint << 48) - 1 ELSE 0 END \
+               AND $1 IS NOT NULL",
+        );
+        let since = since.map(|mark| mark.0);
+        let rows = ask!(self, |c| query.rows().bind(since).fetch_all(c)).await?;
         changed(&rows, |error| self.error(error))
     }
 
     async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
-        let query = "SELECT count(*) FROM refrain.grants WHERE app = $1 AND status <> 'signed_out'";
+        let query = self.sessions.statement(
+            "SELECT count(*) FROM refrain.grants WHERE app = $1 AND status <> 'signed_out'",
+        );
         let app = app.as_str().to_owned();
-        let count: i64 = ask!(self, |c| sqlx::query_scalar(query).bind(app).fetch_one(c)).await?;
+        let count: i64 = ask!(self, |c| query.scalar().bind(app.clone()).fetch_one(c)).await?;
         Ok(usize::try_from(count).unwrap_or(0))
     }
 
@@ -230,11 +274,13 @@ impl Store for PostgresStore {
     }
 
     async fn story(&self, grant: &GrantId, most: u32) -> Result<Vec<Event>, StoreError> {
-        let query = "SELECT event FROM refrain.events WHERE grant_id = $1 \
-                     ORDER BY version DESC, place DESC LIMIT $2";
+        let query = self.sessions.statement(
+            "SELECT event FROM refrain.events WHERE grant_id = $1 \
+                     ORDER BY version DESC, place DESC LIMIT $2",
+        );
         let (id, most) = (grant.as_str().to_owned(), i64::from(most));
         let events: Vec<String> = ask!(self, |c| {
-            sqlx::query_scalar(query).bind(id).bind(most).fetch_all(c)
+            query.scalar().bind(id.clone()).bind(most).fetch_all(c)
         })
         .await?;
         let events = events.iter().rev();
@@ -244,9 +290,15 @@ impl Store for PostgresStore {
     }
 
     async fn app_state(&self, app: &AppName) -> Result<Versioned<AppState>, StoreError> {
-        let query = "SELECT version, state FROM refrain.apps WHERE name = $1";
+        let query = self
+            .sessions
+            .statement("SELECT version, state FROM refrain.apps WHERE name = $1");
         let name = app.as_str().to_owned();
-        let row = ask!(self, |c| sqlx::query_as(query).bind(name).fetch_optional(c)).await?;
+        let row = ask!(self, |c| query
+            .columns()
+            .bind(name.clone())
+            .fetch_optional(c))
+        .await?;
         let Some((version, state)): Option<(i64, String)> = row else {
             return Ok(Versioned {
                 value: AppState::default(),
@@ -266,34 +318,34 @@ impl Store for PostgresStore {
         state: &AppState,
     ) -> Result<Written, StoreError> {
         let version = Version(seen.0.saturating_add(1));
-        let query = if seen == Version(0) {
+        let statement = if seen == Version(0) {
             "INSERT INTO refrain.apps (version, state, name) VALUES ($1, $2, $3) \
              ON CONFLICT DO NOTHING"
         } else {
             "UPDATE refrain.apps SET version = $1, state = $2 WHERE name = $3 AND version = $1 - 1"
         };
+        let query = self.sessions.statement(statement);
         let (number, state, app) = (integer(version.0), json(state), app.as_str().to_owned());
-        let done = ask!(self, |c| {
-            sqlx::query(query)
-                .bind(number)
-                .bind(state)
-                .bind(app)
-                .execute(c)
+        let done = tell!(self, |c| {
+            query.rows().bind(number).bind(&state).bind(&app).execute(c)
         });
         Ok(Written::of(done.await?.rows_affected() > 0, version))
     }
 
     async fn insert_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        let query = "INSERT INTO refrain.attempts (id, expires_at, attempt, verifier) \
-                     VALUES ($1, $2, $3, $4)";
+        let query = self.sessions.statement(
+            "INSERT INTO refrain.attempts (id, expires_at, attempt, verifier) \
+                     VALUES ($1, $2, $3, $4)",
+        );
         let (id, expires) = (attempt.id.clone(), attempt.expires_at.0);
         let (terms, verifier) = (json(&attempt.terms), attempt.verifier.as_bytes().to_vec());
-        ask!(self, |c| {
-            sqlx::query(query)
-                .bind(id)
+        tell!(self, |c| {
+            query
+                .rows()
+                .bind(&id)
                 .bind(expires)
-                .bind(terms)
-                .bind(verifier)
+                .bind(&terms)
+                .bind(&verifier)
                 .execute(c)
         })
         .await?;
@@ -301,11 +353,13 @@ impl Store for PostgresStore {
     }
 
     async fn take_attempt(&self, id: &str, now: UnixMillis) -> Result<Option<Attempt>, StoreError> {
-        let query = "DELETE FROM refrain.attempts WHERE id = $1 OR expires_at <= $2 \
-                     RETURNING id, expires_at, attempt, verifier";
+        let query = self.sessions.statement(
+            "DELETE FROM refrain.attempts WHERE id = $1 OR expires_at <= $2 \
+                     RETURNING id, expires_at, attempt, verifier",
+        );
         let (wanted, now) = (id.to_owned(), now.0);
-        let rows = ask!(self, |c| {
-            sqlx::query_as(query).bind(wanted).bind(now).fetch_all(c)
+        let rows = tell!(self, |c| {
+            query.columns().bind(wanted.clone()).bind(now).fetch_all(c)
         });
         let rows: Vec<(String, i64, String, Vec<u8>)> = rows.await?;
         let taken = rows

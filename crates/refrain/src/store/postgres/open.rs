@@ -1,9 +1,9 @@
-//! Opening the database: the address, what the server must promise, the layout, and what its errors mean.
+//! Opening the database: the address, what the server must promise, and the layout.
 
-use std::{borrow::Cow, str::FromStr as _, sync::Arc, time::Duration};
+use std::{borrow::Cow, fs::File, str::FromStr as _, time::Duration};
 
 use sqlx::{
-    ConnectOptions as _, Connection as _,
+    ConnectOptions as _, Connection as _, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use url::Url;
@@ -12,7 +12,7 @@ use crate::{
     config::PostgresUrl,
     store::{
         StoreError,
-        postgres::session::{PATIENCE, Sessions, still_works},
+        postgres::session::{Effect, READ, Sessions, still_works},
     },
 };
 
@@ -24,8 +24,11 @@ const MIGRATIONS: [&str; 1] = [include_str!(
 const LAYOUT_LOCK: i64 = 0x7265_6672_6169_6e00;
 /// How long the layout may take to change.
 const LAYOUT_PATIENCE: Duration = Duration::from_secs(60);
-/// So many sessions a process at most; one of them listens.
+/// So many sessions a process at most, and one more that listens.
 const SESSIONS: u32 = 6;
+/// How long the server itself works on a statement that nobody may be waiting for any more: behind a
+/// lock, the statements of those who have given up would otherwise take up all its sessions.
+const STATEMENT: &str = "5s";
 /// The oldest server that is known to work.
 const OLDEST: i32 = 15;
 
@@ -45,6 +48,9 @@ const PARAMETERS: [&str; 13] = [
     "options",
     "statement-cache-capacity",
 ];
+
+/// Those of them that name a file.
+const FILES: [&str; 3] = ["sslrootcert", "sslcert", "sslkey"];
 
 /// What a server says of itself.
 #[derive(Debug, Clone)]
@@ -68,9 +74,17 @@ pub(super) fn sessions(url: &PostgresUrl) -> Result<Sessions, StoreError> {
     };
     // Checked here: the driver would put what it does not know into the log, value and all.
     let parsed = Url::parse(url.expose()).map_err(|_| unsuitable("it is no address".to_owned()))?;
-    for (key, _) in parsed.query_pairs() {
+    for (key, value) in parsed.query_pairs() {
         if !PARAMETERS.contains(&key.as_ref()) {
             return Err(unsuitable(format!("its parameter {key:?} is not known")));
+        }
+        // Said before anybody is connected to; the driver would not name the parameter.
+        if FILES.contains(&key.as_ref())
+            && let Err(error) = File::open(value.as_ref())
+        {
+            return Err(unsuitable(format!(
+                "the file of its parameter {key:?} cannot be read: {error}"
+            )));
         }
     }
     let uncached = |(key, value): &(_, Cow<'_, str>)| {
@@ -85,14 +99,24 @@ pub(super) fn sessions(url: &PostgresUrl) -> Result<Sessions, StoreError> {
         Some(_) => options,
         None => options.application_name("refrain"),
     };
-    let pool = PgPoolOptions::new()
-        .max_connections(SESSIONS)
-        .acquire_timeout(PATIENCE)
+    let options = if pooled {
+        // A pooler refuses what it would have to remember for each session.
+        options.extra_float_digits(None)
+    } else {
+        options.options([("statement_timeout", STATEMENT)])
+    };
+    let pool = pool(SESSIONS).connect_lazy_with(options);
+    Ok(Sessions::new(pool, place, pooled))
+}
+
+/// A pool of so many sessions, which makes nobody wait for longer than a read may take.
+pub(super) fn pool(sessions: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(sessions)
+        .acquire_timeout(READ)
         .idle_timeout(Duration::from_secs(600))
         .test_before_acquire(false)
         .before_acquire(|connection, about| Box::pin(still_works(connection, about.idle_for)))
-        .connect_lazy_with(options);
-    Ok(Sessions::new(pool, place, pooled))
 }
 
 pub(super) async fn settings(sessions: &Sessions) -> Result<Settings, StoreError> {
@@ -100,8 +124,12 @@ pub(super) async fn settings(sessions: &Sessions) -> Result<Settings, StoreError
                  current_setting('synchronous_commit'), current_setting('fsync')::boolean, \
                  pg_is_in_recovery()";
     let row: (i32, String, bool, bool) = sessions
-        .run(Box::new(move |connection| {
-            Box::pin(sqlx::query_as(query).fetch_one(connection))
+        .read(Box::new(move |connection| {
+            Box::pin(
+                sqlx::query_as(query)
+                    .persistent(false)
+                    .fetch_one(connection),
+            )
         }))
         .await?;
     let (version, synchronous_commit, fsync, in_recovery) = row;
@@ -136,22 +164,24 @@ pub(super) fn check(settings: &Settings, sessions: &Sessions) -> Result<(), Stor
 /// The database's layout; 0 where there is none yet.
 pub(super) async fn layout(sessions: &Sessions) -> Result<i64, StoreError> {
     sessions
-        .run(Box::new(|connection| {
-            Box::pin(async move { found(connection).await })
-        }))
+        .read(Box::new(|connection| Box::pin(found(connection))))
         .await
 }
 
 async fn found(connection: &mut sqlx::PgConnection) -> Result<i64, sqlx::Error> {
     let there = "SELECT to_regclass('refrain.layout') IS NOT NULL";
     if !sqlx::query_scalar::<_, bool>(there)
+        .persistent(false)
         .fetch_one(&mut *connection)
         .await?
     {
         return Ok(0);
     }
     let layout = "SELECT coalesce(max(layout), 0) FROM refrain.layout";
-    sqlx::query_scalar(layout).fetch_one(connection).await
+    sqlx::query_scalar(layout)
+        .persistent(false)
+        .fetch_one(connection)
+        .await
 }
 
 /// Brings the layout up to date; of several nodes that try, one does it and the rest find it done.
@@ -160,8 +190,9 @@ pub(super) async fn migrate(sessions: &Sessions) -> Result<(), StoreError> {
     let mut found = layout(sessions).await?;
     if found != known {
         found = sessions
-            .run_for(
+            .run(
                 LAYOUT_PATIENCE,
+                Effect::Some,
                 Box::new(move |connection| Box::pin(bring_up_to_date(connection, known))),
             )
             .await?;
@@ -174,8 +205,9 @@ pub(super) async fn migrate(sessions: &Sessions) -> Result<(), StoreError> {
         });
     }
     sessions
-        .run_for(
+        .run(
             LAYOUT_PATIENCE,
+            Effect::Some,
             Box::new(|connection| Box::pin(settle(connection))),
         )
         .await
@@ -187,14 +219,35 @@ async fn settle(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> 
     let ahead = "SELECT EXISTS (SELECT 1 FROM refrain.grants \
                  WHERE changed > pg_snapshot_xmax(pg_current_snapshot())::text::bigint)";
     if sqlx::query_scalar(ahead)
+        .persistent(false)
         .fetch_one(&mut *connection)
         .await?
     {
         let settle = "UPDATE refrain.grants SET changed = 0 \
                       WHERE changed > pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
-        sqlx::query(settle).execute(connection).await?;
+        let mut transaction = patient(connection).await?;
+        sqlx::query(settle)
+            .persistent(false)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
     }
     Ok(())
+}
+
+/// A transaction whose statements may take as long as a change of the layout.
+async fn patient(
+    connection: &mut sqlx::PgConnection,
+) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    let patience = format!(
+        "SET LOCAL statement_timeout = '{}s'",
+        LAYOUT_PATIENCE.as_secs()
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(patience))
+        .execute(&mut *transaction)
+        .await?;
+    Ok(transaction)
 }
 
 /// Applies what is missing; answers the layout that was found.
@@ -202,8 +255,9 @@ async fn bring_up_to_date(
     connection: &mut sqlx::PgConnection,
     known: i64,
 ) -> Result<i64, sqlx::Error> {
-    let mut transaction = connection.begin().await?;
+    let mut transaction = patient(connection).await?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .persistent(false)
         .bind(LAYOUT_LOCK)
         .execute(&mut *transaction)
         .await?;
@@ -218,33 +272,14 @@ async fn bring_up_to_date(
         sqlx::raw_sql(migration).execute(&mut *transaction).await?;
     }
     sqlx::query("DELETE FROM refrain.layout")
+        .persistent(false)
         .execute(&mut *transaction)
         .await?;
     sqlx::query("INSERT INTO refrain.layout (layout) VALUES ($1)")
+        .persistent(false)
         .bind(known)
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await?;
     Ok(layout)
-}
-
-/// Says what a database error means for its user.
-pub(super) fn store_error(place: &str, error: sqlx::Error) -> StoreError {
-    let place = place.to_owned();
-    let code = match &error {
-        sqlx::Error::Database(database) => database.code().map(Cow::into_owned),
-        _ => None,
-    };
-    let source = Arc::new(error);
-    // Appendix A of PostgreSQL's documentation: two characters of class, three of condition.
-    let code = code.unwrap_or_default();
-    match (code.get(..2), code.as_str()) {
-        (_, "53100") => StoreError::Full { place, source },
-        (_, "25006") => StoreError::ReadOnly { place, source },
-        (_, "42501" | "3D000") | (Some("28"), _) => StoreError::Refused { place, source },
-        (Some("XX"), "XX001" | "XX002") | (Some("42" | "22"), _) => {
-            StoreError::Damaged { place, source }
-        }
-        _ => StoreError::Unavailable { place, source },
-    }
 }

@@ -1,6 +1,6 @@
 //! Writing: several grants in one statement, each by compare-and-set.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
 use sqlx::{Postgres, postgres::PgArguments, query::QueryScalar};
@@ -8,12 +8,9 @@ use sqlx::{Postgres, postgres::PgArguments, query::QueryScalar};
 use crate::store::{
     StoreError,
     group::Batch,
-    postgres::session::Sessions,
+    postgres::session::{Sessions, tell},
     record::{Record, Write},
 };
-
-/// A write takes a disk's time, and a busy server's.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The columns of the rows, the story's next events, and up to where the stories go.
 const INPUT: &str = "WITH input AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], \
@@ -65,7 +62,7 @@ impl Writer {
         }
     }
 
-    /// Carries out writes to different rows; answers which rows were written.
+    /// Carries out writes of one kind to different rows; answers which rows were written.
     async fn statement(&self, writes: &[&Write]) -> Result<HashSet<String>, StoreError> {
         let Some(first) = writes.first() else {
             return Ok(HashSet::new());
@@ -75,17 +72,16 @@ impl Writer {
         } else {
             &self.replace
         };
-        let (statement, columns) = (Arc::clone(statement), Columns::of(writes));
-        let work = self.sessions.run_for(
-            PATIENCE,
-            Box::new(move |connection| {
-                Box::pin(async move {
-                    let query = sqlx::query_scalar(sqlx::AssertSqlSafe(statement.to_string()));
-                    columns.bind(query).fetch_all(connection).await
-                })
-            }),
-        );
-        Ok(work.await?.into_iter().collect())
+        let (statement, columns) = (Arc::clone(statement), Arc::new(Columns::of(writes)));
+        let prepared = !self.sessions.pooled();
+        let work = tell!(self, |connection| {
+            let query = sqlx::query_scalar(sqlx::AssertSqlSafe(Arc::clone(&statement)));
+            let query = query.persistent(prepared);
+            let columns = Arc::clone(&columns);
+            async move { columns.bind(query).fetch_all(connection).await }
+        });
+        let done: Vec<String> = work.await?;
+        Ok(done.into_iter().collect())
     }
 }
 
@@ -100,16 +96,11 @@ impl Batch for Writer {
         // that the first will make, so it has lost.
         let mut rows = HashSet::new();
         let first = |write: &&Write| rows.insert(write.record.id.clone());
-        let (mut inserts, mut replaces) = (Vec::new(), Vec::new());
-        for write in writes.iter().filter(first) {
-            if write.seen.is_none() {
-                inserts.push(write);
-            } else {
-                replaces.push(write);
-            }
-        }
-        let mut done = self.statement(&inserts).await?;
-        done.extend(self.statement(&replaces).await?);
+        let mut firsts: Vec<&Write> = writes.iter().filter(first).collect();
+        // A name that two nodes insert at once makes one of them wait: in one order, so that it is not
+        // each of them for the other.
+        firsts.sort_by(|one, other| one.record.name.cmp(&other.record.name));
+        let mut done = self.statement(&firsts).await?;
         // Taken out: the first of several writes to a row is the one that was carried out.
         let told = writes.iter().map(|write| done.remove(&write.record.id));
         Ok(told.collect())
@@ -185,33 +176,33 @@ impl Columns {
     }
 
     /// Binds in the order in which the statements number them.
-    fn bind(
-        self,
-        query: QueryScalar<'static, Postgres, String, PgArguments>,
-    ) -> QueryScalar<'static, Postgres, String, PgArguments> {
+    fn bind<'q>(
+        &'q self,
+        query: QueryScalar<'q, Postgres, String, PgArguments>,
+    ) -> QueryScalar<'q, Postgres, String, PgArguments> {
         query
-            .bind(self.id)
-            .bind(self.version)
-            .bind(self.name)
-            .bind(self.app)
-            .bind(self.epoch)
-            .bind(self.generation)
-            .bind(self.minting)
-            .bind(self.fence)
-            .bind(self.status)
-            .bind(self.reauthorize_by)
-            .bind(self.armed)
-            .bind(self.master_key)
-            .bind(self.data_key)
-            .bind(self.refresh_token)
-            .bind(self.access_token)
-            .bind(self.rest)
-            .bind(self.seen)
-            .bind(self.past.0)
-            .bind(self.past.1)
-            .bind(self.events.0)
-            .bind(self.events.1)
-            .bind(self.events.2)
-            .bind(self.events.3)
+            .bind(&self.id)
+            .bind(&self.version)
+            .bind(&self.name)
+            .bind(&self.app)
+            .bind(&self.epoch)
+            .bind(&self.generation)
+            .bind(&self.minting)
+            .bind(&self.fence)
+            .bind(&self.status)
+            .bind(&self.reauthorize_by)
+            .bind(&self.armed)
+            .bind(&self.master_key)
+            .bind(&self.data_key)
+            .bind(&self.refresh_token)
+            .bind(&self.access_token)
+            .bind(&self.rest)
+            .bind(&self.seen)
+            .bind(&self.past.0)
+            .bind(&self.past.1)
+            .bind(&self.events.0)
+            .bind(&self.events.1)
+            .bind(&self.events.2)
+            .bind(&self.events.3)
     }
 }

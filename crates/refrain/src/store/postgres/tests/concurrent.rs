@@ -1,0 +1,277 @@
+//! Two nodes at work on the same rows: nobody's write is lost, none wins twice, and nobody waits for
+//! ever; and the feed of changes beside transactions of every length.
+
+use std::{
+    collections::BTreeSet,
+    io::Write as _,
+    process::{Child, Stdio},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::id::Fence;
+
+const GRANTS: u64 = 50;
+
+fn name(number: u64) -> GrantName {
+    format!("grant-{number:02}").parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_in_opposite_orders_lose_no_write_and_never_block_one_another() {
+    let cluster = Cluster::shared();
+    let address = cluster.database();
+    let stores = [
+        Arc::new(open(&address).await),
+        Arc::new(open(&address).await),
+    ];
+    for number in 0..GRANTS {
+        stores[0]
+            .insert(&change(&name(number).to_string()))
+            .await
+            .unwrap();
+    }
+    let before = u64::from(
+        stores[0]
+            .grant(&name(0))
+            .await
+            .unwrap()
+            .unwrap()
+            .value
+            .fence
+            .0,
+    );
+    let acknowledged: Arc<Vec<AtomicU64>> =
+        Arc::new((0..GRANTS).map(|_| AtomicU64::new(0)).collect());
+    let mut tasks = JoinSet::new();
+    for task in 0..128_u64 {
+        let (store, acknowledged) = (
+            Arc::clone(&stores[(task % 2) as usize]),
+            Arc::clone(&acknowledged),
+        );
+        tasks.spawn(async move {
+            for step in 0..12 {
+                let step = (task / 2 * 7 + step) % GRANTS;
+                // One node goes up, the other down, so that their batches overlap the wrong way round.
+                let number = if task % 2 == 0 {
+                    step
+                } else {
+                    GRANTS - 1 - step
+                };
+                let seen = store.grant(&name(number)).await.unwrap().unwrap();
+                let mut next = seen.value;
+                next.fence = Fence(next.fence.0 + 1);
+                let change = Change {
+                    row: next,
+                    events: vec![],
+                    forgets: false,
+                };
+                if store.replace(seen.version, &change).await.unwrap() != Written::Conflict {
+                    acknowledged[number as usize].fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+    let mut total = 0;
+    for number in 0..GRANTS {
+        let row = stores[1].grant(&name(number)).await.unwrap().unwrap();
+        let counted = acknowledged[number as usize].load(Ordering::Relaxed);
+        assert_eq!(row.value.fence.0 - before, counted, "{number}");
+        assert_eq!(row.version.0 - 1, counted, "{number}");
+        total += counted;
+    }
+    assert!(total > 300, "{total} of 1536 won");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_that_insert_the_same_names_do_not_wait_for_one_another() {
+    let cluster = Cluster::shared();
+    let address = cluster.database();
+    let stores = [
+        Arc::new(open(&address).await),
+        Arc::new(open(&address).await),
+    ];
+    let mut tasks = JoinSet::new();
+    for task in 0..400_u64 {
+        let store = Arc::clone(&stores[(task % 2) as usize]);
+        let number = if task % 2 == 0 {
+            task / 2
+        } else {
+            199 - task / 2
+        };
+        tasks.spawn(async move {
+            let row = change(&format!("grant-{number:03}"));
+            store.insert(&row).await.unwrap() != Written::Conflict
+        });
+    }
+    let mut won = 0;
+    while let Some(ended) = tasks.join_next().await {
+        won += usize::from(ended.unwrap());
+    }
+    assert_eq!(won, 200);
+    let log = std::fs::read_to_string(cluster.socket().join("log")).unwrap();
+    assert!(!log.contains("deadlock"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_can_never_be_written_takes_nobody_with_it() {
+    let cluster = Cluster::shared();
+    let store = Arc::new(open(&cluster.database()).await);
+    store.insert(&change("alice")).await.unwrap();
+    let bob = full_row("bob");
+    store
+        .insert(&Change {
+            row: bob.clone(),
+            events: vec![],
+            forgets: false,
+        })
+        .await
+        .unwrap();
+    // A name that is another's; the protocol never does that.
+    let mut poison = bob;
+    poison.name = "alice".parse().unwrap();
+    let mut tasks = JoinSet::new();
+    for number in 0..20 {
+        let (store, poison) = (Arc::clone(&store), poison.clone());
+        tasks.spawn(async move {
+            if number == 7 {
+                let change = Change {
+                    row: poison,
+                    events: vec![],
+                    forgets: false,
+                };
+                let error = store.replace(Version(1), &change).await.unwrap_err();
+                assert_eq!(error.code(), "storage_damaged", "{error:?}");
+            } else {
+                let written = store
+                    .insert(&change(&format!("new-{number}")))
+                    .await
+                    .unwrap();
+                assert_ne!(written, Written::Conflict);
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+}
+
+/// Somebody's session, in a transaction that has a number and does not end.
+struct Idler(Child);
+
+impl Idler {
+    fn begin(cluster: &Cluster, database: &str) -> Self {
+        let mut child = cluster
+            .psql(database)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let statements = b"BEGIN; SELECT pg_current_xact_id();\n";
+        child.stdin.as_mut().unwrap().write_all(statements).unwrap();
+        let mut answer = [0; 1];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut answer).unwrap();
+        Self(child)
+    }
+
+    fn end(mut self) {
+        self.0
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(b"COMMIT;\n")
+            .unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_does_not_end_hides_no_change_and_is_forgotten_when_it_does() {
+    let cluster = Cluster::start();
+    let address = cluster.database();
+    let (one, other) = (open(&address).await, open(&address).await);
+    let (_, mut mark) = other.changes(None).await.unwrap();
+    let (mut told, mut made) = (BTreeSet::new(), BTreeSet::new());
+    let mut idlers = vec![];
+    for round in 0..30 {
+        if round % 5 == 0 {
+            idlers.push(Idler::begin(&cluster, database(&address)));
+        }
+        if round % 7 == 6 {
+            idlers.remove(0).end();
+        }
+        let name = format!("grant-{round}");
+        one.insert(&change(&name)).await.unwrap();
+        made.insert(name);
+        if round % 3 == 0 {
+            let (changed, next) = other.changes(Some(mark)).await.unwrap();
+            told.extend(changed.into_iter().map(|it| it.name.to_string()));
+            mark = next;
+        }
+    }
+    let (changed, mark) = other.changes(Some(mark)).await.unwrap();
+    told.extend(changed.into_iter().map(|it| it.name.to_string()));
+    assert_eq!(told, made);
+    // While one of them is open there is no quiet; a write that commits now is told all the same.
+    let (changed, mark) = other.changes(Some(mark)).await.unwrap();
+    assert!(!changed.is_empty());
+    for idler in idlers {
+        idler.end();
+    }
+    let (_, mark) = other.changes(Some(mark)).await.unwrap();
+    assert_eq!(other.changes(Some(mark)).await.unwrap().0, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_commits_after_many_others_is_told() {
+    let cluster = Cluster::start();
+    let address = cluster.database();
+    let (one, other) = (open(&address).await, open(&address).await);
+    one.insert(&change("slow")).await.unwrap();
+    let (_, mark) = other.changes(None).await.unwrap();
+    // Written before all the others, and to be seen after them.
+    let mut child = cluster
+        .psql(database(&address))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let statements = b"BEGIN; UPDATE refrain.grants SET minting = 77, \
+        changed = pg_current_xact_id()::text::bigint WHERE name = 'slow'; SELECT 1;\n";
+    child.stdin.as_mut().unwrap().write_all(statements).unwrap();
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0; 1]).unwrap();
+    let mut mark = mark;
+    for number in 0..10 {
+        one.insert(&change(&format!("grant-{number}")))
+            .await
+            .unwrap();
+        let (changed, next) = other.changes(Some(mark)).await.unwrap();
+        assert!(changed.iter().all(|it| it.name.as_str() != "slow"));
+        mark = next;
+    }
+    Idler(child).end();
+    let (changed, _) = other.changes(Some(mark)).await.unwrap();
+    assert!(
+        changed
+            .iter()
+            .any(|it| it.name.as_str() == "slow" && it.minting.0 == 77)
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_has_taken_over_tells_everything() {
+    let cluster = Cluster::shared();
+    let store = open(&cluster.database()).await;
+    store.insert(&change("alice")).await.unwrap();
+    let (_, mark) = store.changes(None).await.unwrap();
+    assert_eq!(mark.0 >> 48, 1, "the first timeline");
+    let of_another = Mark(mark.0 + (1 << 48) + 1000);
+    let (changed, next) = store.changes(Some(of_another)).await.unwrap();
+    assert!(changed.iter().any(|it| it.name.as_str() == "alice"));
+    assert!(next.0 >= mark.0 && next.0 >> 48 == 1);
+}
