@@ -247,6 +247,37 @@ fn a_full_disk_keeps_the_token_unpresented() {
     assert_nothing_lost(&world, &home, "alice");
 }
 
+#[test]
+fn a_token_that_lives_is_served_from_a_disk_that_has_no_room_to_open_the_store() {
+    let world = strict();
+    let mut home = world.home();
+    let Some(disk) = SmallDisk::mount(&mut home) else {
+        return tell("full disk: may not mount a file system here; nothing comes near to that");
+    };
+    sign_in(&world, &home, &["alice"]);
+    let token = home.run(&["--json", "token", "alice"]).access_token();
+    until("the store is at rest", || {
+        !home.db.with_extension("db-wal").exists()
+    });
+    disk.fill();
+    let before = world.newest();
+    for _ in 0..3 {
+        let ran = home.run(&["--json", "token", "alice"]);
+        ran.assert_done();
+        assert_eq!(ran.access_token(), token);
+        let ran = home.run(&["--json", "refresh", "alice"]);
+        ran.assert_fails(7, "storage_full");
+        assert_no_login_asked_for(&ran);
+    }
+    assert_eq!(world.newest(), before, "something was sent");
+    disk.free();
+    assert_nothing_lost(&world, &home, "alice");
+    assert_ne!(
+        home.run(&["--json", "token", "alice"]).access_token(),
+        token
+    );
+}
+
 /// A refresh whose answer finds no room. The disk is full for so long after the answer.
 fn full_at_the_commit(full_for: Duration) -> Option<(Ran, World, Home, SmallDisk)> {
     let world = strict();

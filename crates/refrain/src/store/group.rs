@@ -16,10 +16,6 @@ use crate::store::{StoreError, Written, error::cause, record::Write};
 
 /// So many writes in one transaction; the rest waits for the next.
 const MOST: usize = 256;
-/// How long a write is waited for, with its time in the queue; what an engine takes for one at most.
-/// Real time, because it measures a disk or a server that hangs, and decides nothing about any token.
-const PATIENCE: Duration = Duration::from_secs(6);
-
 /// What an engine does with writes that are made together.
 #[async_trait]
 pub(super) trait Batch: Send + Sync + 'static {
@@ -43,15 +39,23 @@ struct Queued {
 pub(super) struct Group {
     queue: mpsc::UnboundedSender<Queued>,
     place: String,
+    patience: Duration,
 }
 
 impl Group {
     /// Starts the task that writes; it ends with the last handle.
-    pub(super) fn start(engine: Arc<dyn Batch>) -> Self {
+    ///
+    /// A write is waited for so long, with its time in the queue. That is real time: it measures a disk or
+    /// a server that hangs, and decides nothing about any token.
+    pub(super) fn start(engine: Arc<dyn Batch>, patience: Duration) -> Self {
         let (queue, queued) = mpsc::unbounded_channel();
         let place = engine.place();
         tokio::spawn(run(engine, queued));
-        Self { queue, place }
+        Self {
+            queue,
+            place,
+            patience,
+        }
     }
 
     /// Makes one write durable, together with others.
@@ -66,7 +70,7 @@ impl Group {
         };
         let queued = Queued { write, answer };
         self.queue.send(queued).map_err(|_| gone("it is closed"))?;
-        let answered = timeout(PATIENCE, answered).await;
+        let answered = timeout(self.patience, answered).await;
         let answered = answered.map_err(|_| gone("writes before this one are not answered"))?;
         answered.map_err(|_| gone("it is closed"))?
     }

@@ -40,6 +40,8 @@ pub use open::Settings;
 
 /// How soon to look whether another node has written, where no hint comes.
 const POLL: Duration = Duration::from_millis(250);
+/// How long a write may take, with its time behind others.
+const GROUP: Duration = Duration::from_secs(6);
 
 /// The store in one database. See the [module](self).
 ///
@@ -82,7 +84,7 @@ impl PostgresStore {
         open::check(&open::settings(&sessions).await?, &sessions)?;
         let hints = (!sessions.pooled()).then(|| listen::start(&sessions));
         Ok(Self {
-            group: Group::start(Arc::new(write::Writer::new(&sessions))),
+            group: Group::start(Arc::new(write::Writer::new(&sessions)), GROUP),
             instances: instances.map(|folder| Instances::new(folder, clock.boot())),
             sessions,
             hints,

@@ -4,8 +4,10 @@
 //! begins IMMEDIATE, because one that upgrades later can fail half-way. One connection writes and a few
 //! read, so that a reader never waits for a refresh.
 
+mod connections;
 mod copy;
 mod files;
+mod full;
 mod gate;
 mod open;
 mod write;
@@ -35,6 +37,7 @@ use crate::{
         group::Group,
         instances::Instances,
         record::{Record, Write, changed, integer, json, read_json},
+        sqlite::connections::Connections,
     },
     time::{Clock, StoreInstant, UnixMillis},
 };
@@ -42,7 +45,11 @@ use crate::{
 pub(crate) use self::{copy::inspect, files::check_place, gate::Closed};
 
 /// How long a statement waits for another process's transaction.
-const BUSY: Duration = Duration::from_secs(5);
+const BUSY: Duration = Duration::from_secs(2);
+/// How long a write may take, with its time behind others.
+const GROUP: Duration = Duration::from_millis(2200);
+/// How long opening is tried.
+const OPENING: Duration = Duration::from_secs(5);
 /// The pause before opening is tried again.
 const AGAIN: Duration = Duration::from_millis(30);
 
@@ -51,8 +58,7 @@ const AGAIN: Duration = Duration::from_millis(30);
 pub struct SqliteStore {
     path: PathBuf,
     clock: Arc<dyn Clock>,
-    writer: SqlitePool,
-    readers: SqlitePool,
+    connections: Arc<Connections>,
     group: Group,
     instances: Instances,
     /// `None` for a file that nobody else knows of.
@@ -70,34 +76,16 @@ impl SqliteStore {
             .map_err(|error| files::io_error(path, error))?;
         let gate = gate::Gate::enter(path, clock.as_ref()).await;
         let gate = gate.map_err(|error| files::io_error(path, error))?;
-        let (writer, readers) = Self::patiently(path, clock.as_ref()).await?;
-        let engine = write::Writer::new(path, &writer);
+        let connections = Arc::new(Connections::open(path, Arc::clone(&clock)).await?);
+        let engine = write::Writer::new(path, &connections);
         Ok(Self {
             path: path.to_owned(),
             instances: Instances::new(files::instances(path), clock.boot()),
             clock,
-            group: Group::start(Arc::new(engine)),
-            writer,
-            readers,
+            group: Group::start(Arc::new(engine), GROUP),
+            connections,
             gate: Some(gate),
         })
-    }
-
-    /// Turning the log on, and ending it with the last connection, take locks that SQLite does not wait
-    /// for: of several that open or close a store at once, one may be told that it is busy.
-    async fn patiently(
-        path: &Path,
-        clock: &dyn Clock,
-    ) -> Result<(SqlitePool, SqlitePool), StoreError> {
-        let begin = clock.uptime();
-        loop {
-            match open::pools(path).await {
-                Err(StoreError::Unavailable { .. }) if clock.uptime().since(begin) < BUSY => {
-                    clock.sleep(AGAIN).await;
-                }
-                opened => return opened,
-            }
-        }
     }
 
     /// The version of the SQLite library and of the durability settings in force; for `doctor`.
@@ -106,7 +94,7 @@ impl SqliteStore {
             "SELECT sqlite_version() AS version, j.journal_mode AS journal, s.synchronous AS sync
              FROM pragma_journal_mode AS j, pragma_synchronous AS s",
         )
-        .fetch_one(&self.writer)
+        .fetch_one(self.connections.writer().await?)
         .await
         .map_err(|error| self.error(error))?;
         Ok(Settings {
@@ -117,11 +105,17 @@ impl SqliteStore {
     }
 
     async fn rows(&self, query: Bound<'_>) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
-        let rows = query.fetch_all(&self.readers).await;
-        let rows = rows.map_err(|error| self.error(error))?;
+        let read = |pool| async move { query.fetch_all(&pool).await };
+        let rows = self.connections.read(read).await?;
         rows.iter()
             .map(|row| Record::fetch(row).and_then(Record::read))
             .collect()
+    }
+
+    /// The file's layout; 0 for an empty one.
+    async fn layout(&self) -> Result<i64, StoreError> {
+        let read = |pool: SqlitePool| async move { open::user_version(&pool).await };
+        self.connections.read(read).await
     }
 
     fn error(&self, error: sqlx::Error) -> StoreError {
@@ -164,17 +158,19 @@ impl Store for SqliteStore {
     }
 
     async fn prepare(&self) -> Result<(), StoreError> {
-        open::migrate(&self.path, &self.writer).await
+        if self.layout().await? == open::known() {
+            return Ok(());
+        }
+        open::migrate(&self.path, self.connections.writer().await?).await
     }
 
     async fn identity(&self) -> Result<Option<Identity>, StoreError> {
-        if open::layout(&self.path, &self.readers).await? == 0 {
+        if self.layout().await? == 0 {
             return Ok(None);
         }
-        let row = sqlx::query("SELECT deployment, key_check FROM store WHERE id = 1")
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(|error| self.error(error))?;
+        let query = sqlx::query("SELECT deployment, key_check FROM store WHERE id = 1");
+        let read = |pool| async move { query.fetch_optional(&pool).await };
+        let row = self.connections.read(read).await?;
         let Some(row) = row else { return Ok(None) };
         let deployment: &[u8] = self.column(&row, "deployment")?;
         let bytes = deployment.try_into().map_err(|source| StoreError::Value {
@@ -194,7 +190,7 @@ impl Store for SqliteStore {
         sqlx::query("INSERT OR IGNORE INTO store (id, deployment, key_check) VALUES (1, ?, ?)")
             .bind(identity.deployment.0.to_be_bytes().to_vec())
             .bind(identity.key_check.0.as_bytes())
-            .execute(&self.writer)
+            .execute(self.connections.writer().await?)
             .await
             .map_err(|error| self.error(error))?;
         Ok(self.identity().await?.unwrap_or(identity))
@@ -208,7 +204,7 @@ impl Store for SqliteStore {
         let done = sqlx::query("UPDATE store SET key_check = ? WHERE id = 1 AND key_check = ?")
             .bind(next.0.as_bytes())
             .bind(seen.0.as_bytes())
-            .execute(&self.writer)
+            .execute(self.connections.writer().await?)
             .await
             .map_err(|error| self.error(error))?;
         Ok(Written::of(done.rows_affected() > 0, Version(0)))
@@ -249,21 +245,17 @@ impl Store for SqliteStore {
         let statement = "SELECT m.mark, g.name, g.epoch, g.minting
              FROM (SELECT coalesce(max(changed), 0) AS mark FROM grants) AS m
              LEFT JOIN grants AS g ON g.changed > ?";
-        let rows = sqlx::query(statement)
-            .bind(since.map_or(i64::MAX, |mark| mark.0))
-            .fetch_all(&self.readers)
-            .await
-            .map_err(|error| self.error(error))?;
+        let query = sqlx::query(statement).bind(since.map_or(i64::MAX, |mark| mark.0));
+        let read = |pool| async move { query.fetch_all(&pool).await };
+        let rows = self.connections.read(read).await?;
         changed(&rows, |error| self.error(error))
     }
 
     async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
         let statement = "SELECT count(*) FROM grants WHERE app = ? AND status <> 'signed_out'";
-        let count: i64 = sqlx::query_scalar(statement)
-            .bind(app.as_str())
-            .fetch_one(&self.readers)
-            .await
-            .map_err(|error| self.error(error))?;
+        let query = sqlx::query_scalar(statement).bind(app.as_str());
+        let read = |pool| async move { query.fetch_one(&pool).await };
+        let count: i64 = self.connections.read(read).await?;
         Ok(usize::try_from(count).unwrap_or(0))
     }
 
@@ -276,15 +268,14 @@ impl Store for SqliteStore {
     }
 
     async fn story(&self, grant: &GrantId, most: u32) -> Result<Vec<Event>, StoreError> {
-        let rows = sqlx::query(
+        let query = sqlx::query(
             "SELECT event FROM (SELECT version, place, event FROM events WHERE grant_id = ?
              ORDER BY version DESC, place DESC LIMIT ?) ORDER BY version, place",
         )
         .bind(grant.as_str())
-        .bind(most)
-        .fetch_all(&self.readers)
-        .await
-        .map_err(|error| self.error(error))?;
+        .bind(most);
+        let read = |pool| async move { query.fetch_all(&pool).await };
+        let rows = self.connections.read(read).await?;
         rows.iter()
             .map(|row| {
                 read_json(
@@ -298,11 +289,10 @@ impl Store for SqliteStore {
     }
 
     async fn app_state(&self, app: &AppName) -> Result<Versioned<AppState>, StoreError> {
-        let row = sqlx::query("SELECT version, state FROM apps WHERE name = ?")
-            .bind(app.as_str())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(|error| self.error(error))?;
+        let query =
+            sqlx::query("SELECT version, state FROM apps WHERE name = ?").bind(app.as_str());
+        let read = |pool| async move { query.fetch_optional(&pool).await };
+        let row = self.connections.read(read).await?;
         let Some(row) = row else {
             return Ok(Versioned {
                 value: AppState::default(),
@@ -338,7 +328,7 @@ impl Store for SqliteStore {
             query.bind(integer(seen.0))
         };
         let done = query
-            .execute(&self.writer)
+            .execute(self.connections.writer().await?)
             .await
             .map_err(|error| self.error(error))?;
         Ok(Written::of(done.rows_affected() > 0, version))
@@ -350,14 +340,19 @@ impl Store for SqliteStore {
             .bind(attempt.expires_at.0)
             .bind(json(&attempt.terms))
             .bind(attempt.verifier.as_bytes())
-            .execute(&self.writer)
+            .execute(self.connections.writer().await?)
             .await
             .map_err(|error| self.error(error))?;
         Ok(())
     }
 
     async fn take_attempt(&self, id: &str, now: UnixMillis) -> Result<Option<Attempt>, StoreError> {
-        let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        let begun = self
+            .connections
+            .writer()
+            .await?
+            .begin_with("BEGIN IMMEDIATE")
+            .await;
         let mut transaction = begun.map_err(|error| self.error(error))?;
         sqlx::query("DELETE FROM attempts WHERE expires_at <= ?")
             .bind(now.0)
@@ -388,12 +383,10 @@ impl Store for SqliteStore {
         if !alone.map_err(|error| files::io_error(&self.path, error))? {
             return Ok(Some(now.after(attempt::LIFE)));
         }
-        let last: Option<i64> =
-            sqlx::query_scalar("SELECT max(expires_at) FROM attempts WHERE expires_at > ?")
-                .bind(now.0)
-                .fetch_one(&self.readers)
-                .await
-                .map_err(|error| self.error(error))?;
+        let statement = "SELECT max(expires_at) FROM attempts WHERE expires_at > ?";
+        let query = sqlx::query_scalar(statement).bind(now.0);
+        let read = |pool| async move { query.fetch_one(&pool).await };
+        let last: Option<i64> = self.connections.read(read).await?;
         Ok(last.map(UnixMillis))
     }
 
@@ -410,7 +403,7 @@ impl Store for SqliteStore {
     async fn scrub(&self) -> Result<(), StoreError> {
         // secure_delete has overwritten the pages; the log still holds older copies of them.
         let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .fetch_one(&self.writer)
+            .fetch_one(self.connections.writer().await?)
             .await
             .map_err(|error| self.error(error))?;
         let blocked: i64 = self.column(&row, "busy")?;

@@ -88,7 +88,10 @@ async fn a_store_that_goes_away_meanwhile_is_not_asked_for_each_of_the_rest() {
 async fn nobody_waits_for_ever_and_what_was_given_up_in_the_queue_is_not_begun() {
     let engine = Arc::new(Engine::default());
     engine.hangs.store(true, Ordering::SeqCst);
-    let group = Group::start(Arc::clone(&engine) as Arc<dyn Batch>);
+    let group = Group::start(
+        Arc::clone(&engine) as Arc<dyn Batch>,
+        Duration::from_millis(300),
+    );
     let mut all = writes(&["alice", "bob"]).into_iter();
     let (one, two) = (all.next().unwrap(), all.next().unwrap());
     let (one, two) = tokio::join!(group.write(one), async {

@@ -12,7 +12,7 @@ use crate::{
         StoreError, cause,
         group::Group,
         instances::Instances,
-        sqlite::{SqliteStore, files, open, write},
+        sqlite::{GROUP, SqliteStore, connections::Connections, files, open, write},
     },
     time::Clock,
 };
@@ -33,23 +33,21 @@ pub(crate) struct Contents {
 impl SqliteStore {
     /// Opens a file that this process alone knows of, without making it known to anybody.
     pub(crate) async fn open_alone(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let (writer, readers) = open::pools(path).await?;
-        let engine = write::Writer::new(path, &writer);
+        let connections = Arc::new(Connections::open(path, Arc::clone(&clock)).await?);
+        let engine = write::Writer::new(path, &connections);
         Ok(Self {
             path: path.to_owned(),
             instances: Instances::new(files::instances(path), clock.boot()),
             gate: None,
             clock,
-            group: Group::start(Arc::new(engine)),
-            writer,
-            readers,
+            group: Group::start(Arc::new(engine), GROUP),
+            connections,
         })
     }
 
     /// Ends every connection: the log is written into the file, and goes.
     pub(crate) async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
+        self.connections.close().await;
     }
 
     /// Writes the state of one instant into an empty file, while others go on writing.
@@ -60,7 +58,7 @@ impl SqliteStore {
         })?;
         sqlx::query("VACUUM INTO ?")
             .bind(name)
-            .execute(&self.writer)
+            .execute(self.connections.writer().await?)
             .await
             .map_err(|error| open::store_error(file, error))?;
         Ok(())
@@ -69,7 +67,8 @@ impl SqliteStore {
     /// What the store holds now.
     pub(crate) async fn contents(&self) -> Result<Contents, StoreError> {
         let error = |error| self.error(error);
-        let mut connection = self.readers.acquire().await.map_err(error)?;
+        let readers = self.connections.readers().await?;
+        let mut connection = readers.acquire().await.map_err(error)?;
         contents(&self.path, &mut connection).await
     }
 }

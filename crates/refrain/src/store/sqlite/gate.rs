@@ -13,7 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::{
     files::private_folder,
-    store::sqlite::{AGAIN, BUSY, files},
+    store::sqlite::{AGAIN, OPENING, files},
     time::Clock,
 };
 
@@ -34,7 +34,7 @@ impl Gate {
             match file.try_lock_shared() {
                 Ok(()) => return Ok(Self(file)),
                 Err(TryLockError::Error(error)) => return Err(error),
-                Err(TryLockError::WouldBlock) if clock.uptime().since(begin) > BUSY => {
+                Err(TryLockError::WouldBlock) if clock.uptime().since(begin) > OPENING => {
                     return Err(io::Error::other("another process is restoring it"));
                 }
                 Err(TryLockError::WouldBlock) => clock.sleep(AGAIN).await,

@@ -11,14 +11,15 @@ use sqlx::{
 
 use crate::store::{
     StoreError,
-    sqlite::{BUSY, files},
+    sqlite::{BUSY, connections::Pools, files},
 };
 
 /// The layouts, oldest first; an applied one is never edited.
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_initial.sql")];
 
-/// One connection that writes, and some that read.
-pub(super) async fn pools(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
+/// Opens the file. Its connections stay: with the last of them log and index go, and where the disk has
+/// filled up meanwhile they could not be made again.
+pub(super) async fn pools(path: &Path) -> Result<Pools, StoreError> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
@@ -29,6 +30,8 @@ pub(super) async fn pools(path: &Path) -> Result<(SqlitePool, SqlitePool), Store
     let error = |error| store_error(path, error);
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
         .acquire_timeout(BUSY)
         // SQLite ends a transaction by itself when the disk is full, and the rollback that follows then
         // fails: sqlx counts such a connection as in a transaction for ever. Another one is opened.
@@ -43,17 +46,18 @@ pub(super) async fn pools(path: &Path) -> Result<(SqlitePool, SqlitePool), Store
         .max_connections(4)
         .acquire_timeout(BUSY)
         .connect_lazy_with(options.read_only(false).pragma("query_only", "ON"));
-    Ok((writer, readers))
+    Ok(Pools { writer, readers })
+}
+
+/// The newest layout.
+pub(super) fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
 /// Brings the layout up to date; of several processes that try, one does it and the rest find it done.
 pub(super) async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), StoreError> {
     let error = |error| store_error(path, error);
     let known = MIGRATIONS.len();
-    let found = user_version(writer).await.map_err(error)?;
-    if usize::try_from(found).is_ok_and(|found| found == known) {
-        return Ok(());
-    }
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(error)?;
     let found = user_version(&mut *transaction).await.map_err(error)?;
     let done = usize::try_from(found).unwrap_or(0);
@@ -80,19 +84,8 @@ pub(super) async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), Stor
     transaction.commit().await.map_err(error)
 }
 
-/// The newest layout.
-pub(super) fn known() -> i64 {
-    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
-}
-
 /// The file's layout; 0 for an empty one.
-pub(super) async fn layout(path: &Path, pool: &SqlitePool) -> Result<i64, StoreError> {
-    user_version(pool)
-        .await
-        .map_err(|error| store_error(path, error))
-}
-
-async fn user_version<'e>(
+pub(super) async fn user_version<'e>(
     executor: impl sqlx::Executor<'e, Database = sqlx::Sqlite>,
 ) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("PRAGMA user_version")

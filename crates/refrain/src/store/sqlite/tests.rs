@@ -128,7 +128,7 @@ async fn a_newer_layout_is_refused() {
     let path = folder.path().join("refrain.db");
     let store = open(&path).await;
     sqlx::raw_sql("PRAGMA user_version = 99")
-        .execute(&store.writer)
+        .execute(store.connections.writer().await.unwrap())
         .await
         .unwrap();
     let store = SqliteStore::open(&path, clock()).await.unwrap();
@@ -161,7 +161,7 @@ async fn a_value_that_makes_no_sense_is_named() {
         .await
         .unwrap();
     sqlx::raw_sql("UPDATE grants SET rest = '{\"is\":\"asleep\"}'")
-        .execute(&store.writer)
+        .execute(store.connections.writer().await.unwrap())
         .await
         .unwrap();
     let error = store.grant(&"alice".parse().unwrap()).await.unwrap_err();

@@ -1,6 +1,9 @@
 //! Writing: several grants in one transaction, each by compare-and-set.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use sqlx::{Sqlite, SqlitePool, Transaction, query::Query, sqlite::SqliteArguments};
@@ -9,7 +12,7 @@ use crate::store::{
     StoreError,
     group::Batch,
     record::{Record, Write},
-    sqlite::open::store_error,
+    sqlite::{connections::Connections, open::store_error},
 };
 
 const INSERT: &str = "INSERT OR IGNORE INTO grants (id, version, name, app, epoch, generation, minting, \
@@ -28,26 +31,31 @@ const REPLACE: &str = "UPDATE grants SET version = ?2, name = ?3, app = ?4, epoc
 #[derive(Debug)]
 pub(super) struct Writer {
     path: PathBuf,
-    pool: SqlitePool,
+    connections: Arc<Connections>,
 }
 
 impl Writer {
-    pub(super) fn new(path: &Path, pool: &SqlitePool) -> Self {
+    pub(super) fn new(path: &Path, connections: &Arc<Connections>) -> Self {
         Self {
             path: path.to_owned(),
-            pool: pool.clone(),
+            connections: Arc::clone(connections),
         }
     }
 
-    async fn all(&self, writes: &[Write]) -> Result<Vec<bool>, sqlx::Error> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let mut done = Vec::with_capacity(writes.len());
-        for write in writes {
-            done.push(one(&mut transaction, write).await?);
-        }
-        transaction.commit().await?;
-        Ok(done)
+    async fn all(&self, writes: &[Write]) -> Result<Vec<bool>, StoreError> {
+        let done = all(self.connections.writer().await?, writes).await;
+        done.map_err(|error| store_error(&self.path, error))
     }
+}
+
+async fn all(pool: &SqlitePool, writes: &[Write]) -> Result<Vec<bool>, sqlx::Error> {
+    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let mut done = Vec::with_capacity(writes.len());
+    for write in writes {
+        done.push(one(&mut transaction, write).await?);
+    }
+    transaction.commit().await?;
+    Ok(done)
 }
 
 #[async_trait]
@@ -57,8 +65,7 @@ impl Batch for Writer {
     }
 
     async fn write(&self, writes: &[Write]) -> Result<Vec<bool>, StoreError> {
-        let written = self.all(writes).await;
-        written.map_err(|error| store_error(&self.path, error))
+        self.all(writes).await
     }
 }
 
