@@ -158,10 +158,9 @@ impl Cluster {
     pub fn read_only(&self, read_only: bool) {
         let on = if read_only { "on" } else { "off" };
         let alter = format!("ALTER SYSTEM SET default_transaction_read_only = {on}");
-        self.sql(
-            "postgres",
-            &format!("SET transaction_read_only = off; {alter}"),
-        );
+        let mut psql = self.psql("postgres");
+        psql.args(["-c", "SET default_transaction_read_only = off"]);
+        assert!(psql.args(["-c", &alter]).status().unwrap().success());
         self.sql("postgres", "SELECT pg_reload_conf()");
         let shown = || self.sql("postgres", "SHOW default_transaction_read_only");
         while shown() != on {

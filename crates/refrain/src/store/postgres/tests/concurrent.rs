@@ -15,6 +15,10 @@ use crate::id::Fence;
 
 const GRANTS: u64 = 50;
 
+fn place(number: u64) -> usize {
+    usize::try_from(number).unwrap()
+}
+
 fn name(number: u64) -> GrantName {
     format!("grant-{number:02}").parse().unwrap()
 }
@@ -33,22 +37,13 @@ async fn two_nodes_in_opposite_orders_lose_no_write_and_never_block_one_another(
             .await
             .unwrap();
     }
-    let before = u64::from(
-        stores[0]
-            .grant(&name(0))
-            .await
-            .unwrap()
-            .unwrap()
-            .value
-            .fence
-            .0,
-    );
+    let before = full_row("alice").fence.0;
     let acknowledged: Arc<Vec<AtomicU64>> =
         Arc::new((0..GRANTS).map(|_| AtomicU64::new(0)).collect());
     let mut tasks = JoinSet::new();
     for task in 0..128_u64 {
         let (store, acknowledged) = (
-            Arc::clone(&stores[(task % 2) as usize]),
+            Arc::clone(&stores[place(task % 2)]),
             Arc::clone(&acknowledged),
         );
         tasks.spawn(async move {
@@ -69,7 +64,7 @@ async fn two_nodes_in_opposite_orders_lose_no_write_and_never_block_one_another(
                     forgets: false,
                 };
                 if store.replace(seen.version, &change).await.unwrap() != Written::Conflict {
-                    acknowledged[number as usize].fetch_add(1, Ordering::Relaxed);
+                    acknowledged[place(number)].fetch_add(1, Ordering::Relaxed);
                 }
             }
         });
@@ -80,7 +75,7 @@ async fn two_nodes_in_opposite_orders_lose_no_write_and_never_block_one_another(
     let mut total = 0;
     for number in 0..GRANTS {
         let row = stores[1].grant(&name(number)).await.unwrap().unwrap();
-        let counted = acknowledged[number as usize].load(Ordering::Relaxed);
+        let counted = acknowledged[place(number)].load(Ordering::Relaxed);
         assert_eq!(row.value.fence.0 - before, counted, "{number}");
         assert_eq!(row.version.0 - 1, counted, "{number}");
         total += counted;
@@ -98,7 +93,7 @@ async fn two_nodes_that_insert_the_same_names_do_not_wait_for_one_another() {
     ];
     let mut tasks = JoinSet::new();
     for task in 0..400_u64 {
-        let store = Arc::clone(&stores[(task % 2) as usize]);
+        let store = Arc::clone(&stores[place(task % 2)]);
         let number = if task % 2 == 0 {
             task / 2
         } else {
