@@ -96,9 +96,8 @@ impl Protocol {
         match self.decide(&row, &it, minted) {
             Commit::Current(next) => {
                 self.note_success(state, &it);
-                state.row = next;
+                self.replace(state, &it, next);
                 state.nodes[node].step = Step::Committed(Live::of(&next));
-                self.excuse(state);
             }
             Commit::Late(next) => {
                 if let Some(next) = next {
@@ -115,6 +114,17 @@ impl Protocol {
                 state.nodes[node].again();
             }
         }
+    }
+
+    /// Writes an answer. One that is late and becomes current although somebody has presented since
+    /// and got no answer replaces a token that a provider may still prefer to it: the known loss.
+    fn replace(&self, state: &mut State, it: &Node, next: Row) {
+        let late = !holds(&state.row, it.ticket) && state.row.unanswered == Doubt::Missing;
+        state.row = next;
+        if late && self.pardons {
+            state.known &= state.held();
+        }
+        self.excuse(state);
     }
 
     /// Where a request was about whose sender had gone, or one that a pause had delayed, no client can
@@ -154,9 +164,8 @@ impl Protocol {
         };
         state.left.store -= 1;
         state.left.total -= 1;
-        state.row = next;
+        self.replace(state, &it, next);
         state.nodes[node].step = Step::Holding { minted, written };
-        self.excuse(state);
         Some(())
     }
 

@@ -161,12 +161,14 @@ impl Protocol {
             let late = row.candidates.iter();
             let mut late = late.filter(|it| !it.refused && it.token != row.refresh);
             let superseded = late.any(|late| late.presented == it.ticket.generation);
-            let overtaken = it.woken && !own;
             if superseded || row.generation > it.ticket.generation {
                 state.superseded += 1;
             }
-            if overtaken {
+            if it.woken && it.elapsed >= TOO_LATE {
                 state.overtaken = true;
+                self.excuse(state);
+            }
+            if it.woken && !own {
                 self.seen.note(Witness::PausedPresents);
             }
         }

@@ -25,6 +25,10 @@ pub(crate) struct Protocol {
     pub(crate) bug: Option<Bug>,
     /// Compares each rule with the library's; absent where only states are counted.
     pub(crate) tie: Option<Arc<Tie>>,
+    /// Of so many states one is followed until it has settled.
+    pub(crate) sample: u64,
+    /// Leaves out the one loss that is known; see `Protocol::replace`.
+    pub(crate) pardons: bool,
     pub(crate) seen: Arc<Seen>,
     /// Of two states that differ in the names of the processes alone, one is enough.
     pub(crate) symmetric: bool,
@@ -316,6 +320,8 @@ impl Node {
     /// What takes no time, measured in ticks, has to happen before time goes on.
     fn lets_time_pass(&self) -> bool {
         match self.step {
+            // A request that takes longer than a call is one whose sender has gone; see `Stray`.
+            Step::Waiting(Reply::OnWay) => !self.waited,
             _ if self.stuck => true,
             Step::Idle | Step::Flight | Step::Armed => true,
             Step::Waiting(_) => !self.waited,
@@ -324,7 +330,10 @@ impl Node {
     }
 
     fn lets_hours_pass(&self) -> bool {
-        self.stuck || self.step == Step::Idle
+        match self.step {
+            Step::Waiting(Reply::OnWay) => false,
+            step => self.stuck || step == Step::Idle,
+        }
     }
 }
 
