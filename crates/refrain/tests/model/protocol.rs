@@ -27,6 +27,8 @@ pub(crate) struct Protocol {
     pub(crate) tie: Option<Arc<Tie>>,
     /// Of so many states one is followed until it has settled.
     pub(crate) sample: u64,
+    /// Offers no step that changes nothing: a walk that meets one cannot be told again.
+    pub(crate) strict_steps: bool,
     /// Leaves out the one loss that is known; see `Protocol::replace`.
     pub(crate) pardons: bool,
     pub(crate) seen: Arc<Seen>,
@@ -300,6 +302,9 @@ impl Model for Protocol {
         }
         if state.nodes.iter().all(Node::lets_hours_pass) {
             out.push(Action::Wait);
+        }
+        if self.strict_steps {
+            out.retain(|action| self.next_state(state, *action).is_some());
         }
     }
 
