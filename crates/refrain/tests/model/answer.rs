@@ -121,7 +121,7 @@ impl Protocol {
     fn replace(&self, state: &mut State, it: &Node, next: Row) {
         let late = !holds(&state.row, it.ticket) && state.row.unanswered == Doubt::Missing;
         state.row = next;
-        if late && self.pardons {
+        if late && self.pardons_late {
             state.known &= state.held();
         }
         self.excuse(state);

@@ -29,8 +29,10 @@ pub(crate) struct Protocol {
     pub(crate) sample: u64,
     /// Offers no step that changes nothing: a walk that meets one cannot be told again.
     pub(crate) strict_steps: bool,
-    /// Leaves out the one loss that is known; see `Protocol::replace`.
-    pub(crate) pardons: bool,
+    /// Leaves out a loss that is known; see `Protocol::replace`.
+    pub(crate) pardons_late: bool,
+    /// Leaves out another; see `State::usable`.
+    pub(crate) pardons_lies: bool,
     pub(crate) seen: Arc<Seen>,
     /// Of two states that differ in the names of the processes alone, one is enough.
     pub(crate) symmetric: bool,

@@ -209,6 +209,14 @@ impl State {
         self.row.tokens() | self.nodes[0].holds() | self.nodes[1].holds()
     }
 
+    /// Those of them that are ever tried again: not the candidates that were refused, though the refusal
+    /// may have meant nothing.
+    pub(crate) fn usable(&self) -> u16 {
+        let late = self.row.candidates.iter().filter(|it| !it.refused);
+        let late = late.fold(bit(self.row.refresh), |all, it| all | bit(it.token));
+        late | self.nodes[0].holds() | self.nodes[1].holds()
+    }
+
     /// Forgets what can make no difference any more.
     pub(crate) fn condense(&mut self) {
         let (epoch, counters) = (self.row.epoch, (self.row.epoch, self.row.minting));
