@@ -121,7 +121,7 @@ impl Protocol {
     fn replace(&self, state: &mut State, it: &Node, next: Row) {
         let late = !holds(&state.row, it.ticket) && state.row.unanswered == Doubt::Missing;
         state.row = next;
-        if late && self.pardons_late {
+        if late && self.pardons.late {
             state.known &= state.held();
         }
         self.excuse(state);

@@ -29,13 +29,19 @@ pub(crate) struct Protocol {
     pub(crate) sample: u64,
     /// Offers no step that changes nothing: a walk that meets one cannot be told again.
     pub(crate) strict_steps: bool,
-    /// Leaves out a loss that is known; see `Protocol::replace`.
-    pub(crate) pardons_late: bool,
-    /// Leaves out another; see `State::usable`.
-    pub(crate) pardons_lies: bool,
+    pub(crate) pardons: Pardons,
     pub(crate) seen: Arc<Seen>,
     /// Of two states that differ in the names of the processes alone, one is enough.
     pub(crate) symmetric: bool,
+}
+
+/// The losses that are known, and left out so that others can be seen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pardons {
+    /// See `Protocol::replace`.
+    pub(crate) late: bool,
+    /// See `State::usable`.
+    pub(crate) lies: bool,
 }
 
 /// One step of a process, the provider, the network, the user or time.
@@ -320,27 +326,6 @@ impl Model for Protocol {
 
     fn properties(&self) -> Vec<Property<Self>> {
         promise::all(self.mode)
-    }
-}
-
-impl Node {
-    /// What takes no time, measured in ticks, has to happen before time goes on.
-    fn lets_time_pass(&self) -> bool {
-        match self.step {
-            // A request that takes longer than a call is one whose sender has gone; see `Stray`.
-            Step::Waiting(Reply::OnWay) => !self.waited,
-            _ if self.stuck => true,
-            Step::Idle | Step::Flight | Step::Armed => true,
-            Step::Waiting(_) => !self.waited,
-            _ => false,
-        }
-    }
-
-    fn lets_hours_pass(&self) -> bool {
-        match self.step {
-            Step::Waiting(Reply::OnWay) => false,
-            step => self.stuck || step == Step::Idle,
-        }
     }
 }
 

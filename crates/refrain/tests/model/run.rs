@@ -9,7 +9,7 @@ use crate::{
     abstraction,
     bug::Bug,
     promise,
-    protocol::{Action, Protocol},
+    protocol::{Action, Pardons, Protocol},
     provider::Mode,
     real::Tie,
     state::{Left, State},
@@ -60,8 +60,10 @@ fn protocol(mode: Mode, extent: Extent, bug: Option<Bug>, tie: Option<&Arc<Tie>>
         bug,
         tie: tie.cloned(),
         strict_steps: false,
-        pardons_late: true,
-        pardons_lies: true,
+        pardons: Pardons {
+            late: true,
+            lies: true,
+        },
         // In a debug build this is most of the time that a run takes.
         sample: if tie.is_some() { 4 } else { 1 },
         seen: Arc::default(),
@@ -186,7 +188,7 @@ fn every_deliberate_fault_is_found() {
 /// for which the provider withdraws that answer's; the second answer is lost. The first holder wakes
 /// and commits: current is a withdrawn token, and the one that would still be accepted is gone.
 ///
-/// Found in the code, not in a deliberate fault; when it is found no more, this test and `pardons_late` go.
+/// Found in the code, not in a deliberate fault; when it is found no more, this test and its pardon go.
 #[test]
 fn a_withdrawn_late_answer_replaces_a_token_that_still_works() {
     let extent = Extent {
@@ -195,7 +197,10 @@ fn a_withdrawn_late_answer_replaces_a_token_that_still_works() {
         most: 3_000_000,
     };
     let model = Protocol {
-        pardons_late: false,
+        pardons: Pardons {
+            late: false,
+            lies: true,
+        },
         ..protocol(Mode::UntilUsed, extent, None, None)
     };
     let report = run(&model, extent);
@@ -217,7 +222,10 @@ fn a_false_refusal_puts_a_working_token_away_for_good() {
         most: 45_000_000,
     };
     let model = Protocol {
-        pardons_lies: false,
+        pardons: Pardons {
+            late: true,
+            lies: false,
+        },
         ..protocol(Mode::UntilUsed, extent, None, None)
     };
     let report = run(&model, extent);

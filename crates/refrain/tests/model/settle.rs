@@ -24,7 +24,7 @@ pub(crate) fn settles(model: &Protocol, state: &State) -> bool {
         .nodes
         .iter()
         .any(|node| node.is_presenting() || matches!(node.step, Step::Refused { .. }));
-    let lied = model.pardons_lies && state.left.lies < model.faults.lies;
+    let lied = model.pardons.lies && state.left.lies < model.faults.lies;
     let held = if lied { state.usable() } else { state.held() };
     let lasting = state.provider.newest & held != 0;
     if state.broken != 0 || presenting || !lasting || state.row.status == Status::SignedOut {

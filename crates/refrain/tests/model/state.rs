@@ -184,6 +184,25 @@ impl Node {
         }
     }
 
+    /// What takes no time, measured in ticks, has to happen before time goes on.
+    pub(crate) fn lets_time_pass(&self) -> bool {
+        match self.step {
+            // A request that takes longer than a call is one whose sender has gone; see `Stray`.
+            Step::Waiting(Reply::OnWay) => !self.waited,
+            _ if self.stuck => true,
+            Step::Idle | Step::Flight | Step::Armed => true,
+            Step::Waiting(_) => !self.waited,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn lets_hours_pass(&self) -> bool {
+        match self.step {
+            Step::Waiting(Reply::OnWay) => false,
+            step => self.stuck || step == Step::Idle,
+        }
+    }
+
     pub(crate) fn is_presenting(&self) -> bool {
         matches!(self.step, Step::Checked | Step::Waiting(_))
     }
