@@ -202,9 +202,10 @@ impl Keeper {
             Ok(connection) => connection,
             Err(error) => return Ok(Some(Try::NotSent(unreachable(error)))),
         };
-        let current = self.read(&on.row.name).await?.value;
-        let held = (current.epoch, current.fence) == (on.ticket.epoch, on.ticket.fence);
-        if !held {
+        let current = self.read(&on.row.name).await?;
+        let held = (current.value.epoch, current.value.fence) == (on.ticket.epoch, on.ticket.fence);
+        // A late answer has come since: the token in hand is superseded, and its own comes first.
+        if !held || self.promote_successor(&current).await? {
             return Ok(None);
         }
         if !self.lease_lasts(on) {

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -236,4 +236,107 @@ async fn the_death_of_one_holder_is_not_held_against_the_next() {
         "the rival lives, and its lease is seconds old"
     );
     assert_eq!(world.refreshes(), 0);
+}
+
+/// Stands in for a store that does not take one process's writes for a while.
+#[derive(Debug, Default)]
+struct Stuck(AtomicBool);
+
+#[async_trait]
+impl Between for Arc<Stuck> {
+    async fn before(&self, call: Call) -> Result<(), StoreError> {
+        if call == Call::Write && self.0.load(Ordering::SeqCst) {
+            return Err(StoreError::Full {
+                place: "the test".into(),
+                source: refrain::store::cause("no space"),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Lets another process's late answer arrive between the intent and the check before presenting.
+#[derive(Debug)]
+struct Overtaken {
+    store: Arc<MemoryStore>,
+    clock: Arc<ManualClock>,
+    other: Arc<Stuck>,
+    writes: AtomicU32,
+}
+
+#[async_trait]
+impl Between for Overtaken {
+    async fn before(&self, call: Call) -> Result<(), StoreError> {
+        // It has made itself known and written its intent: this is the look before presenting.
+        if call != Call::Read || self.writes.swap(0, Ordering::SeqCst) < 2 {
+            return Ok(());
+        }
+        self.other.0.store(false, Ordering::SeqCst);
+        while self.row().await.candidates.is_empty() {
+            self.clock.advance(Duration::from_millis(100));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    }
+
+    async fn after(&self, call: Call) -> Result<(), StoreError> {
+        if call == Call::Write {
+            self.writes.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+}
+
+impl Overtaken {
+    async fn row(&self) -> refrain::lifecycle::GrantRow {
+        let row = self.store.grant(&"alice".parse().unwrap()).await.unwrap();
+        row.unwrap().value
+    }
+}
+
+#[tokio::test]
+async fn a_successor_that_comes_after_the_intent_is_presented_and_not_the_token_in_hand() {
+    let sim = Sim::start(Profile::rotating(Rotation::FamilyKill))
+        .await
+        .unwrap();
+    let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
+    let store = Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>));
+    let world = World::on(
+        sim,
+        Arc::clone(&clock),
+        Arc::clone(&store) as Arc<dyn Store>,
+    );
+    world.login("alice").await.unwrap();
+    let stuck = Arc::new(Stuck::default());
+    let one: Arc<dyn Store> = Arc::new(Watched {
+        inner: Arc::clone(&store) as Arc<dyn Store>,
+        between: Arc::clone(&stuck),
+    });
+    let other: Arc<dyn Store> = Arc::new(Watched {
+        inner: Arc::clone(&store) as Arc<dyn Store>,
+        between: Overtaken {
+            store,
+            clock,
+            other: Arc::clone(&stuck),
+            writes: AtomicU32::new(0),
+        },
+    });
+    let first = world.another_on(&one).grant("alice").await.unwrap();
+    let second = world.another_on(&other).grant("alice").await.unwrap();
+    world.pass(HOUR);
+    world
+        .sim
+        .script(Fault::once(Target::TokenRefresh, Action::HoldAnswer));
+    let waiting = tokio::spawn(async move { first.access_token().await });
+    world.sim.wait_for(0, held).await;
+    // The answer is on its way, and will not be stored before the lease is over.
+    stuck.0.store(true, Ordering::SeqCst);
+    world.sim.release();
+    while world.refreshes() < 1 {
+        tokio::task::yield_now().await;
+    }
+    world.pass(Duration::from_secs(33));
+    world.in_time(second.access_token()).await.unwrap();
+    assert_eq!((world.refreshes(), world.sim.counts().refused), (2, 0));
+    waiting.abort();
 }
