@@ -8,6 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    failpoint,
     keeper::{
         Error, Keeper, Problem,
         flight::Progress,
@@ -123,7 +124,10 @@ impl Keeper {
         let mut pause = PAUSE.0;
         loop {
             match self.write_once(on, minted).await {
-                Ok(Wrote::Current(row)) => return Ok(Presented::Committed(row)),
+                Ok(Wrote::Current(row)) => {
+                    failpoint::at!(self.parts.clock, CommitAcked, broken => Err(broken.into()));
+                    return Ok(Presented::Committed(row));
+                }
                 Ok(Wrote::Late) => return Ok(Presented::Again),
                 Ok(Wrote::Void) => {
                     self.revoke_quietly(on.row, token).await;
@@ -149,6 +153,7 @@ impl Keeper {
         on: &Presentation<'_>,
         minted: &Minted,
     ) -> Result<Wrote, StoreError> {
+        failpoint::at!(self.parts.clock, CommitSealed, broken => Err(broken.into()));
         let Some(seen) = self.parts.store.grant(&on.row.name).await? else {
             return Ok(Wrote::Void);
         };
@@ -165,8 +170,12 @@ impl Keeper {
                 Commit::Late(None) => return Ok(Wrote::Late),
                 Commit::Closed => return Ok(Wrote::Void),
             };
+        failpoint::at!(self.parts.clock, CommitBeforeTxn, broken => Err(broken.into()));
         match self.parts.store.replace(seen.version, &change).await? {
-            Written::Durably(_) => Ok(wrote(Box::new(change.row))),
+            Written::Durably(_) => {
+                failpoint::at!(self.parts.clock, CommitUnknown, broken => Err(broken.into()));
+                Ok(wrote(Box::new(change.row)))
+            }
             Written::Conflict => Ok(Wrote::Conflict),
         }
     }

@@ -16,6 +16,7 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
+    failpoint,
     keeper::{Keeper, live::Cell},
     store::{Changed, Mark},
     time::{BoxFuture, Uptime},
@@ -76,6 +77,7 @@ impl Keeper {
 
     async fn hear(self: &Arc<Self>, mark: &mut Option<Mark>) {
         let asked = self.parts.clock.uptime();
+        failpoint::at!(self.parts.clock, FeedLost, _broken => ());
         match self.parts.store.changes(*mark).await {
             Ok((changed, next)) => {
                 *mark = Some(next);

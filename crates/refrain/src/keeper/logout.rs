@@ -1,6 +1,7 @@
 //! Logging out: the tokens here go first, whatever else fails.
 
 use crate::{
+    failpoint,
     id::GrantName,
     keeper::{Error, Keeper, Problem, present::chain},
     lifecycle::{self, GrantRow, Status},
@@ -61,6 +62,7 @@ impl Keeper {
                 break (row, token, change.row.epoch);
             }
         };
+        failpoint::at!(self.parts.clock, LogoutAfterDurable, broken => Err(broken.into()));
         cell.begin_epoch(ended);
         if let Err(error) = self.parts.store.scrub().await {
             // The rows are gone; what is left in the log is ciphertext whose key is gone with them.
