@@ -12,6 +12,7 @@
 mod ahead;
 #[cfg(feature = "failpoints")]
 mod broken;
+mod caught;
 mod cells;
 mod commit;
 mod error;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{failpoint::Broken, keeper::Problem, store::StoreError};
+use crate::{failpoint::Broken, keeper::Problem, seal::SealError, store::StoreError};
 
 impl From<Broken> for StoreError {
     fn from(broken: Broken) -> Self {
@@ -10,6 +10,12 @@ impl From<Broken> for StoreError {
             place: "of the test".to_owned(),
             source: Arc::new(broken),
         }
+    }
+}
+
+impl From<Broken> for SealError {
+    fn from(Broken(point): Broken) -> Self {
+        Self::Damaged { why: point.name() }
     }
 }
 

@@ -250,7 +250,6 @@ impl Keeper {
         };
         match reply.outcome {
             Outcome::Granted(granted) => {
-                failpoint::at!(self.parts.clock, ParseClassified, broken => Err(broken.into()));
                 let presented = self.commit_granted(on, granted, reply.request_id).await?;
                 self.close_breaker(&app.name).await;
                 Ok(Ok(presented))
