@@ -36,13 +36,14 @@ pub(crate) use self::{
     wire::{Parted, Written},
 };
 
-/// `at!(clock, Point)` passes a point, `at!(clock, Point, broken => out)` returns `out` where the test
-/// wants an error there. The clock says whose failpoints are meant.
+/// The variables that a child process reads.
+#[cfg(feature = "failpoints")]
+pub(crate) const VARIABLES: [&str; 2] = ["REFRAIN_FAILPOINTS", "REFRAIN_TIME_SCALE"];
+
+/// `at!(clock, Point, broken => out)` passes a point, and returns `out` where the test wants an error there.
+/// The clock says whose failpoints are meant.
 #[cfg(feature = "failpoints")]
 macro_rules! at {
-    ($clock:expr, $point:ident) => {
-        $crate::failpoint::at!($clock, $point, broken => drop(broken), goes on)
-    };
     ($clock:expr, $point:ident, $broken:ident => $out:expr) => {
         if let Err($broken) = $clock
             .failpoints()
@@ -50,15 +51,6 @@ macro_rules! at {
             .await
         {
             return $out;
-        }
-    };
-    ($clock:expr, $point:ident, $broken:ident => $out:expr, goes on) => {
-        if let Err($broken) = $clock
-            .failpoints()
-            .hit($crate::failpoint::Point::$point)
-            .await
-        {
-            $out;
         }
     };
 }

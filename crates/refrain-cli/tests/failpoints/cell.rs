@@ -52,29 +52,22 @@ pub(crate) struct Victim<'a> {
     pub(crate) rotation: Rotation,
     name: String,
     grant: u64,
-    logins: u32,
 }
 
 impl<'a> Victim<'a> {
     pub(crate) fn new(world: &'a World, home: &'a Home, rotation: Rotation) -> Self {
-        let mut victim = Self {
+        let name = "alice".to_owned();
+        let grant = world.login(home, &name);
+        let victim = Self {
             world,
             home,
             rotation,
-            name: String::new(),
-            grant: 0,
-            logins: 0,
+            name,
+            grant,
         };
-        victim.login();
-        victim
-    }
-
-    fn login(&mut self) {
-        self.logins += 1;
-        self.name = format!("user{}", self.logins);
-        self.grant = self.world.login(self.home, &self.name);
         // From its first refresh on it is known whether the provider rotates.
-        self.run("refresh").assert_done();
+        victim.run("refresh").assert_done();
+        victim
     }
 
     fn spawn(&self, what: &str, points: &str) -> Child {
@@ -92,7 +85,7 @@ impl<'a> Victim<'a> {
 
     /// Runs one cell; `taken_over` says whether another process comes while one is stopped.
     pub(crate) fn cell(
-        &mut self,
+        &self,
         point: Point,
         kind: Kind,
         taken_over: bool,
@@ -115,11 +108,7 @@ impl<'a> Victim<'a> {
         if point == Point::LogoutAfterDurable {
             return self.signed_out();
         }
-        let outcome = self.aftermath(since, point, taken_over && kind == Kind::Stop);
-        if !matches!(outcome, Ok(Outcome::Kept)) {
-            self.login();
-        }
-        outcome
+        self.aftermath(since, point, taken_over && kind == Kind::Stop)
     }
 
     /// Only SIGABRT leaves no exit code here: whoever ends otherwise was never at the point.
@@ -162,9 +151,8 @@ impl<'a> Victim<'a> {
         Ok(())
     }
 
-    fn signed_out(&mut self) -> Result<Outcome, String> {
+    fn signed_out(&self) -> Result<Outcome, String> {
         let (token, again) = (self.run("token"), self.run("refresh"));
-        self.login();
         for ran in [token, again] {
             if ran.code() != "signed_out" {
                 return Err(format!("after a logout: {ran:?}"));

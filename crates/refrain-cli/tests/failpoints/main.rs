@@ -4,6 +4,16 @@
 //! `REFRAIN_MATRIX=full` runs every cell and prints a table, `REFRAIN_SEED` repeats a sample,
 //! `REFRAIN_CELL` names those to run (`"send.done stop strict Postgres"`, or a part of that).
 
+#![cfg_attr(
+    feature = "failpoints",
+    expect(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        clippy::disallowed_methods,
+        reason = "fixtures fail loudly, and processes of their own run on the machine's clock"
+    )
+)]
+
 #[cfg(not(feature = "failpoints"))]
 mod absent;
 

@@ -97,26 +97,33 @@ fn is_full() -> bool {
     std::env::var("REFRAIN_MATRIX").is_ok_and(|it| it == "full")
 }
 
+/// Runs the cells of a column. After a loss the next one begins anew: several at once look like an outage of
+/// the provider, and are judged as one.
 fn run(column: &[Cell], cluster: &Cluster) -> (Table, Vec<String>) {
-    let (mode, engine) = (column[0].mode, column[0].engine);
-    let rotation = MODES[mode].1;
-    let world = World::new(Profile::rotating(rotation));
-    let home = world.home();
-    if ENGINES[engine] == "Postgres" {
-        let text = fs::read_to_string(&home.config).unwrap();
-        let sqlite = format!("sqlite:{}", home.db.display());
-        write_private(&home.config, &text.replace(&sqlite, &cluster.database()));
-    }
-    let mut victim = Victim::new(&world, &home, rotation);
     let (mut table, mut failures) = (Table::new(), Vec::new());
-    for cell in column {
-        match victim.cell(cell.point, cell.kind, cell.taken_over) {
-            Ok(outcome) => drop(table.insert(*cell, outcome)),
-            Err(what) => failures.push(format!("{}: {what}", cell.name())),
+    let mut waiting = column.iter().peekable();
+    while let Some(first) = waiting.peek() {
+        let (mode, engine) = (MODES[first.mode], ENGINES[first.engine]);
+        let world = World::new(Profile::rotating(mode.1));
+        let home = world.home();
+        if engine == "Postgres" {
+            let text = fs::read_to_string(&home.config).unwrap();
+            let sqlite = format!("sqlite:{}", home.db.display());
+            write_private(&home.config, &text.replace(&sqlite, &cluster.database()));
         }
-    }
-    if world.sim.counts().stray_credentials != 0 {
-        failures.push(format!("{}: stray credentials", MODES[mode].0));
+        let victim = Victim::new(&world, &home, mode.1);
+        for cell in waiting.by_ref() {
+            match victim.cell(cell.point, cell.kind, cell.taken_over) {
+                Ok(outcome) => drop(table.insert(*cell, outcome)),
+                Err(what) => failures.push(format!("{}: {what}", cell.name())),
+            }
+            if table.get(cell) != Some(&Outcome::Kept) {
+                break;
+            }
+        }
+        if world.sim.counts().stray_credentials != 0 {
+            failures.push(format!("{}: stray credentials", mode.0));
+        }
     }
     (table, failures)
 }
