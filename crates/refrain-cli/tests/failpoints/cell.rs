@@ -1,6 +1,12 @@
 //! One cell: a process aborts or stops at a point, the next ones go on, and the oracle says what has to work.
 
-use std::{fs, process::Child, thread, time::Duration};
+use std::{
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::Child,
+    thread,
+    time::Duration,
+};
 
 use refrain::failpoint::Point;
 use refrain_sim::{Rotation, TokenCall, Verdict, fingerprint};
@@ -8,8 +14,11 @@ use rustix::process::Signal;
 
 use crate::world::{Home, Ran, World, finish, signal, until};
 
-/// How many times faster than real time the processes live: a lease of 30 s is over in two.
-pub(crate) const SCALE: u32 = 15;
+/// How many times faster than real time the processes live: a lease of 30 s is over in five, and a token call
+/// still has more than a second on a machine that is busy with other things.
+pub(crate) const SCALE: u32 = 6;
+/// How often a login, which is not the subject here, is tried.
+const LOGINS: u32 = 5;
 
 /// What happens to a process at a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,17 +66,24 @@ pub(crate) struct Victim<'a> {
 impl<'a> Victim<'a> {
     pub(crate) fn new(world: &'a World, home: &'a Home, rotation: Rotation) -> Self {
         let name = "alice".to_owned();
-        let grant = world.login(home, &name);
-        let victim = Self {
-            world,
-            home,
-            rotation,
-            name,
-            grant,
-        };
-        // From its first refresh on it is known whether the provider rotates.
-        victim.run("refresh").assert_done();
-        victim
+        for _ in 0..LOGINS {
+            let login = AssertUnwindSafe(|| world.login(home, &name));
+            let Ok(grant) = catch_unwind(login) else {
+                continue;
+            };
+            let victim = Self {
+                world,
+                home,
+                rotation,
+                name: name.clone(),
+                grant,
+            };
+            // From its first refresh on it is known whether the provider rotates.
+            if victim.run("refresh").exit == Some(0) {
+                return victim;
+            }
+        }
+        panic!("nobody could sign in");
     }
 
     fn spawn(&self, what: &str, points: &str) -> Child {

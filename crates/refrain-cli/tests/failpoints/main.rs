@@ -8,6 +8,7 @@
     feature = "failpoints",
     expect(
         clippy::unwrap_used,
+        clippy::panic,
         clippy::indexing_slicing,
         clippy::disallowed_methods,
         reason = "fixtures fail loudly, and processes of their own run on the machine's clock"

@@ -118,7 +118,9 @@ impl Keeper {
             #[cfg(not(feature = "failpoints"))]
             let ended = flying.await;
             #[cfg(feature = "failpoints")]
-            let Some(ended) = keeper.parts.clock.failpoints().droppable(flying).await else {
+            let points = keeper.parts.clock.failpoints();
+            #[cfg(feature = "failpoints")]
+            let Some(ended) = Box::pin(points.droppable(flying)).await else {
                 return;
             };
             let result = match ended {

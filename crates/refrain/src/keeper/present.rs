@@ -199,12 +199,12 @@ impl Keeper {
     /// Connects, checks that the ticket still holds, and only then presents. `None`: it does not.
     async fn try_once(&self, app: &App, on: &Presentation<'_>) -> Result<Option<Try>, Error> {
         let accounts = &self.parts.provider.accounts;
-        failpoint::at!(self.parts.clock, NetBeforeConnect, broken => broken.no_connection(accounts));
+        failpoint::at!(self.parts.clock, NetBeforeConnect, broken => Ok(Some(broken.no_connection(accounts))));
         let connection = match self.parts.transport.connect(accounts).await {
             Ok(connection) => connection,
             Err(error) => return Ok(Some(Try::NotSent(unreachable(error)))),
         };
-        failpoint::at!(self.parts.clock, NetAfterConnect, broken => broken.no_connection(accounts));
+        failpoint::at!(self.parts.clock, NetAfterConnect, broken => Ok(Some(broken.no_connection(accounts))));
         failpoint::at!(self.parts.clock, CheckLease, broken => Err(broken.into()));
         let current = self.read(&on.row.name).await?.value;
         let held = (current.epoch, current.fence) == (on.ticket.epoch, on.ticket.fence);
@@ -381,10 +381,9 @@ impl Keeper {
 
 #[cfg(feature = "failpoints")]
 impl failpoint::Broken {
-    fn no_connection(self, to: &crate::oauth::origin::Origin) -> Result<Option<Try>, Error> {
+    fn no_connection(self, to: &crate::oauth::origin::Origin) -> Try {
         let (origin, source) = (to.to_string(), Box::new(self));
-        let error = unreachable(ConnectError { origin, source });
-        Ok(Some(Try::NotSent(error)))
+        Try::NotSent(unreachable(ConnectError { origin, source }))
     }
 }
 

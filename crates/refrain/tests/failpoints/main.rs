@@ -1,6 +1,8 @@
 //! The library broken at every named point, against the simulator and its oracle, on both stores.
 //!
-//! `REFRAIN_MATRIX=full` prints what came of every cell.
+//! A usual run takes each point, action and provider to one of the two stores; a seed says which.
+//! `REFRAIN_MATRIX=full` takes them to both and prints what came of every cell, `REFRAIN_SEED` repeats a run,
+//! `REFRAIN_CELL` names the cells to run (`"send.done panic strict Postgres"`, or a part of that).
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(
@@ -12,6 +14,11 @@
 )]
 
 #[path = "../support/assembled.rs"]
+#[allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "shared by tests that need other parts of it"
+)]
 mod assembled;
 #[path = "../support/postgres.rs"]
 #[allow(

@@ -28,6 +28,13 @@ pub struct Place {
     pub engine: Engine,
 }
 
+impl Place {
+    pub fn name(&self) -> String {
+        let kind = self.kind.word();
+        format!("{} {kind} {} {:?}", self.point, self.mode, self.engine)
+    }
+}
+
 /// The cells that ran.
 #[derive(Debug, Default)]
 pub struct Table(pub BTreeMap<Place, Outcome>);
