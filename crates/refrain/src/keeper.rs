@@ -10,6 +10,9 @@
 //! `login`, and the `feed` of what other processes do).
 
 mod ahead;
+#[cfg(feature = "failpoints")]
+mod broken;
+mod caught;
 mod cells;
 mod commit;
 mod error;
@@ -40,6 +43,7 @@ pub use self::{
 };
 use crate::{
     config::{App, Network},
+    failpoint,
     id::{AppName, GrantName, InstanceId},
     keeper::{ahead::Pace, cells::Cells, feed::Feed, flight::Goal, live::Abouts, look::Looks},
     lifecycle::{Cause, GrantRow, app::AppState, timing},
@@ -238,6 +242,7 @@ impl Keeper {
     }
 
     async fn orphans(self: &Arc<Self>) -> Result<(), Error> {
+        failpoint::at!(self.parts.clock, BootIntentScan, broken => Err(broken.into()));
         for row in self.parts.store.armed().await? {
             let row = row.value;
             let Some(intent) = &row.intent else { continue };

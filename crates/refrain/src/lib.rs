@@ -38,10 +38,14 @@
 //! # Features
 //!
 //! `sqlite` (default) is the store in one file. `reqwest` adds `Grant::http_client`. A feature adds
-//! things and changes none.
+//! things and changes none. `failpoints` is for tests, and does not compile without debug assertions.
 
 pub mod config;
 pub mod custody;
+#[cfg(feature = "failpoints")]
+pub mod failpoint;
+#[cfg(not(feature = "failpoints"))]
+mod failpoint;
 mod files;
 mod handle;
 pub mod id;

@@ -185,6 +185,12 @@ pub trait Clock: Send + Sync + fmt::Debug {
     /// Resolves after `duration` of uptime.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 
+    /// Where the process that lives by this clock breaks.
+    #[cfg(feature = "failpoints")]
+    fn failpoints(&self) -> &crate::failpoint::Failpoints {
+        crate::failpoint::Failpoints::of_process()
+    }
+
     /// All readings at once.
     fn now(&self) -> Moment {
         Moment {
@@ -235,10 +241,13 @@ impl Clock for SystemClock {
     )]
     fn wall(&self) -> UnixMillis {
         let now = std::time::SystemTime::now();
-        UnixMillis(match now.duration_since(std::time::UNIX_EPOCH) {
+        let wall = match now.duration_since(std::time::UNIX_EPOCH) {
             Ok(since) => millis(since),
             Err(before) => millis(before.duration()).saturating_neg(),
-        })
+        };
+        #[cfg(feature = "failpoints")]
+        let wall = wall.saturating_add(crate::failpoint::jumped());
+        UnixMillis(wall)
     }
 
     fn uptime(&self) -> Uptime {
@@ -248,11 +257,13 @@ impl Clock for SystemClock {
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         let id = rustix::time::ClockId::Monotonic;
         let now = rustix::time::clock_gettime(id);
-        Uptime(
-            now.tv_sec
-                .saturating_mul(1000)
-                .saturating_add(now.tv_nsec / 1_000_000),
-        )
+        let millis = now
+            .tv_sec
+            .saturating_mul(1000)
+            .saturating_add(now.tv_nsec / 1_000_000);
+        #[cfg(feature = "failpoints")]
+        let millis = crate::failpoint::scaled(millis);
+        Uptime(millis)
     }
 
     fn boot(&self) -> BootId {
@@ -271,7 +282,10 @@ impl Clock for SystemClock {
                 if left.is_zero() {
                     return;
                 }
-                tokio::time::sleep(left.min(NAP)).await;
+                let nap = left.min(NAP);
+                #[cfg(feature = "failpoints")]
+                let nap = crate::failpoint::real(nap);
+                tokio::time::sleep(nap).await;
             }
         })
     }

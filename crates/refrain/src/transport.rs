@@ -29,6 +29,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     config::{Network, Proxy},
+    failpoint,
     lifecycle::timing::{CONNECT, TOKEN_CALL},
     oauth::{
         origin::Origin,
@@ -38,7 +39,11 @@ use crate::{
 };
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type Sender = SendRequest<Full<Bytes>>;
+#[cfg(not(feature = "failpoints"))]
+type Body = Full<Bytes>;
+#[cfg(feature = "failpoints")]
+type Body = failpoint::Parted;
+type Sender = SendRequest<Body>;
 
 /// An idle connection older than this is likely to be closed by the other side at this very moment.
 const IDLE: Duration = Duration::from_secs(10);
@@ -122,7 +127,7 @@ impl Dialer {
                 self.tls(tunnel).call(uri).await?
             }
         };
-        let (sender, connection) = http1::handshake::<_, Full<Bytes>>(io).await?;
+        let (sender, connection) = http1::handshake::<_, Body>(io).await?;
         // The connection ends when its sender is dropped or the other side closes.
         tokio::spawn(async move { connection.await.unwrap_or_default() });
         Ok(sender)
@@ -257,19 +262,28 @@ impl HyperConnection {
         let Some(mut sender) = self.sender.take() else {
             return Err((true, "the connection was used already".into()));
         };
+        #[cfg(feature = "failpoints")]
+        let clock = Arc::clone(&self.shared.clock);
         let response = tokio::select! {
-            response = sender.try_send_request(request) => response,
+            response = send(&mut sender, request, &self.shared.clock) => response?,
             () = &mut timer => {
                 return Err((false, "timed out while waiting for the answer".into()));
             }
         };
-        let response = response.map_err(|mut error| {
-            // hyper hands the request back only if it has not begun to write it.
-            let unsent = error.take_message().is_some();
-            (unsent, error.into_error().into())
-        })?;
         let (head, body) = response.into_parts();
-        let (body, complete) = read(body, timer).await;
+        failpoint::at!(clock, RecvHeaders, _broken => Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body: Zeroizing::default(),
+            complete: false,
+        }));
+        let (body, complete) = read(body, timer, &self.shared.clock).await;
+        failpoint::at!(clock, RecvDone, _broken => Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+            complete: false,
+        }));
         if complete {
             self.shared
                 .keep_idle(std::mem::take(&mut self.origin), sender);
@@ -283,9 +297,60 @@ impl HyperConnection {
     }
 }
 
+/// Sends; an error says whether not one byte went out.
+#[cfg(not(feature = "failpoints"))]
+async fn send(
+    sender: &mut Sender,
+    request: http::Request<Full<Bytes>>,
+    _: &Arc<dyn Clock>,
+) -> Result<http::Response<Incoming>, (bool, BoxError)> {
+    sender.try_send_request(request).await.map_err(unsent)
+}
+
+/// The same past the points on the way.
+#[cfg(feature = "failpoints")]
+async fn send(
+    sender: &mut Sender,
+    request: http::Request<Full<Bytes>>,
+    clock: &Arc<dyn Clock>,
+) -> Result<http::Response<Incoming>, (bool, BoxError)> {
+    use failpoint::{Parted, Point::SendPartial, Written};
+    let in_two = clock.failpoints().is_set(SendPartial);
+    let (request, written) = Parted::of(request, in_two).await;
+    let response = sender.try_send_request(request);
+    let Written { half, go_on, done } = written;
+    let passing = async {
+        // Ends with an error where the request is not in two parts, or the connection has broken.
+        if half.await.is_ok() {
+            failpoint::at!(clock, SendPartial, broken => Err((false, broken.into())));
+            go_on.send(()).unwrap_or_default();
+        }
+        done.await.unwrap_or_default();
+        failpoint::at!(clock, SendDone, broken => Err((false, broken.into())));
+        Ok(())
+    };
+    let (response, passed) = tokio::join!(response, passing);
+    passed?;
+    response.map_err(unsent)
+}
+
+fn unsent<B>(mut error: hyper::client::conn::TrySendError<B>) -> (bool, BoxError) {
+    // hyper hands the request back only if it has not begun to write it.
+    let unsent = error.take_message().is_some();
+    (unsent, error.into_error().into())
+}
+
 /// Reads a body to its end, its limit, its break or its time, whichever comes first. What has come by then
 /// is kept: it may hold the only copy of a token.
-async fn read(mut body: Incoming, mut timer: BoxFuture<'static, ()>) -> (Zeroizing<Vec<u8>>, bool) {
+async fn read(
+    mut body: Incoming,
+    mut timer: BoxFuture<'static, ()>,
+    #[cfg_attr(
+        not(feature = "failpoints"),
+        expect(unused_variables, reason = "the clock says whose failpoints are meant")
+    )]
+    clock: &Arc<dyn Clock>,
+) -> (Zeroizing<Vec<u8>>, bool) {
     // Sized once: growing would leave copies of what has been read.
     let expected = body
         .size_hint()
@@ -307,6 +372,11 @@ async fn read(mut body: Incoming, mut timer: BoxFuture<'static, ()>) -> (Zeroizi
         let Some(data) = frame.data_ref() else {
             continue;
         };
+        failpoint::at!(clock, RecvPartialBody, _broken => {
+            let half = data.get(..data.len() / 2).unwrap_or_default();
+            bytes.extend_from_slice(half);
+            (bytes, false)
+        });
         let room = BODY_LIMIT.saturating_sub(bytes.len());
         match data.get(..room) {
             Some(fits) if data.len() > room => {

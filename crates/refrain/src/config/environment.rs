@@ -44,11 +44,22 @@ fn is_for_others(variable: &str) -> bool {
         "REFRAIN_SERVICE_PORT",
     ];
     OTHERS.contains(&variable)
+        || is_for_tests(variable)
         || variable.starts_with("REFRAIN_DEMO_")
         || kubernetes.iter().any(|name| {
             let rest = variable.strip_prefix(name);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
         })
+}
+
+#[cfg(feature = "failpoints")]
+fn is_for_tests(variable: &str) -> bool {
+    crate::failpoint::VARIABLES.contains(&variable)
+}
+
+#[cfg(not(feature = "failpoints"))]
+fn is_for_tests(_: &str) -> bool {
+    false
 }
 
 /// Reads `REFRAIN_APPS_<NAME>_<KEY>`.

@@ -7,14 +7,14 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, Weak, atomic::Ordering},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use crate::{
     config::App,
     id::AppName,
-    keeper::{Error, Keeper, flight::Goal, live::Cell},
+    keeper::{Error, Keeper, caught::Running, flight::Goal, live::Cell},
     time::Uptime,
 };
 
@@ -76,8 +76,8 @@ pub(super) fn paces(apps: &BTreeMap<AppName, App>, now: Uptime) -> BTreeMap<AppN
 impl Keeper {
     /// Starts to walk, once there is a token that can fall due.
     pub(super) fn refresh_ahead(self: &Arc<Self>) {
-        if !self.walks.swap(true, Ordering::Relaxed) {
-            tokio::spawn(run(Arc::downgrade(self)));
+        if let Some(running) = Running::begin(self, |keeper| &keeper.walks) {
+            tokio::spawn(run(running));
         }
     }
 
@@ -152,15 +152,16 @@ fn by_pace(cells: Vec<Arc<Cell>>) -> Vec<(Arc<Pace>, Vec<Arc<Cell>>)> {
     groups
 }
 
-async fn run(keeper: Weak<Keeper>) {
+async fn run(running: Running) {
     loop {
-        let Some(nap) = keeper.upgrade().map(|it| it.parts.clock.sleep(WALK)) else {
+        let Some(nap) = running.keeper().map(|it| it.parts.clock.sleep(WALK)) else {
             return;
         };
         nap.await;
-        let Some(keeper) = keeper.upgrade() else {
+        let Some(keeper) = running.keeper() else {
             return;
         };
+        keeper.listen();
         if let Err(error) = keeper.walk().await {
             tracing::debug!(code = error.code(), "no refreshes ahead for now");
         }

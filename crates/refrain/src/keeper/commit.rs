@@ -8,6 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    failpoint,
     keeper::{
         Error, Keeper, Problem,
         flight::Progress,
@@ -52,11 +53,11 @@ impl Keeper {
                     .as_ref()
                     .map(|it| self.seal_both(&on.key, on, it))
                     .transpose()?,
-                scope,
-                request_id,
+                scope: scope.clone(),
+                request_id: request_id.clone(),
             })
         };
-        let minted = minted().map_err(|source| Problem::sealed(on.row, "answer", source))?;
+        let minted = self.sealed(on, minted).await;
         self.write(on, &minted, returned.as_ref()).await
     }
 
@@ -69,18 +70,57 @@ impl Keeper {
             Rotation::Replaced(token) => Some(token),
             Rotation::Kept => None,
         };
-        let replaced = token
-            .as_ref()
-            .map(|token| self.seal_both(&on.key, on, token))
-            .transpose();
-        let replaced = replaced.map_err(|source| Problem::sealed(on.row, "answer", source))?;
-        let minted = Minted {
-            access: None,
-            replaced,
-            scope: None,
-            request_id: None,
+        let minted = || -> Result<Minted, SealError> {
+            Ok(Minted {
+                access: None,
+                replaced: token
+                    .as_ref()
+                    .map(|token| self.seal_both(&on.key, on, token))
+                    .transpose()?,
+                scope: None,
+                request_id: None,
+            })
         };
+        let minted = self.sealed(on, minted).await;
         self.write(on, &minted, token.as_ref()).await
+    }
+
+    /// Seals until it is sealed: without randomness the answer waits like one that the store does not
+    /// take.
+    async fn sealed(
+        &self,
+        on: &Presentation<'_>,
+        minted: impl Fn() -> Result<Minted, SealError> + Sync,
+    ) -> Minted {
+        let mut pause = PAUSE.0;
+        loop {
+            let error = match self.seal_once(&minted).await {
+                Ok(minted) => return minted,
+                Err(source) => Error::from(Problem::sealed(on.row, "answer", source)),
+            };
+            self.wait_to_save(on, error, &mut pause).await;
+        }
+    }
+
+    #[cfg_attr(
+        not(feature = "failpoints"),
+        expect(clippy::unused_async, reason = "a failpoint may take its time")
+    )]
+    async fn seal_once(
+        &self,
+        minted: &(impl Fn() -> Result<Minted, SealError> + Sync),
+    ) -> Result<Minted, SealError> {
+        failpoint::at!(self.parts.clock, ParseClassified, broken => Err(broken.into()));
+        minted()
+    }
+
+    /// Tells the callers what the answer waits for, and waits.
+    async fn wait_to_save(&self, on: &Presentation<'_>, error: Error, pause: &mut Duration) {
+        let code = error.code();
+        tracing::error!(grant = %on.row.name, code, "a new token is in memory alone: it cannot be saved");
+        on.report.send_replace(Progress::Saving(error));
+        self.parts.clock.sleep(*pause).await;
+        *pause = pause.saturating_mul(2).min(PAUSE.1);
     }
 
     /// An access token sealed to its minting.
@@ -123,7 +163,10 @@ impl Keeper {
         let mut pause = PAUSE.0;
         loop {
             match self.write_once(on, minted).await {
-                Ok(Wrote::Current(row)) => return Ok(Presented::Committed(row)),
+                Ok(Wrote::Current(row)) => {
+                    failpoint::at!(self.parts.clock, CommitAcked, broken => Err(broken.into()));
+                    return Ok(Presented::Committed(row));
+                }
                 Ok(Wrote::Late) => return Ok(Presented::Again),
                 Ok(Wrote::Void) => {
                     self.revoke_quietly(on.row, token).await;
@@ -131,14 +174,8 @@ impl Keeper {
                 }
                 Ok(Wrote::Conflict) => {}
                 Err(error) => {
-                    tracing::error!(
-                        grant = %on.row.name,
-                        code = error.code(),
-                        "a new token is in memory alone: the store does not take it"
-                    );
-                    on.report.send_replace(Progress::Saving(Arc::new(error)));
-                    self.parts.clock.sleep(pause).await;
-                    pause = pause.saturating_mul(2).min(PAUSE.1);
+                    let error = Problem::NotSaved(Arc::new(error));
+                    self.wait_to_save(on, error.into(), &mut pause).await;
                 }
             }
         }
@@ -149,6 +186,7 @@ impl Keeper {
         on: &Presentation<'_>,
         minted: &Minted,
     ) -> Result<Wrote, StoreError> {
+        failpoint::at!(self.parts.clock, CommitSealed, broken => Err(broken.into()));
         let Some(seen) = self.parts.store.grant(&on.row.name).await? else {
             return Ok(Wrote::Void);
         };
@@ -165,8 +203,12 @@ impl Keeper {
                 Commit::Late(None) => return Ok(Wrote::Late),
                 Commit::Closed => return Ok(Wrote::Void),
             };
+        failpoint::at!(self.parts.clock, CommitBeforeTxn, broken => Err(broken.into()));
         match self.parts.store.replace(seen.version, &change).await? {
-            Written::Durably(_) => Ok(wrote(Box::new(change.row))),
+            Written::Durably(_) => {
+                failpoint::at!(self.parts.clock, CommitUnknown, broken => Err(broken.into()));
+                Ok(wrote(Box::new(change.row)))
+            }
             Written::Conflict => Ok(Wrote::Conflict),
         }
     }

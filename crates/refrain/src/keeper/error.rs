@@ -235,6 +235,14 @@ pub enum Problem {
         /// The grant.
         grant: GrantName,
     },
+    /// A mistake in this program.
+    #[error("the {what} of grant {grant} broke off, by a mistake in refrain")]
+    BrokeOff {
+        /// The grant.
+        grant: GrantName,
+        /// What broke off.
+        what: &'static str,
+    },
     /// A login.
     #[error(transparent)]
     Login(#[from] LoginError),
@@ -406,6 +414,7 @@ impl Problem {
             Self::ForcedRecently { .. } => "rejected_again",
             Self::Misconfigured { .. } => "client_refused",
             Self::StillRefreshing { .. } => "still_refreshing",
+            Self::BrokeOff { .. } => "broke_off",
             Self::Login(error) => error.code(),
         }
     }
@@ -435,7 +444,8 @@ impl Problem {
             | Self::Unreachable { .. }
             | Self::Throttled { .. }
             | Self::ForcedRecently { .. }
-            | Self::StillRefreshing { .. } => Kind::TryLater,
+            | Self::StillRefreshing { .. }
+            | Self::BrokeOff { .. } => Kind::TryLater,
             Self::Login(error) => error.kind(),
         }
     }

@@ -58,7 +58,8 @@ impl Problem {
             Self::Unavailable { .. }
             | Self::Throttled { .. }
             | Self::ForcedRecently { .. }
-            | Self::StillRefreshing { .. } => TOKEN_KEPT,
+            | Self::StillRefreshing { .. }
+            | Self::BrokeOff { .. } => TOKEN_KEPT,
             Self::Sealed { .. } => "the row was not touched; other grants are not affected",
             Self::Store(_) => "no token was presented or thrown away because of this",
             Self::Login(_) => LoginError::SAFE,
@@ -156,6 +157,9 @@ impl Problem {
                  (https://developer.spotify.com/dashboard), then run `refrain doctor`"
             ),
             Self::StillRefreshing { .. } => own("try again in a moment"),
+            Self::BrokeOff { .. } => {
+                own("try again; if it goes on, report it with what standard error says")
+            }
             Self::Login(error) => error.fix(),
         }
     }

@@ -7,7 +7,7 @@
 
 use std::{
     sync::{
-        Arc, Weak,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
@@ -16,7 +16,8 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    keeper::{Keeper, live::Cell},
+    failpoint,
+    keeper::{Keeper, caught::Running, live::Cell},
     store::{Changed, Mark},
     time::{BoxFuture, Uptime},
 };
@@ -40,6 +41,8 @@ pub(super) struct Feed {
     begun: AtomicBool,
     /// Until which uptime the last answer counts.
     until: AtomicI64,
+    /// Up to where it has heard; outlives the task, so that one that takes its place leaves nothing out.
+    mark: Mutex<Option<Mark>>,
 }
 
 impl Feed {
@@ -48,6 +51,7 @@ impl Feed {
             started: AtomicBool::new(false),
             begun: AtomicBool::new(false),
             until: AtomicI64::new(i64::MIN),
+            mark: Mutex::default(),
         }
     }
 
@@ -69,19 +73,27 @@ impl Feed {
 impl Keeper {
     /// Starts to listen, once there is a token that could go stale.
     pub(super) fn listen(self: &Arc<Self>) {
-        if !self.feed.started.swap(true, Ordering::Relaxed) {
-            tokio::spawn(run(Arc::downgrade(self)));
+        if let Some(running) = Running::begin(self, |keeper| &keeper.feed.started) {
+            tokio::spawn(run(running));
         }
     }
 
-    async fn hear(self: &Arc<Self>, mark: &mut Option<Mark>) {
+    async fn hear(self: &Arc<Self>) {
         let asked = self.parts.clock.uptime();
-        match self.parts.store.changes(*mark).await {
+        failpoint::at!(self.parts.clock, FeedLost, broken => tracing::debug!(%broken));
+        let mark = || {
+            self.feed
+                .mark
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let since = *mark();
+        match self.parts.store.changes(since).await {
             Ok((changed, next)) => {
-                *mark = Some(next);
                 // Ended logins first: from here on none of their tokens is served.
                 let stale: Vec<Arc<Cell>> =
                     changed.iter().filter_map(|it| self.outdated(it)).collect();
+                *mark() = Some(next);
                 self.feed.begun.store(true, Ordering::Release);
                 self.feed.heard(asked);
                 for cell in stale {
@@ -113,14 +125,15 @@ impl Keeper {
     }
 }
 
-async fn run(keeper: Weak<Keeper>) {
-    let mut mark = None;
-    let mut hints = keeper.upgrade().and_then(|it| it.parts.store.hints());
+async fn run(running: Running) {
+    let mut hints = running.keeper().and_then(|it| it.parts.store.hints());
     loop {
-        let Some(strong) = keeper.upgrade() else {
+        let Some(strong) = running.keeper() else {
             return;
         };
-        strong.hear(&mut mark).await;
+        strong.hear().await;
+        // Each of the two sees to the other.
+        strong.refresh_ahead();
         let clock = &strong.parts.clock;
         let (settled, asked) = (clock.sleep(SETTLE), clock.sleep(ASK));
         drop(strong);

@@ -1,7 +1,7 @@
 //! One refresh for everybody: the first caller starts it, the others wait for the same one.
 //!
 //! The refresh runs in a task of its own, so that a caller who hangs up takes nothing with him. Failure
-//! is shared like success.
+//! is shared like success, a panic included: it ends this flight and no other.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -12,10 +12,14 @@ use tokio::sync::watch;
 
 use crate::{
     id::{Epoch, Minting},
-    keeper::{Error, Keeper, Problem, live::Cell, live::Live},
+    keeper::{
+        Error, Keeper, Problem,
+        caught::{Panicked, caught},
+        live::Cell,
+        live::Live,
+    },
     lifecycle::{Cause, timing},
     secret::AccessToken,
-    store::StoreError,
     time::Uptime,
 };
 
@@ -52,8 +56,8 @@ impl Goal {
 pub(super) enum Progress {
     /// On its way.
     Running,
-    /// The answer is here and the store does not take it; tried again until it does.
-    Saving(Arc<StoreError>),
+    /// The answer is here and cannot be saved; tried again until it is.
+    Saving(Error),
     /// Over.
     Done(Result<Arc<Live>, Error>),
 }
@@ -110,7 +114,19 @@ impl Keeper {
         drop(slot);
         let (keeper, cell, goal) = (Arc::clone(self), Arc::clone(cell), goal.clone());
         self.tasks.spawn(async move {
-            let result = keeper.fly(&cell, &goal, &report).await;
+            let flying = caught(keeper.fly(&cell, &goal, &report));
+            #[cfg(not(feature = "failpoints"))]
+            let ended = flying.await;
+            #[cfg(feature = "failpoints")]
+            let points = keeper.parts.clock.failpoints();
+            #[cfg(feature = "failpoints")]
+            let Some(ended) = Box::pin(points.droppable(flying)).await else {
+                return;
+            };
+            let result = match ended {
+                Ok(result) => result,
+                Err(Panicked) => Err(keeper.broke_off(&cell.name).await),
+            };
             if let Err(error) = &result {
                 // What was sent and went wrong is logged where it happened; this is every caller's turn.
                 tracing::debug!(grant = %cell.name, code = error.code(), "no new access token");
@@ -138,8 +154,8 @@ impl Keeper {
         let last = ended.unwrap_or_else(|| progress.borrow().clone());
         match last {
             Progress::Done(result) => result,
-            Progress::Saving(error) => Err(Problem::NotSaved(error).into()),
-            // Also where the task has panicked: nothing is lost, the intent says what was going on.
+            Progress::Saving(error) => Err(error),
+            // Also where the task's runtime has ended: the intent says what was going on.
             Progress::Running => Err(still().into()),
         }
     }

@@ -231,6 +231,8 @@ impl Keeper {
             .as_ref()
             .is_some_and(|held| (held.epoch, held.minting) == (row.epoch, row.minting))
         {
+            self.listen();
+            self.refresh_ahead();
             return Ok(held);
         }
         let Some(live) = self.open_live(row)? else {

@@ -1,6 +1,9 @@
 //! Logging out: the tokens here go first, whatever else fails.
 
+use std::sync::Arc;
+
 use crate::{
+    failpoint,
     id::GrantName,
     keeper::{Error, Keeper, Problem, present::chain},
     lifecycle::{self, GrantRow, Status},
@@ -43,7 +46,19 @@ pub enum Revocation {
 impl Keeper {
     /// Ends a grant's epoch: destroys its tokens and their key, wins over any refresh in flight, then
     /// asks the provider to revoke where that is possible.
-    pub async fn logout(&self, name: &GrantName) -> Result<LoggedOut, Error> {
+    ///
+    /// # Cancel safety
+    /// Runs in a task of its own: whoever stops waiting has logged out all the same.
+    pub async fn logout(self: &Arc<Self>, name: &GrantName) -> Result<LoggedOut, Error> {
+        let (keeper, grant) = (Arc::clone(self), name.clone());
+        let task = self
+            .tasks
+            .spawn(async move { keeper.sign_out(&grant).await });
+        let (grant, what) = (name.clone(), "logout");
+        task.await.map_err(|_| Problem::BrokeOff { grant, what })?
+    }
+
+    async fn sign_out(&self, name: &GrantName) -> Result<LoggedOut, Error> {
         let cell = self.cell(name);
         let (row, token, ended) = loop {
             let seen = self.read(name).await?;
@@ -61,6 +76,7 @@ impl Keeper {
                 break (row, token, change.row.epoch);
             }
         };
+        failpoint::at!(self.parts.clock, LogoutAfterDurable, broken => Err(broken.into()));
         cell.begin_epoch(ended);
         if let Err(error) = self.parts.store.scrub().await {
             // The rows are gone; what is left in the log is ciphertext whose key is gone with them.

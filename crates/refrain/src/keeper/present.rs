@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::{
     config::App,
+    failpoint,
     keeper::{Error, Keeper, Problem, flight::Progress},
     lifecycle::{self, Before, Evidence, GrantRow, Resolution, Ticket, app::AppState, timing},
     oauth::{
@@ -198,10 +199,13 @@ impl Keeper {
     /// Connects, checks that the ticket still holds, and only then presents. `None`: it does not.
     async fn try_once(&self, app: &App, on: &Presentation<'_>) -> Result<Option<Try>, Error> {
         let accounts = &self.parts.provider.accounts;
+        failpoint::at!(self.parts.clock, NetBeforeConnect, broken => Ok(Some(broken.no_connection(accounts))));
         let connection = match self.parts.transport.connect(accounts).await {
             Ok(connection) => connection,
             Err(error) => return Ok(Some(Try::NotSent(unreachable(error)))),
         };
+        failpoint::at!(self.parts.clock, NetAfterConnect, broken => Ok(Some(broken.no_connection(accounts))));
+        failpoint::at!(self.parts.clock, CheckLease, broken => Err(broken.into()));
         let current = self.read(&on.row.name).await?;
         let held = (current.value.epoch, current.value.fence) == (on.ticket.epoch, on.ticket.fence);
         // A late answer has come since: the token in hand is superseded, and its own comes first.
@@ -373,6 +377,14 @@ impl Keeper {
                 return Ok(Some(change.row));
             }
         }
+    }
+}
+
+#[cfg(feature = "failpoints")]
+impl failpoint::Broken {
+    fn no_connection(self, to: &crate::oauth::origin::Origin) -> Try {
+        let (origin, source) = (to.to_string(), Box::new(self));
+        Try::NotSent(unreachable(ConnectError { origin, source }))
     }
 }
 

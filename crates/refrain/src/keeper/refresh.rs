@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::{
+    failpoint,
     keeper::{
         Error, Keeper, Problem,
         feed::hint_or,
@@ -13,7 +14,7 @@ use crate::{
         present::{Presentation, Presented, Secrets},
     },
     lifecycle::{self, Ask, Change, GrantRow, Hold, app::AppState, timing},
-    store::{Liveness, Versioned, Written},
+    store::{Liveness, StoreError, Versioned, Written},
     time::StoreInstant,
 };
 
@@ -72,9 +73,10 @@ impl Keeper {
                         Presented::Again => presented += 1,
                         Presented::Committed(row) => {
                             presented += 1;
-                            if let Some(live) = self.publish(cell, &row)?
-                                && live.minting > ticket.minting
-                            {
+                            failpoint::at!(self.parts.clock, PublishBefore, broken => Err(broken.into()));
+                            let live = self.publish(cell, &row)?;
+                            failpoint::at!(self.parts.clock, PublishAfter, broken => Err(broken.into()));
+                            if let Some(live) = live.filter(|it| it.minting > ticket.minting) {
                                 return Ok(live);
                             }
                         }
@@ -116,7 +118,7 @@ impl Keeper {
         on: &Presentation<'_>,
     ) -> Result<Presented, Error> {
         self.announce().await?;
-        let presented = match self.parts.store.replace(seen.version, change).await {
+        let presented = match self.write_intent(seen, change).await {
             Ok(Written::Conflict) => return Ok(Presented::NotArmed),
             Ok(Written::Durably(_)) => self.present(on).await,
             // Perhaps written all the same.
@@ -126,6 +128,17 @@ impl Keeper {
             self.let_go(on).await;
         }
         presented
+    }
+
+    async fn write_intent(
+        &self,
+        seen: &Versioned<GrantRow>,
+        change: &Change,
+    ) -> Result<Written, StoreError> {
+        failpoint::at!(self.parts.clock, ArmBeforeTxn, broken => Err(broken.into()));
+        let written = self.parts.store.replace(seen.version, change).await?;
+        failpoint::at!(self.parts.clock, ArmAfterDurable, broken => Err(broken.into()));
+        Ok(written)
     }
 
     /// Gives an intent that cannot be timed a deadline that can; answers whether there was something to do.

@@ -247,12 +247,13 @@ pub fn refuse(
     let restored = row.status.is_restored();
     let reason = if breaker_open {
         None
+    } else if missing && rotates && !restored {
+        // Before the date is asked: this is on record, and the wall clock may be wrong.
+        Some(Reason::AnswerLost)
     } else if expected(row, now) {
         Some(Reason::Expired)
     } else if restored {
         Some(Reason::Restored)
-    } else if missing && rotates {
-        Some(Reason::AnswerLost)
     } else if refusals as usize > probes {
         Some(if doubtful {
             Reason::AnswerLost

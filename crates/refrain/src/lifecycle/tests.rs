@@ -187,6 +187,17 @@ fn a_refusal_is_believed_late_or_when_it_is_explained() {
         believed(&refused(&held, &ticket, Before::Missing, false, day)),
         Some(Reason::AnswerLost)
     );
+    assert_eq!(
+        believed(&refused(
+            &held,
+            &ticket,
+            Before::Missing,
+            false,
+            2 * HALF_A_YEAR
+        )),
+        Some(Reason::AnswerLost),
+        "a clock that is a year ahead does not change what is on record"
+    );
     let never_rotated = GrantRow {
         generation: crate::id::Generation(0),
         ..held.clone()

@@ -87,10 +87,16 @@ async fn run(engine: Arc<dyn Batch>, mut queued: mpsc::UnboundedReceiver<Queued>
             let wanted = batch.into_iter().filter(|it| !it.answer.is_closed());
             let (writes, answers): (Vec<_>, Vec<_>) =
                 wanted.map(|it| (it.write, it.answer)).unzip();
-            let results = match writes.as_slice() {
-                [] => continue,
-                writes => write(engine.as_ref(), writes).await,
-            };
+            if writes.is_empty() {
+                continue;
+            }
+            let (count, own) = (writes.len(), Arc::clone(&engine));
+            // In a task of its own: a mistake in an engine ends these writes, and no later ones.
+            let task = tokio::spawn(async move { write(own.as_ref(), &writes).await });
+            let results = task.await.unwrap_or_else(|_| {
+                let (place, source) = (engine.place(), cause("the write broke off"));
+                vec![Err(StoreError::Unavailable { place, source }); count]
+            });
             for (result, answer) in results.into_iter().zip(answers) {
                 // Whoever asked may have given up; the write counts all the same.
                 answer.send(result).unwrap_or_default();

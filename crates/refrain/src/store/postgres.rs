@@ -125,6 +125,8 @@ impl Store for PostgresStore {
             .sessions
             .statement("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint");
         let millis: i64 = ask!(self, |c| query.scalar().fetch_one(c)).await?;
+        #[cfg(feature = "failpoints")]
+        let millis = crate::failpoint::scaled(millis);
         // One era: after a failover the new server's clock goes on from the old one's, within the skew.
         Ok(StoreInstant { era: 0, millis })
     }

@@ -6,7 +6,8 @@ use std::{
 };
 
 /// The order; `lib.rs` re-exports and is above all.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
+    "failpoint",
     "files",
     "secret",
     "random",

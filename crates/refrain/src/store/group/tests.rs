@@ -8,12 +8,13 @@ use crate::{
     store::{Version, contract::full_row},
 };
 
-/// An engine that refuses one name for good, and breaks or hangs when told to.
+/// An engine that refuses one name for good, and breaks, hangs or panics when told to.
 #[derive(Default)]
 struct Engine {
     calls: AtomicUsize,
     breaks_at: Option<usize>,
     hangs: AtomicBool,
+    panics: AtomicBool,
 }
 
 #[async_trait]
@@ -25,6 +26,7 @@ impl Batch for Engine {
     async fn write(&self, writes: &[Write]) -> Result<Vec<bool>, StoreError> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         let place = self.place();
+        assert!(!self.panics.load(Ordering::SeqCst), "as it is to");
         if self.hangs.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
@@ -100,4 +102,20 @@ async fn nobody_waits_for_ever_and_what_was_given_up_in_the_queue_is_not_begun()
     });
     assert_eq!(codes(&[one, two]), ["storage_unavailable"; 2]);
     assert_eq!(engine.calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn an_engine_that_panics_fails_its_writes_and_no_later_ones() {
+    let engine = Arc::new(Engine::default());
+    engine.panics.store(true, Ordering::SeqCst);
+    let group = Group::start(
+        Arc::clone(&engine) as Arc<dyn Batch>,
+        Duration::from_secs(10),
+    );
+    let mut all = writes(&["alice", "bob"]).into_iter();
+    let failed = group.write(all.next().unwrap()).await.unwrap_err();
+    assert!(failed.is_transient(), "its outcome is unknown: {failed}");
+    engine.panics.store(false, Ordering::SeqCst);
+    let written = group.write(all.next().unwrap()).await;
+    assert_eq!(codes(&[written]), ["done"]);
 }
