@@ -165,8 +165,17 @@ impl Boot {
         let rows = self.place.rows_at_rest();
         seen.orphans = rows.values().filter(|row| row.armed).count();
         let verdicts = sim.oracle();
-        let lost = verdicts.iter().filter(|it| it.verdict != Verdict::Safe);
-        seen.lost = lost.filter(|it| self.grants.contains(&it.user)).count();
+        let lost = |grant| {
+            verdicts
+                .iter()
+                .any(|it| it.grant == grant && it.verdict != Verdict::Safe)
+        };
+        let events = sim.history_since(since);
+        let calls = events.into_iter().filter_map(|event| match event.kind {
+            EventKind::TokenCall(call) if call.committed => call.grant,
+            _ => None,
+        });
+        seen.lost = calls.filter(|grant| lost(*grant)).count();
     }
 
     /// Hears the healthy grants until no intent of the dead is left, or for twice as long as it may take.

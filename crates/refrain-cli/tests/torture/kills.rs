@@ -30,9 +30,12 @@ const LOST: &str = "reauthorize_answer_lost";
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Tally {
     pub kills: u64,
-    /// Grants with an intent in the store.
+    /// Kills that met a grant with an intent in the store, and those grants.
+    kills_mid: u64,
     mid_refresh: u64,
-    /// Grants whose answer the provider had given and the store had not.
+    /// Kills that met a grant between the provider's commit and ours, and those grants: the provider
+    /// had given an answer that the store had not.
+    kills_between: u64,
     pub between: u64,
     pub avoidable: u64,
     /// Of the latter, those that no client could have done without, by the oracle.
@@ -45,7 +48,9 @@ pub struct Tally {
 impl Tally {
     pub fn add(&mut self, other: Self) {
         self.kills += other.kills;
+        self.kills_mid += other.kills_mid;
         self.mid_refresh += other.mid_refresh;
+        self.kills_between += other.kills_between;
         self.between += other.between;
         self.avoidable += other.avoidable;
         self.unavoidable += other.unavoidable;
@@ -53,18 +58,21 @@ impl Tally {
         self.refreshes += other.refreshes;
     }
 
-    pub const HEAD: &str = "| store | mode | kills | refreshes | cut in a refresh | between the commits \
-         | lost, avoidable | lost, unavoidable | named so |\n|---|---|--:|--:|--:|--:|--:|--:|--:|";
+    pub const HEAD: &str = "| store | mode | refreshes | kills | in a refresh: kills | grants \
+         | between the commits: kills | grants | lost, avoidable | lost, unavoidable | named so |\n\
+         |---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|";
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} | {} | {} | {} | {} | {} | {} |",
-            self.kills,
+            "{} | {} | {} | {} | {} | {} | {} | {} | {} |",
             self.refreshes,
+            self.kills,
+            self.kills_mid,
             self.mid_refresh,
+            self.kills_between,
             self.between,
             self.avoidable,
             self.unavoidable,
@@ -229,6 +237,7 @@ impl Cell {
                 .unwrap()
                 .verdict
         };
+        let before = self.tally;
         for (name, victim) in &mut self.victims {
             let chain = &self.books.chains[&victim.chain];
             let (row, verdict) = (&rows[name], of(victim.chain));
@@ -241,6 +250,8 @@ impl Cell {
             self.tally.between += u64::from(judged != Cut::Elsewhere);
             self.tally.unavoidable += u64::from(judged == Cut::PastSaving);
         }
+        self.tally.kills_mid += u64::from(self.tally.mid_refresh > before.mid_refresh);
+        self.tally.kills_between += u64::from(self.tally.between > before.between);
         Ok(())
     }
 
