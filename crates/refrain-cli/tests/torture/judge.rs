@@ -132,6 +132,10 @@ pub struct Chain {
     pub access: Vec<String>,
     /// Token calls since the exchange.
     pub calls: Vec<TokenCall>,
+    /// Those that presented another token than the newest of its time.
+    pub stale: Vec<String>,
+    /// The newest refresh token.
+    newest: Option<String>,
 }
 
 impl Chain {
@@ -165,8 +169,12 @@ impl Books {
             let chain = self.chains.entry(grant).or_default();
             chain.access.extend(call.issued_access.clone());
             if call.grant_type == "refresh_token" {
-                chain.calls.push(call);
+                if call.presented != chain.newest {
+                    chain.stale.extend(call.presented.clone());
+                }
+                chain.calls.push(call.clone());
             }
+            chain.newest = call.issued_refresh.or(chain.newest.take());
         }
     }
 }

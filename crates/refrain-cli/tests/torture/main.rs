@@ -21,6 +21,7 @@
 mod boot;
 mod judge;
 mod kills;
+mod logouts;
 mod place;
 #[expect(dead_code, reason = "the library's tests do more with a server")]
 #[path = "../../../refrain/tests/support/postgres.rs"]
@@ -28,6 +29,8 @@ mod postgres;
 mod process;
 mod rounds;
 mod runs;
+mod signals;
+mod stops;
 #[path = "../shared/tools.rs"]
 mod tools;
 mod wire;

@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use refrain_sim::Sim;
@@ -143,6 +144,24 @@ impl Place {
             Engine::Sqlite => crate::judge::block_on(sqlite_rows(&self.path().join("refrain.db"))),
             Engine::Postgres(_) => crate::judge::block_on(postgres_rows(&self.store)).1,
         }
+    }
+
+    /// Whether somebody is in the middle of a write, for which SQLite lets all others wait.
+    pub fn write_locked(&self) -> bool {
+        let Engine::Sqlite = self.engine else {
+            return false;
+        };
+        let options = SqliteConnectOptions::new()
+            .filename(self.path().join("refrain.db"))
+            .busy_timeout(Duration::from_millis(50));
+        crate::judge::block_on(async {
+            let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+            let begun = sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK")
+                .execute(&mut connection)
+                .await;
+            connection.close().await.unwrap();
+            begun.is_err()
+        })
     }
 
     /// Keeps the store and the history for whoever looks into a failure; answers where.

@@ -1,6 +1,7 @@
 //! The tests, and how long they are.
 
 use std::{
+    collections::BTreeMap,
     sync::Mutex,
     thread,
     time::{Duration, Instant},
@@ -10,9 +11,11 @@ use crate::{
     boot,
     judge::MODES,
     kills::{Cell, Tally},
+    logouts::{self, Logouts},
     place::Engine,
     process::allow_many_files,
-    rounds,
+    rounds, signals,
+    stops::{self, Stops},
     tools::{Dice, number, seed, tell},
 };
 
@@ -109,4 +112,84 @@ fn a_round_of_callers_is_one_token_call() {
 fn a_thousand_orphans_are_taken_up_at_once() {
     let scale = Scale::new("boot");
     scale.check(&boot::run(scale));
+}
+
+#[test]
+fn a_holder_that_is_stopped_loses_nothing_and_holds_nobody_up() {
+    let scale = Scale::new("stops");
+    let modes: Vec<_> = scale.of(MODES.to_vec(), vec![MODES[4]]);
+    let mut table: BTreeMap<String, stops::Seen> = BTreeMap::new();
+    let mut failures = Vec::new();
+    for round in 0..scale.of(8, 1) {
+        // All stores wait for the same lease.
+        let mut worlds = Vec::new();
+        for engine in Engine::both() {
+            for (mode, rotation) in &modes {
+                let name = format!("{} | {mode}", engine.name());
+                let world = Stops::new(&engine, *rotation, scale.of(3, 2), scale.of(12, 8));
+                worlds.push((name, world));
+            }
+        }
+        let place = |nth: usize| u64::try_from(nth).unwrap() << 32;
+        thread::scope(|threads| {
+            let running = worlds.iter_mut().enumerate().map(|(nth, (_, world))| {
+                let mut dice = Dice(scale.seed ^ place(nth) ^ round);
+                threads.spawn(move || world.run(&mut dice))
+            });
+            let running: Vec<_> = running.collect();
+            for done in running {
+                failures.extend(done.join().unwrap().err());
+            }
+        });
+        for (name, world) in worlds {
+            table.entry(name).or_default().add(world.seen);
+        }
+    }
+    tell(&format!("\n{}", stops::Seen::HEAD));
+    for (name, mut seen) in table {
+        tell(&format!("| {name} | {}", seen.line()));
+    }
+    scale.check(&failures);
+}
+
+#[test]
+fn logouts_and_new_logins_win_over_refreshes() {
+    let scale = Scale::new("logouts");
+    let mut failures = Vec::new();
+    tell(&format!("\n{}", logouts::Seen::HEAD));
+    for engine in Engine::both() {
+        let mut all = logouts::Seen::default();
+        for batch in 0..scale.of(10, 1) {
+            let mut dice = Dice(scale.seed ^ batch);
+            let (seen, failed) = Logouts::new(&engine, scale.of(50, 12)).run(&mut dice);
+            all.add(seen);
+            failures.extend(failed);
+        }
+        tell(&format!("| {} | {}", engine.name(), all.line()));
+    }
+    scale.check(&failures);
+}
+
+#[test]
+fn interrupted_commands_take_their_answers_home() {
+    let scale = Scale::new("signals");
+    let mut failures = Vec::new();
+    tell(&format!("\n{}", signals::Seen::HEAD));
+    for engine in Engine::both() {
+        let each = |thread: u64| {
+            let mut dice = Dice(scale.seed ^ (thread << 32));
+            signals::run(&engine, scale.of(250, 5), &mut dice)
+        };
+        let mut all = signals::Seen::default();
+        thread::scope(|threads| {
+            let running = [0, 1].map(|nth| threads.spawn(move || each(nth)));
+            for done in running {
+                let (seen, failed) = done.join().unwrap();
+                all.add(&seen);
+                failures.extend(failed);
+            }
+        });
+        tell(&format!("| {} | {}", engine.name(), all.line()));
+    }
+    scale.check(&failures);
 }
