@@ -24,7 +24,7 @@ const REACH: u64 = 5_000_000;
 /// What the provider takes to answer: a refresh is nearly always in flight.
 const ANSWER_MS: u64 = 50;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 pub struct Seen {
     pub races: usize,
     /// Logouts that met a token call on its way, or were followed by one.

@@ -8,6 +8,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,

@@ -85,13 +85,14 @@ impl Place {
         for (nth, app) in sim.profile().apps.iter().enumerate() {
             let secret = path.join(format!("secret{nth}"));
             write_private(&secret, app.client_secret.as_ref().unwrap());
-            text += &format!(
+            let app = format!(
                 "[apps.app{nth}]\nclient_id = \"{}\"\nclient_secret_file = \"{}\"\n\
                  redirect_uri = \"http://127.0.0.1:4280/callback\"\n\
                  scopes = [\"user-read-private\"]\n",
                 app.client_id,
                 secret.display(),
             );
+            text.push_str(&app);
         }
         let config = path.join("refrain.toml");
         write_private(&config, &text);

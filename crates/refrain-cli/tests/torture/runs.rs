@@ -75,6 +75,10 @@ fn kills_lose_what_the_oracle_says_and_nothing_else() {
                     let cell = Cell::new(engine, *rotation);
                     let (tally, failed) = cell.run(block, &mut dice, end);
                     tallies.lock().unwrap()[place].add(tally);
+                    if scale.full {
+                        let at = begun.elapsed().as_secs();
+                        tell(&format!("block {nth} of {blocks}, {mode}: {at} s"));
+                    }
                     if let Some(what) = failed {
                         let what = format!("{} {mode}, block {nth}: {what}", engine.name());
                         tell(&what);

@@ -293,13 +293,11 @@ impl Stops {
         let answered = got.token.is_some() || got.later;
         let lost = got.code.as_deref() == Some("reauthorize_answer_lost");
         // Only where the provider has gone on without us may anything else be said, and that in time.
-        if !answered && !(lost && self.grants[&got.grant].unsaved) {
-            return Err(format!("neither a token nor patience: {got:?}"));
+        let in_time = lost && self.grants[&got.grant].unsaved && waited <= PATIENCE;
+        if answered || in_time {
+            return Ok(());
         }
-        if !answered && waited > PATIENCE {
-            return Err(format!("a verdict instead of patience: {got:?}"));
-        }
-        Ok(())
+        Err(format!("neither a token nor patience: {got:?}"))
     }
 
     /// The holders go on; whatever they still do is done within seconds.

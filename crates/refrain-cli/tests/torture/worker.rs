@@ -142,20 +142,10 @@ impl Worker {
                 tokio::spawn(async move { worker.login(grant, &app).await });
             }
             Order::Finish { grant, query } => {
-                tokio::spawn(async move {
-                    let done = worker.refrain.finish_login(&query).await;
-                    let code = done.err().map(|error| error.code().to_owned());
-                    let at = now();
-                    tell(&Report::LoggedIn { grant, code, at });
-                });
+                tokio::spawn(async move { worker.finish(grant, &query).await });
             }
             Order::Logout { grant } => {
-                tokio::spawn(async move {
-                    let done = worker.logout(&grant).await;
-                    let at = now();
-                    let code = done.err().map(|error| error.code().to_owned());
-                    tell(&Report::LoggedOut { grant, code, at });
-                });
+                tokio::spawn(async move { worker.logout(grant).await });
             }
             Order::Stop => {}
         }
@@ -274,7 +264,21 @@ impl Worker {
         }
     }
 
-    async fn logout(&self, grant: &str) -> Result<(), Error> {
-        self.handle(grant).await?.logout().await.map(drop)
+    async fn finish(&self, grant: String, query: &str) {
+        let done = self.refrain.finish_login(query).await;
+        let at = now();
+        let code = done.err().map(|error| error.code().to_owned());
+        tell(&Report::LoggedIn { grant, code, at });
+    }
+
+    async fn logout(&self, grant: String) {
+        let done = match self.handle(&grant).await {
+            Ok(handle) => handle.logout().await.map(drop),
+            Err(error) => Err(error),
+        };
+        // The moment of the acknowledgement, before anything else is done.
+        let at = now();
+        let code = done.err().map(|error| error.code().to_owned());
+        tell(&Report::LoggedOut { grant, code, at });
     }
 }
