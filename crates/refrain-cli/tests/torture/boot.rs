@@ -23,14 +23,15 @@ const FIRST: u64 = 2_000_000;
 
 pub fn run(scale: Scale) -> Vec<String> {
     tell(
-        "\n| store | mode | orphans | of these past saving | first retry ms | all resolved ms \
-         | healthy: first token ms | longest ms | its refresh ms | refreshed after | answer_lost \
-         | otherwise |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "\n| store | mode | orphans | of these past saving | first retry ms | all resolved ms | left after 20 s \
+         | healthy: first token ms | longest ms | another's refresh ms | told instead | refreshed after | answer_lost \
+         | otherwise |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|--:|---|",
     );
     let mut failures = Vec::new();
     for engine in Engine::both() {
         let modes = [
-            ("grace", Rotation::Grace { seconds: 30 }),
+            // Longer than this machine may need to make a thousand orphans.
+            ("grace", Rotation::Grace { seconds: 120 }),
             ("strict", Rotation::Strict),
         ];
         for (mode, rotation) in modes {
@@ -54,12 +55,16 @@ struct Seen {
     lost: usize,
     first_retry: u64,
     resolved: u64,
+    /// Intents of the dead that were still there when nobody waited for them any more.
+    left: usize,
     healthy_first: u64,
     healthy_longest: u64,
     healthy_refresh: u64,
     refreshed: usize,
     named: usize,
     otherwise: BTreeMap<String, usize>,
+    /// What the healthy were told instead of a token.
+    troubles: BTreeMap<String, usize>,
 }
 
 impl Boot {
@@ -107,7 +112,7 @@ impl Boot {
             grants: healthy,
             pause_ms: 20,
         });
-        self.watch(&process, &mut seen);
+        self.watch(&mut process, &mut seen);
         let retried = |event: &&Event| matches!(&event.kind, EventKind::TokenCall(_));
         let events = self.judge.sim.history_since(since);
         let first = events
@@ -120,12 +125,14 @@ impl Boot {
         let wrong = self.afterwards(&mut process, &mut seen);
         drop(process);
         tell(&format!("| {name} | {seen}"));
-        let late = seen.resolved > RESOLVED || seen.first_retry > FIRST;
-        let lost = seen.refreshed + seen.lost < seen.orphans;
-        if wrong.is_none() && !late && !lost && seen.healthy_first < FIRST {
+        let late =
+            seen.resolved > RESOLVED || seen.first_retry > FIRST || !seen.troubles.is_empty();
+        // What could not be saved may be called otherwise where so many look like an outage.
+        let saved = seen.refreshed + seen.lost >= seen.orphans;
+        if wrong.is_none() && !late && saved && seen.healthy_first < FIRST {
             return Ok(());
         }
-        let kept = self.place.keep(&self.judge.sim);
+        let kept = self.place.keep();
         let wrong = wrong.unwrap_or_default();
         Err(format!(
             "{name}: {seen}\n{wrong}\nkept in {}",
@@ -179,56 +186,70 @@ impl Boot {
     }
 
     /// Hears the healthy grants until no intent of the dead is left, or for twice as long as it may take.
-    fn watch(&self, process: &Process, seen: &mut Seen) {
+    fn watch(&self, process: &mut Process, seen: &mut Seen) {
         let end = Instant::now() + Duration::from_micros(2 * RESOLVED);
         let mut needy = false;
         seen.resolved = u64::MAX;
         while Instant::now() < end && (seen.resolved == u64::MAX || !needy) {
             while let Some(report) = process.next_by(Instant::now() + Duration::from_millis(10)) {
                 let Report::Got(got) = report else { continue };
-                assert_eq!(got.code, None, "{got:?}");
-                let took = got.ended - got.began;
-                match got.op {
-                    Op::Token => seen.healthy_longest = seen.healthy_longest.max(took),
-                    Op::Refresh => (needy, seen.healthy_refresh) = (true, took),
+                if let Some(code) = got.code {
+                    *seen.troubles.entry(code).or_default() += 1;
+                }
+                match (got.op, &got.token) {
+                    (Op::Token, _) => {
+                        let took = got.ended - got.began;
+                        seen.healthy_longest = seen.healthy_longest.max(took);
+                    }
+                    (Op::Refresh, None) => {
+                        let grants = vec!["needy".to_owned()];
+                        process.order(&Order::Refresh { grants });
+                    }
+                    (Op::Refresh, Some(_)) => {
+                        (needy, seen.healthy_refresh) = (true, got.ended - process.began);
+                    }
                 }
                 if got.op == Op::Token && seen.healthy_first == 0 {
                     seen.healthy_first = got.ended - process.began;
                 }
             }
             let at = now();
-            let orphaned = |(name, row): (&String, &Row)| row.armed && self.grants.contains(name);
-            if seen.resolved == u64::MAX && !self.place.rows().iter().any(orphaned) {
+            let orphaned = |(name, row): &(String, Row)| row.armed && self.grants.contains(name);
+            seen.left = self.place.rows().into_iter().filter(orphaned).count();
+            if seen.resolved == u64::MAX && seen.left == 0 {
                 seen.resolved = at - process.began;
             }
             thread::sleep(Duration::from_millis(50));
         }
     }
 
-    /// Asks for a refresh of each: who is not past saving gets it.
+    /// Asks for a refresh of each, some at a time: who is not past saving gets it.
     fn afterwards(&self, process: &mut Process, seen: &mut Seen) -> Option<String> {
-        process.order(&Order::Refresh {
-            grants: self.grants.clone(),
-        });
-        let end = Instant::now() + LONGEST;
-        let mut left = self.grants.len();
-        while left > 0 {
-            let Some(report) = process.next_by(end) else {
-                return Some(format!("{left} refreshes did not end"));
-            };
-            let Report::Got(Got {
-                op: Op::Refresh,
-                code,
-                ..
-            }) = report
-            else {
-                continue;
-            };
-            left -= 1;
-            match code.as_deref() {
-                None => seen.refreshed += 1,
-                Some("reauthorize_answer_lost") => seen.named += 1,
-                Some(code) => *seen.otherwise.entry(code.to_owned()).or_default() += 1,
+        for some in self.grants.chunks(20) {
+            process.order(&Order::Refresh {
+                grants: some.to_vec(),
+            });
+            let end = Instant::now() + LONGEST;
+            let mut left = some.len();
+            while left > 0 {
+                let Some(report) = process.next_by(end) else {
+                    return Some(format!("{left} refreshes did not end"));
+                };
+                let Report::Got(Got {
+                    op: Op::Refresh,
+                    code,
+                    grant,
+                    ..
+                }) = report
+                else {
+                    continue;
+                };
+                left -= usize::from(grant != "needy");
+                match code.as_deref() {
+                    None => seen.refreshed += 1,
+                    Some("reauthorize_answer_lost") => seen.named += 1,
+                    Some(code) => *seen.otherwise.entry(code.to_owned()).or_default() += 1,
+                }
             }
         }
         None
@@ -246,14 +267,16 @@ impl std::fmt::Display for Seen {
         };
         write!(
             f,
-            "{} | {} | {} | {} | {} | {} | {} | {} | {} | {:?} |",
+            "{} | {} | {} | {} | {} | {} | {} | {} | {:?} | {} | {} | {:?} |",
             self.orphans,
             self.lost,
             time(self.first_retry),
             time(self.resolved),
+            self.left,
             time(self.healthy_first),
             time(self.healthy_longest),
             time(self.healthy_refresh),
+            self.troubles,
             self.refreshed,
             self.named,
             self.otherwise,

@@ -203,7 +203,7 @@ impl Cell {
 
     fn failed(mut self, what: &str) -> (Tally, Option<String>) {
         self.tally.avoidable += 1;
-        let kept = self.place.keep(&self.judge.sim);
+        let kept = self.place.keep();
         let what = format!("{what}\nkept in {}", kept.display());
         (self.tally, Some(what))
     }

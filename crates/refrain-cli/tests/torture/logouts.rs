@@ -119,7 +119,7 @@ impl Logouts {
         if done.is_ok() && seen.is_good() {
             return (seen, None);
         }
-        let kept = self.place.keep(&self.judge.sim);
+        let kept = self.place.keep();
         let what = format!("{done:?} {seen:?}\nkept in {}", kept.display());
         (seen, Some(what))
     }

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::{
     postgres::Cluster,
-    tools::{until, write_private},
+    tools::{tell, until, write_private},
 };
 
 /// An engine of stores.
@@ -45,6 +45,7 @@ pub struct Place {
     folder: TempDir,
     pub config: PathBuf,
     engine: Engine,
+    sim: Sim,
     /// The file, or the address.
     store: String,
 }
@@ -100,6 +101,7 @@ impl Place {
             folder,
             config,
             engine: engine.clone(),
+            sim: sim.clone(),
             store,
         }
     }
@@ -166,23 +168,36 @@ impl Place {
     }
 
     /// Keeps the store and the history for whoever looks into a failure; answers where.
-    pub fn keep(&mut self, sim: &Sim) -> PathBuf {
+    pub fn keep(&mut self) -> PathBuf {
         let path = self.path().to_owned();
         if let Engine::Postgres(cluster) = &self.engine {
-            let database = self.store.rsplit_once('/').unwrap().1;
-            let database = database.split_once('?').unwrap().0;
+            let address = self.store.split_once('?').unwrap().0;
+            let database = address.rsplit_once('/').unwrap().1;
             for table in ["grants", "events", "apps"] {
                 let select = format!("SELECT row_to_json(t) FROM refrain.{table} AS t");
                 let text = cluster.sql(database, &select);
                 fs::write(path.join(format!("{table}.jsonl")), text).unwrap();
             }
         }
-        let history = serde_json::to_vec(&sim.history()).unwrap();
-        fs::write(path.join("history.json"), history).unwrap();
-        let oracle = serde_json::to_vec(&sim.oracle()).unwrap();
-        fs::write(path.join("oracle.json"), oracle).unwrap();
-        self.folder.disable_cleanup(true);
+        self.keep_files();
         path
+    }
+
+    fn keep_files(&mut self) {
+        self.folder.disable_cleanup(true);
+        let history = serde_json::to_vec(&self.sim.history()).unwrap();
+        fs::write(self.path().join("history.json"), history).unwrap();
+        let oracle = serde_json::to_vec(&self.sim.oracle()).unwrap();
+        fs::write(self.path().join("oracle.json"), oracle).unwrap();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.keep_files();
+            tell(&format!("kept in {}", self.path().display()));
+        }
     }
 }
 

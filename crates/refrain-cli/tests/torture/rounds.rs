@@ -135,7 +135,7 @@ impl Rounds {
         if wrong.is_none() && !(exact && counts.max_concurrent == 1 && counts.refused == 0) {
             wrong = Some(format!("{done} rounds: {counts:?}"));
         }
-        let kept = wrong.is_some().then(|| self.place.keep(&self.judge.sim));
+        let kept = wrong.is_some().then(|| self.place.keep());
         kept.map(|kept| format!("{}: {wrong:?}\nkept in {}", engine.name(), kept.display()))
     }
 

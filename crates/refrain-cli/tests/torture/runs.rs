@@ -161,16 +161,28 @@ fn logouts_and_new_logins_win_over_refreshes() {
     let scale = Scale::new("logouts");
     let mut failures = Vec::new();
     tell(&format!("\n{}", logouts::Seen::HEAD));
-    for engine in Engine::both() {
+    let race = |engine: &Engine| {
         let mut all = logouts::Seen::default();
+        let mut failures = Vec::new();
         for batch in 0..scale.of(10, 1) {
             let mut dice = Dice(scale.seed ^ batch);
-            let (seen, failed) = Logouts::new(&engine, scale.of(50, 12)).run(&mut dice);
+            let (seen, failed) = Logouts::new(engine, scale.of(50, 12)).run(&mut dice);
             all.add(seen);
             failures.extend(failed);
         }
         tell(&format!("| {} | {}", engine.name(), all.line()));
-    }
+        failures
+    };
+    let race = &race;
+    let engines = Engine::both();
+    thread::scope(|threads| {
+        let running = engines
+            .each_ref()
+            .map(|engine| threads.spawn(move || race(engine)));
+        for done in running {
+            failures.extend(done.join().unwrap());
+        }
+    });
     scale.check(&failures);
 }
 

@@ -100,7 +100,7 @@ pub fn run(engine: &Engine, signals: usize, dice: &mut Dice) -> (Seen, Option<St
     if last.status.success() && seen.lost == 0 && seen.longest < LONGEST {
         return (seen, None);
     }
-    let kept = place.keep(&judge.sim);
+    let kept = place.keep();
     let what = format!("{seen:?}\n{last:?}\nkept in {}", kept.display());
     (seen, Some(what))
 }

@@ -151,7 +151,7 @@ impl Stops {
             .and_then(|()| self.go_on())
             .and_then(|()| self.afterwards());
         done.map_err(|what| {
-            let kept = self.place.keep(&self.judge.sim);
+            let kept = self.place.keep();
             format!("{what}\nkept in {}", kept.display())
         })
     }
