@@ -22,7 +22,7 @@ use crate::{
 /// How long other processes may serve a token of a login that has ended.
 const REACH: u64 = 5_000_000;
 /// What the provider takes to answer: a refresh is nearly always in flight.
-const ANSWER_MS: u64 = 50;
+const ANSWER_MS: u64 = 250;
 
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Seen {

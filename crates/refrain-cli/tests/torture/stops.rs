@@ -50,6 +50,9 @@ struct Held {
     /// The provider had gone on, and the store had not.
     unsaved: bool,
     stale: usize,
+    /// The generation when its holder was stopped, and whether another process has gone beyond it.
+    generation: i64,
+    superseded: bool,
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +60,8 @@ pub struct Seen {
     pub stops: usize,
     /// Rounds in which one of them was in the middle of a write to SQLite.
     locked: usize,
+    /// Callers who were told that the store does not answer.
+    slow: usize,
     armed: usize,
     unsaved: usize,
     /// Presentations of a superseded token after the process went on.
@@ -70,12 +75,13 @@ pub struct Seen {
 
 impl Seen {
     pub const HEAD: &str = "| store | mode | stops | store locked | grants armed | answers unsaved \
-        | taken over after p50 / max ms | longest wait ms | extra presentations | ended by the \
-        provider | go on |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|";
+        | taken over after p50 / max ms | longest wait ms | told of a slow store | extra presentations | ended by the \
+        provider | go on |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|";
 
     pub fn add(&mut self, other: Self) {
         self.stops += other.stops;
         self.locked += other.locked;
+        self.slow += other.slow;
         self.armed += other.armed;
         self.unsaved += other.unsaved;
         self.extra += other.extra;
@@ -89,7 +95,7 @@ impl Seen {
         let half = percentile(&mut self.takeovers, 50);
         let last = self.takeovers.last().copied().unwrap_or(0);
         format!(
-            "{} | {} | {} | {} | {} / {} | {} | {} | {} | {} |",
+            "{} | {} | {} | {} | {} / {} | {} | {} | {} | {} | {} |",
             self.stops,
             self.locked,
             self.armed,
@@ -97,6 +103,7 @@ impl Seen {
             millis(half),
             millis(last),
             millis(self.longest_wait),
+            self.slow,
             self.extra,
             self.dead,
             self.refreshed
@@ -169,12 +176,13 @@ impl Stops {
             holder.signal(Signal::STOP);
             self.seen.stops += 1;
         }
-        let stopped = now();
         if self.place.write_locked() {
             self.seen.locked += 1;
             self.wait_locked_out()?;
             self.stop_elsewhere(dice)?;
         }
+        // From the last time that any of them could arm.
+        let stopped = now();
         // What was sent arrives, and a server in the middle of a statement ends it.
         thread::sleep(Duration::from_millis(700));
         self.watch()?;
@@ -184,6 +192,7 @@ impl Stops {
             let chain = &self.books.chains[&held.chain];
             held.armed = row.is_some_and(|row| row.armed);
             held.calls = chain.calls.len();
+            held.generation = row.map_or(0, |row| row.generation);
             held.unsaved =
                 row.and_then(|row| usize::try_from(row.minting).ok()) != Some(chain.refreshed());
             if held.unsaved && !held.armed {
@@ -265,7 +274,10 @@ impl Stops {
             if got.op == Op::Token {
                 continue;
             }
-            if got.code.as_deref() == Some("still_refreshing") {
+            // A store that is slow is a fault, and no verdict.
+            let slow = got.code.as_deref() == Some("storage_unavailable");
+            self.seen.slow += usize::from(slow);
+            if slow || got.code.as_deref() == Some("still_refreshing") {
                 self.taker.order(&Order::Refresh {
                     grants: vec![got.grant],
                 });
@@ -293,8 +305,9 @@ impl Stops {
         let answered = got.token.is_some() || got.later;
         let lost = got.code.as_deref() == Some("reauthorize_answer_lost");
         // Only where the provider has gone on without us may anything else be said, and that in time.
+        let slow = got.code.as_deref() == Some("storage_unavailable") && waited <= PATIENCE;
         let in_time = lost && self.grants[&got.grant].unsaved && waited <= PATIENCE;
-        if answered || in_time {
+        if answered || in_time || slow {
             return Ok(());
         }
         Err(format!("neither a token nor patience: {got:?}"))
@@ -305,6 +318,8 @@ impl Stops {
         self.books.update(&self.judge.sim);
         for held in self.grants.values_mut() {
             held.stale = self.books.chains[&held.chain].stale.len();
+            let now = held.row.as_ref().map_or(0, |row| row.generation);
+            held.superseded = now > held.generation;
         }
         for (holder, _) in &mut self.holders {
             holder.order(&Order::Rest);
@@ -320,6 +335,10 @@ impl Stops {
         }
         for (name, held) in &self.grants {
             let chain = &self.books.chains[&held.chain];
+            // What the store still has as the newest may be presented, under an intent of its own.
+            if !held.superseded {
+                continue;
+            }
             let extra = &chain.stale[held.stale..];
             self.seen.extra += extra.len();
             let before = &chain.calls[..held.calls];
