@@ -26,7 +26,8 @@ use tempfile::TempDir;
 use crate::{
     scan::{Found, Scanner, Secret},
     tap::Tap,
-    world::{Home, Ran, World, finish, tell, until, write_private},
+    tools::{tell, until, write_private},
+    world::{Home, Ran, World, finish},
 };
 
 const ACCESS: &str = "access token";

@@ -15,7 +15,8 @@ use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::{
     kill::{MODES, Victim},
-    world::{Home, Ran, World, finish, tell, until, write_private},
+    tools::{tell, until, write_private},
+    world::{Home, Ran, World, finish},
 };
 
 /// The user `nobody`, where the tests run as root and need somebody with fewer rights.

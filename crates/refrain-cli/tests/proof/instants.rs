@@ -13,7 +13,8 @@ use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::{
     kill::{MODES, Victim},
-    world::{Home, World, finish, signal, tell, until},
+    tools::{tell, until},
+    world::{Home, World, finish, signal},
 };
 
 /// Where a process stands when it dies.

@@ -11,7 +11,10 @@ use std::{
 
 use refrain_sim::{Action, Fault, Profile, Rotation, Target, TokenCall, Verdict, fingerprint};
 
-use crate::world::{Home, Ran, World, tell};
+use crate::{
+    tools::{Dice, number, seed, tell, wait_for_the_dead},
+    world::{Home, Ran, World},
+};
 
 pub const MODES: [(&str, Rotation); 7] = [
     ("static", Rotation::Static),
@@ -144,7 +147,7 @@ impl<'a> Victim<'a> {
     /// Asks the oracle, then works on as the next user of this grant would, and holds what happens
     /// against the oracle's word.
     pub fn aftermath(&mut self, since: u64) -> Result<(Aftermath, Tally), String> {
-        self.world.wait_for_the_dead();
+        wait_for_the_dead(&self.world.sim);
         let mut seen = usize::MAX;
         let calls = loop {
             let calls = self.world.calls_since(since, self.grant);
@@ -226,12 +229,7 @@ impl<'a> Victim<'a> {
 #[test]
 fn a_refresh_killed_at_any_instant_loses_nothing_that_could_be_kept() {
     let kills = number("REFRAIN_KILLS").unwrap_or(KILLS);
-    let seed = number("REFRAIN_SEED").unwrap_or_else(|| {
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap();
-        u64::from(now.subsec_nanos())
-    });
+    let seed = seed();
     tell(&format!("kill: REFRAIN_KILLS={kills} REFRAIN_SEED={seed}"));
     let mut all = Tally::default();
     let mut failures = Vec::new();
@@ -333,28 +331,4 @@ fn duration_of_a_refresh(world: &World, home: &Home) -> Duration {
         let durations = timed.into_iter().map(|thread| thread.join().unwrap());
         durations.max().unwrap()
     })
-}
-
-pub fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable)
-        .ok()
-        .map(|text| text.parse().unwrap())
-}
-
-/// Numbers that a seed repeats (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Between 0 and 1.
-    fn unit(&mut self) -> f64 {
-        f64::from(u32::try_from(self.next() >> 32).unwrap()) / f64::from(u32::MAX)
-    }
 }

@@ -5,7 +5,10 @@ use std::fs;
 use refrain::{Refrain, seal::Keyring};
 use refrain_sim::{Profile, Rotation};
 
-use crate::world::{Home, World, write_private};
+use crate::{
+    tools::write_private,
+    world::{Home, World},
+};
 
 #[path = "../../../refrain/tests/support/postgres.rs"]
 #[allow(

@@ -25,4 +25,6 @@ mod many;
 mod rekey;
 mod scan;
 mod tap;
+#[path = "../shared/tools.rs"]
+mod tools;
 mod world;

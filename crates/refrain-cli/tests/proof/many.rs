@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Mutex, thread, time::Duration};
 use refrain::Refrain;
 use refrain_sim::{EventKind, Profile, Rotation, fingerprint};
 
-use crate::world::{World, tell};
+use crate::{tools::tell, world::World};
 
 const SHELLS: usize = 8;
 const CALLS: usize = 50;

@@ -26,8 +26,8 @@ use refrain::{
 use refrain_sim::{Profile, Rotation};
 
 use crate::{
-    kill::number,
-    world::{Home, World, tell, until},
+    tools::{number, tell, until},
+    world::{Home, World},
 };
 
 const KILLS: u64 = 24;

@@ -2,12 +2,11 @@
 
 use std::{
     fs,
-    io::Write as _,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use refrain::{Config, Refrain, config::Sources, keeper::login::LoginRequest};
@@ -15,8 +14,7 @@ use refrain_sim::{Event, EventKind, Profile, Sim, TokenCall, User, Verdict};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// No process here may take longer than this, whatever happens to it.
-const LONGEST: Duration = Duration::from_secs(60);
+use crate::tools::{LONGEST, until, write_private};
 
 pub struct World {
     pub sim: Sim,
@@ -114,21 +112,6 @@ impl World {
                 _ => None,
             })
             .collect()
-    }
-
-    /// Waits until the simulator has done with everybody who has hung up: what a dead process sent is
-    /// still on its way to a simulator that is short of time.
-    pub fn wait_for_the_dead(&self) {
-        let port = self.sim.accounts_url().rsplit_once(':').unwrap().1;
-        let local = format!(":{:04X}", port.parse::<u16>().unwrap());
-        until("the simulator closes what others have closed", || {
-            // Columns: number, local address, remote address, state; 08 is CLOSE_WAIT.
-            let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
-            !sockets.lines().any(|line| {
-                let columns: Vec<_> = line.split_whitespace().take(4).collect();
-                matches!(columns[..], [_, at, _, "08"] if at.ends_with(&local))
-            })
-        });
     }
 
     /// Waits until the scripted faults have met their requests.
@@ -318,26 +301,6 @@ pub fn signal(child: &Child, signal: rustix::process::Signal) {
         .ok()
         .and_then(rustix::process::Pid::from_raw);
     rustix::process::kill_process(pid.unwrap(), signal).unwrap();
-}
-
-pub fn write_private(path: &Path, text: &str) {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
-}
-
-/// Waits until something holds, not for ever.
-#[track_caller]
-pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + LONGEST;
-    while !holds() {
-        assert!(Instant::now() < end, "never: {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// A line for whoever watches; the harness does not hold it back.
-pub fn tell(line: &str) {
-    drop(writeln!(std::io::stderr().lock(), "{line}"));
 }
 
 pub fn request(name: &str) -> LoginRequest {
