@@ -133,6 +133,7 @@ fn to_status(status: Status) -> lifecycle::Status {
                 since,
                 refusals: refusals.into(),
                 next_probe: Deadline::after(&now(), left),
+                restored: false,
             })
         }
         Status::Reauthorize(reason) => {
