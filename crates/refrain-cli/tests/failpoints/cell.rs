@@ -12,7 +12,10 @@ use refrain::failpoint::Point;
 use refrain_sim::{Rotation, TokenCall, Verdict, fingerprint};
 use rustix::process::Signal;
 
-use crate::world::{Home, Ran, World, finish, signal, until};
+use crate::{
+    tools::{until, wait_for_the_dead},
+    world::{Home, Ran, World, finish, signal},
+};
 
 /// How many times faster than real time the processes live: a lease of 30 s is over in five, and a token call
 /// still has more than a second on a machine that is busy with other things.
@@ -129,7 +132,7 @@ impl<'a> Victim<'a> {
 
     /// Only SIGABRT leaves no exit code here: whoever ends otherwise was never at the point.
     fn world_ends(&self, ran: &Ran) -> Result<(), String> {
-        self.world.wait_for_the_dead();
+        wait_for_the_dead(&self.world.sim);
         match ran.exit {
             None => Ok(()),
             Some(_) => Err(format!("an empty cell: it has not aborted: {ran:?}")),
@@ -163,7 +166,7 @@ impl<'a> Victim<'a> {
         if ran.exit.is_none() {
             return Err(format!("resumed, and died: {ran:?}"));
         }
-        self.world.wait_for_the_dead();
+        wait_for_the_dead(&self.world.sim);
         Ok(())
     }
 

@@ -32,6 +32,20 @@ mod absent;
 )]
 mod cluster;
 #[cfg(feature = "failpoints")]
+#[path = "../shared/tools.rs"]
+#[allow(
+    unreachable_pub,
+    dead_code,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "shared by tests that need other parts of it"
+)]
+mod tools;
+#[cfg(feature = "failpoints")]
 #[path = "../proof/world.rs"]
 #[allow(
     unreachable_pub,

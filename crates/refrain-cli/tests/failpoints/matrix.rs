@@ -16,7 +16,8 @@ use refrain_sim::{Profile, Rotation};
 use crate::{
     cell::{Kind, Outcome, SCALE, Victim},
     cluster::Cluster,
-    world::{World, tell, write_private},
+    tools::{tell, write_private},
+    world::World,
 };
 
 const MODES: [(&str, Rotation); 7] = [

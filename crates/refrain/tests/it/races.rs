@@ -288,7 +288,7 @@ impl Between for Overtaken {
 }
 
 impl Overtaken {
-    async fn row(&self) -> refrain::lifecycle::GrantRow {
+    async fn row(&self) -> lifecycle::GrantRow {
         let row = self.store.grant(&"alice".parse().unwrap()).await.unwrap();
         row.unwrap().value
     }
