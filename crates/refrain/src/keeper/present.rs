@@ -249,6 +249,10 @@ impl Keeper {
                 retry_after,
             }))
         };
+        if damaged {
+            // Should it not even come to be sealed, an answer is missing from here on.
+            on.doubt(Before::Missing);
+        }
         match reply.outcome {
             Outcome::Granted(granted) => {
                 let presented = self.commit_granted(on, granted, reply.request_id).await?;
