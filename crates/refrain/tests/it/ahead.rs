@@ -78,12 +78,8 @@ async fn refreshes_ahead_keep_the_pace_and_stop_at_a_rate_limit() {
         "20 a second: {}",
         world.refreshes()
     );
-    for _ in 0..200 {
-        if world.refreshes() < 60 {
-            live_through(1, &world).await;
-        }
-    }
-    assert_eq!(world.refreshes(), 60);
+    live_through(20, &world).await;
+    assert!(world.refreshes() > 20, "and on: {}", world.refreshes());
 
     let limited = Action::Throttle {
         retry_after: Some("3000".to_owned()),
