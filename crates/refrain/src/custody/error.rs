@@ -107,6 +107,7 @@ impl From<KeyFileError> for CustodyError {
 }
 
 impl CustodyError {
+    #[cfg(feature = "sqlite")]
     pub(super) fn file(
         path: &std::path::Path,
         done: &'static str,

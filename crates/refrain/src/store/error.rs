@@ -1,6 +1,8 @@
 //! What a store can fail with. None of it says anything about any user's authorization.
 
-use std::{error::Error, path::Path, sync::Arc};
+#[cfg(feature = "sqlite")]
+use std::path::Path;
+use std::{error::Error, sync::Arc};
 
 /// The cause of an error, whatever library it comes from; shared, because writes that are made together
 /// fail together.
@@ -103,6 +105,7 @@ impl StoreError {
     }
 
     /// The same error about another file than the one it was met at: a copy stands for its original.
+    #[cfg(feature = "sqlite")]
     #[must_use]
     pub(crate) fn at(&self, copy: &Path, file: &Path) -> Self {
         let mut error = self.clone();
