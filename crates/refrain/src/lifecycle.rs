@@ -18,23 +18,24 @@
 
 pub mod app;
 mod arm;
+mod candidate;
 mod consent;
 pub mod event;
 mod outcome;
 mod restored;
 pub mod row;
 pub mod timing;
+mod verdict;
 
 pub use arm::{Ask, Cause, Hold, Ticket, arm, retime};
+pub use candidate::{Exchange, promote, successor};
 pub use consent::{Consented, consent, sign_out};
 pub use event::Event;
-pub(crate) use outcome::expected;
-pub use outcome::{
-    Before, Commit, Evidence, Exchange, Minted, Refusal, Replaced, Resolution, commit, promote,
-    refuse, resolve, successor,
-};
+pub use outcome::{Commit, Minted, Replaced, Resolution, commit, resolve};
 pub use restored::{Habit, habit, restored};
 pub use row::{GrantRow, Status};
+pub(crate) use verdict::expected;
+pub use verdict::{Before, Evidence, Refusal, refuse};
 
 /// A row's next state and what the grant's story gains by it.
 #[derive(Debug, Clone)]

@@ -1,0 +1,76 @@
+//! Refresh tokens that stand by: which of them is tried, and how one becomes the current one.
+
+use crate::{
+    lifecycle::{
+        Change, Event,
+        event::What,
+        row::{Candidate, GrantRow, Status},
+    },
+    secret::Sealed,
+    time::Moment,
+};
+
+/// The candidates worth trying, the newest last: successors of the present token, and its siblings.
+pub(super) fn untried(row: &GrantRow) -> impl DoubleEndedIterator<Item = &Candidate> {
+    let near = |candidate: &&Candidate| candidate.presented.next() >= row.generation;
+    row.candidates
+        .iter()
+        .filter(|candidate| !candidate.refused)
+        .filter(near)
+}
+
+/// The candidate that came for the present token: it is known to be superseded, and must not be
+/// presented again.
+pub fn successor(row: &GrantRow) -> Option<&Candidate> {
+    untried(row).rfind(|candidate| candidate.presented == row.generation)
+}
+
+/// A candidate's token, sealed for the place of the current one, and the current one sealed to stand
+/// by; no token is thrown away.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// The candidate's token, sealed to the next generation.
+    pub promoted: Sealed,
+    /// The token that was current, sealed as a candidate of the row's fence.
+    pub demoted: Sealed,
+}
+
+/// Makes a candidate the current refresh token. Whoever asks holds the intent, or nobody does.
+///
+/// `None` where the row has no such candidate.
+pub fn promote(
+    row: &GrantRow,
+    candidate: &Candidate,
+    exchange: &Exchange,
+    now: &Moment,
+) -> Option<Change> {
+    let place = row.candidates.iter().position(|it| it == candidate)?;
+    let mut next = row.clone();
+    next.candidates.remove(place);
+    let demoted = Candidate {
+        presented: row.generation,
+        fence: row.fence,
+        sealed: exchange.demoted.clone(),
+        refused: true,
+    };
+    next.candidates.insert(0, demoted);
+    next.tokens.as_mut()?.refresh = exchange.promoted.clone();
+    next.generation = row.generation.next();
+    if !row.status.is_restored() {
+        next.status = Status::Active;
+    }
+    next.intent = None;
+    next.unanswered = None;
+    let what = What::Promoted {
+        generation: next.generation,
+    };
+    Some(Change {
+        row: next,
+        events: vec![Event {
+            at: now.wall,
+            epoch: row.epoch,
+            what,
+        }],
+        forgets: false,
+    })
+}
