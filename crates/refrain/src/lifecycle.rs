@@ -11,6 +11,7 @@
 //! | the answer decides rotation; rotation does not move `reauthorize_by` | [`commit`] |
 //! | only `invalid_grant` for the exact token that is still the durable one counts | [`refuse`] |
 //! | a refusal well before its time is verified again; nothing is erased | [`refuse`] |
+//! | no token is given up that may still be accepted: it stands by, and is tried before the verdict | [`promote`] |
 //! | a fault moves no grant towards `reauthorize` | [`resolve`] |
 //! | a token from a backup that may have been replaced since is presented by a person alone | [`restored()`] |
 //! | logout and re-login win over any refresh in flight | [`consent`], [`sign_out`] |

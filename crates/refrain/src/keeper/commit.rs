@@ -14,7 +14,7 @@ use crate::{
         flight::Progress,
         present::{Presentation, Presented},
     },
-    lifecycle::{self, Change, Commit, GrantRow, Minted, Replaced, row::Access},
+    lifecycle::{self, Before, Change, Commit, GrantRow, Minted, Replaced, row::Access},
     oauth::{
         answer::{Granted, Rotation},
         token::revocation_request,
@@ -34,6 +34,7 @@ impl Keeper {
         on: &Presentation<'_>,
         granted: Granted,
         request_id: Option<String>,
+        before: Before,
     ) -> Result<Presented, Error> {
         let Granted {
             access_token,
@@ -51,8 +52,9 @@ impl Keeper {
                 access: Some(self.seal_access(&on.key, minting, &access_token, expires_in)?),
                 replaced: returned
                     .as_ref()
-                    .map(|it| self.seal_both(&on.key, on, it))
+                    .map(|it| self.seal_replaced(on, it))
                     .transpose()?,
+                before,
                 scope: scope.clone(),
                 request_id: request_id.clone(),
             })
@@ -65,6 +67,7 @@ impl Keeper {
         &self,
         on: &Presentation<'_>,
         salvaged: RefreshToken,
+        before: Before,
     ) -> Result<Presented, Error> {
         let token = match Rotation::of(&on.token, Some(salvaged)) {
             Rotation::Replaced(token) => Some(token),
@@ -75,8 +78,9 @@ impl Keeper {
                 access: None,
                 replaced: token
                     .as_ref()
-                    .map(|token| self.seal_both(&on.key, on, token))
+                    .map(|token| self.seal_replaced(on, token))
                     .transpose()?,
+                before,
                 scope: None,
                 request_id: None,
             })
@@ -139,17 +143,18 @@ impl Keeper {
         })
     }
 
-    fn seal_both(
+    /// Sealed for every place where it may end up: which one it is shows when it is written.
+    fn seal_replaced(
         &self,
-        key: &DataKey,
         on: &Presentation<'_>,
         token: &RefreshToken,
     ) -> Result<Replaced, SealError> {
-        let random = self.parts.random.as_ref();
-        let (next, text) = (on.ticket.generation.next().0, token.expose());
+        let (key, random) = (&on.key, self.parts.random.as_ref());
+        let (next, fence) = (on.ticket.generation.next().0, on.ticket.fence.0);
         Ok(Replaced {
-            current: key.seal(Field::RefreshToken, next, text, random)?,
-            candidate: key.seal(Field::Candidate, on.ticket.fence.0, text, random)?,
+            current: key.seal(Field::RefreshToken, next, token.expose(), random)?,
+            candidate: key.seal(Field::Candidate, fence, token.expose(), random)?,
+            presented: key.seal(Field::Candidate, fence, on.token.expose(), random)?,
         })
     }
 

@@ -249,17 +249,22 @@ impl Keeper {
                 retry_after,
             }))
         };
+        let tries = on.before();
         if damaged {
             // Should it not even come to be sealed, an answer is missing from here on.
             on.doubt(Before::Missing);
         }
         match reply.outcome {
             Outcome::Granted(granted) => {
-                let presented = self.commit_granted(on, granted, reply.request_id).await?;
+                let presented = self
+                    .commit_granted(on, granted, reply.request_id, tries)
+                    .await?;
                 self.close_breaker(&app.name).await;
                 Ok(Ok(presented))
             }
-            Outcome::Salvaged(salvaged) => Ok(Ok(self.commit_salvaged(on, salvaged).await?)),
+            Outcome::Salvaged(salvaged) => {
+                Ok(Ok(self.commit_salvaged(on, salvaged, tries).await?))
+            }
             Outcome::Refused(error) => {
                 let evidence = Evidence {
                     description: error.description.map(|text| on.without_secrets(text)),

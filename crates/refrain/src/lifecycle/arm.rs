@@ -61,6 +61,16 @@ pub struct Ticket {
     pub deadline: StoreInstant,
 }
 
+impl Ticket {
+    /// Whether the row still waits for this ticket's answer.
+    pub(super) fn holds(&self, row: &GrantRow) -> bool {
+        row.epoch == self.epoch
+            && row.generation == self.generation
+            && row.fence == self.fence
+            && row.intent.is_some()
+    }
+}
+
 /// Why not now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {

@@ -4,7 +4,7 @@ use crate::{
     lifecycle::{
         Change, Event,
         event::What,
-        row::{Candidate, GrantRow, Status},
+        row::{Candidate, GrantRow, Standing, Status},
     },
     secret::Sealed,
     time::Moment,
@@ -15,8 +15,16 @@ pub(super) fn untried(row: &GrantRow) -> impl DoubleEndedIterator<Item = &Candid
     let near = |candidate: &&Candidate| candidate.presented.next() >= row.generation;
     row.candidates
         .iter()
-        .filter(|candidate| !candidate.refused)
+        .filter(|candidate| candidate.standing == Standing::Untried)
         .filter(near)
+}
+
+/// The token that was set aside last. Not the one before it: that one may be what this one was given
+/// for, and what is presented after its successor can cost both.
+pub(super) fn set_aside(row: &GrantRow) -> Option<&Candidate> {
+    row.candidates
+        .iter()
+        .find(|candidate| candidate.standing == Standing::SetAside)
 }
 
 /// The candidate that came for the present token: it is known to be superseded, and must not be
@@ -47,11 +55,16 @@ pub fn promote(
     let place = row.candidates.iter().position(|it| it == candidate)?;
     let mut next = row.clone();
     next.candidates.remove(place);
+    let standing = match candidate.standing {
+        Standing::Untried => Standing::SetAside,
+        // What was set aside comes back after the verdict on the one that makes room for it.
+        Standing::SetAside | Standing::Refused => Standing::Refused,
+    };
     let demoted = Candidate {
         presented: row.generation,
         fence: row.fence,
         sealed: exchange.demoted.clone(),
-        refused: true,
+        standing,
     };
     next.candidates.insert(0, demoted);
     next.tokens.as_mut()?.refresh = exchange.promoted.clone();

@@ -2,10 +2,10 @@
 
 use crate::{
     lifecycle::{
-        Change, Event, Ticket,
+        Before, Change, Event, Ticket,
         arm::note_unanswered,
         event::What,
-        row::{Access, Candidate, GrantRow, Status, Trouble},
+        row::{Access, Candidate, GrantRow, Standing, Status, Trouble},
     },
     oauth::scope::Scope,
     secret::Sealed,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Late answers kept at most; each is one lost race.
-const CANDIDATES: usize = 8;
+pub(super) const CANDIDATES: usize = 8;
 
 /// What an answer brought, sealed.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct Minted {
     pub access: Option<Access>,
     /// The new refresh token, where there is one.
     pub replaced: Option<Replaced>,
+    /// What came of the presentations before it, within the same refresh.
+    pub before: Before,
     /// The scope, where the answer says.
     pub scope: Option<Scope>,
     /// The provider's id of the request.
@@ -51,13 +53,15 @@ impl Minted {
     }
 }
 
-/// A new refresh token, sealed for both places where it may end up.
+/// A new refresh token, sealed for both places where it may end up, and the one it was given for.
 #[derive(Debug, Clone)]
 pub struct Replaced {
     /// Sealed to the next generation.
     pub current: Sealed,
     /// Sealed as a candidate of this intent.
     pub candidate: Sealed,
+    /// The token that was presented for it, sealed as a candidate of this intent.
+    pub presented: Sealed,
 }
 
 /// Where an answer ends up.
@@ -76,10 +80,10 @@ pub fn commit(row: &GrantRow, ticket: &Ticket, minted: &Minted, now: &Moment) ->
     if row.epoch != ticket.epoch {
         return Commit::Closed;
     }
-    // Late, but nobody has presented since: still the newest there is, whatever was concluded meanwhile.
+    // Late, but nothing has come since: still the newest there is, whatever was concluded meanwhile.
     let newest = (row.generation, row.minting) == (ticket.generation, ticket.minting)
         && row.intent.is_none();
-    if !holds(row, ticket) && !newest {
+    if !ticket.holds(row) && !newest {
         return Commit::Late(
             minted
                 .replaced
@@ -98,6 +102,20 @@ pub fn commit(row: &GrantRow, ticket: &Ticket, minted: &Minted, now: &Moment) ->
     if let Some(replaced) = &minted.replaced {
         tokens.refresh = replaced.current.clone();
         next.generation = row.generation.next();
+        if minted.before != Before::Nothing || row.unanswered.is_some() {
+            // The same token was presented another time, and that was not answered properly. The provider
+            // may have acted on it last: then it has withdrawn what becomes current here, and perhaps
+            // accepts what was.
+            next.candidates.insert(
+                0,
+                Candidate {
+                    presented: row.generation,
+                    fence: ticket.fence,
+                    sealed: replaced.presented.clone(),
+                    standing: Standing::SetAside,
+                },
+            );
+        }
     }
     if let Some(scope) = &minted.scope {
         next.scope = scope.clone();
@@ -131,24 +149,19 @@ pub fn commit(row: &GrantRow, ticket: &Ticket, minted: &Minted, now: &Moment) ->
     })
 }
 
-/// Whether the row still waits for this ticket's answer.
-pub(super) fn holds(row: &GrantRow, ticket: &Ticket) -> bool {
-    row.epoch == ticket.epoch
-        && row.generation == ticket.generation
-        && row.fence == ticket.fence
-        && row.intent.is_some()
-}
-
 fn keep_late(row: &GrantRow, ticket: &Ticket, token: &Replaced, now: &Moment) -> Change {
     let mut next = row.clone();
     next.candidates.push(Candidate {
         presented: ticket.generation,
         fence: ticket.fence,
         sealed: token.candidate.clone(),
-        refused: false,
+        standing: Standing::Untried,
     });
     if next.candidates.len() > CANDIDATES {
-        next.candidates.remove(0);
+        // One that had its verdict goes first.
+        let refused = |it: &Candidate| it.standing == Standing::Refused;
+        let place = next.candidates.iter().position(refused);
+        next.candidates.remove(place.unwrap_or(0));
     }
     let what = What::CameLate {
         fence: ticket.fence,
@@ -191,7 +204,7 @@ pub fn resolve(
     resolution: &Resolution,
     now: &Moment,
 ) -> Option<Change> {
-    if !holds(row, ticket) {
+    if !ticket.holds(row) {
         return None;
     }
     let mut next = row.clone();

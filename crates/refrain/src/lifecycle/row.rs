@@ -38,7 +38,8 @@ pub struct GrantRow {
     pub account: Option<Account>,
     /// The sealed tokens; `None` once signed out.
     pub tokens: Option<Tokens>,
-    /// Refresh tokens of late answers, oldest first.
+    /// Refresh tokens that stand by: those that were current, the last of them first, then those of late
+    /// answers, oldest first.
     pub candidates: Vec<Candidate>,
     /// The presentation that may be going on.
     pub intent: Option<Intent>,
@@ -205,17 +206,30 @@ pub struct Access {
     pub life_millis: i64,
 }
 
-/// A refresh token from an answer that came too late to be the current one.
+/// A refresh token that stands by: from an answer that came too late, or once the current one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// The generation that was presented for it.
+    /// The generation that was presented for it, or that it was.
     pub presented: Generation,
-    /// The intent it came under; part of what it is sealed to.
+    /// The intent it came or went under; part of what it is sealed to.
     pub fence: Fence,
     /// The token.
     pub sealed: Sealed,
-    /// Whether it has been the current one, and was refused; kept, and not tried again by itself.
-    pub refused: bool,
+    /// What is known of it.
+    pub standing: Standing,
+}
+
+/// What is known of a token that stands by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Never presented.
+    Untried,
+    /// It was the current one, and made room for another without anybody knowing that the provider
+    /// accepts that: tried again when the other has had its verdict, before anybody is told to log in.
+    SetAside,
+    /// It was the current one, and the verdict on it was a refusal; kept, and not tried again by itself.
+    Refused,
 }
 
 /// "I am about to present this generation": the lease and the write-ahead record in one.

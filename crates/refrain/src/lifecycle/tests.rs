@@ -1,12 +1,14 @@
 //! The transitions one by one, and in every order that two processes can bring them into.
 
+mod standing;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::{
     app::AppState,
-    row::{Access, Consent, Reason},
+    row::{Access, Consent, Reason, Standing},
     *,
 };
 use crate::{
@@ -75,7 +77,9 @@ fn minted(now: &Moment, replaced: bool) -> Minted {
         replaced: replaced.then(|| Replaced {
             current: sealed(11),
             candidate: sealed(12),
+            presented: sealed(13),
         }),
+        before: Before::Nothing,
         scope: None,
         request_id: None,
     }
@@ -260,8 +264,12 @@ fn a_late_token_is_tried_before_anybody_is_condemned() {
     assert_eq!(promoted.generation, held.generation.next());
     assert_eq!(promoted.tokens.as_ref().unwrap().refresh, sealed(42));
     assert!(promoted.intent.is_none());
-    // The refused one stands by, and is not tried in turn.
-    assert_eq!(promoted.candidates[0].sealed, sealed(43));
+    // The refused one is set aside, and is not tried in turn at the first refusal.
+    let aside = &promoted.candidates[0];
+    assert_eq!(
+        (&aside.sealed, aside.standing),
+        (&sealed(43), Standing::SetAside)
+    );
     let (again, ticket) = armed(&promoted, 35_000, OTHER);
     refused(&again, &ticket, Before::Nothing, false, 36_000);
 }

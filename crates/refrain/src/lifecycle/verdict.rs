@@ -3,9 +3,8 @@
 use crate::{
     lifecycle::{
         Change, Event, Ticket,
-        candidate::untried,
+        candidate::{set_aside, untried},
         event::What,
-        outcome::holds,
         row::{Candidate, GrantRow, Reason, Status, Suspicion},
         timing,
     },
@@ -39,7 +38,7 @@ pub enum Before {
 pub enum Refusal {
     /// The refused token is not the durable one any more: no verdict, read the row again.
     Moved,
-    /// A late answer's token is there to be tried; see [`promote`].
+    /// Another token is there to be tried, of a late answer or set aside for one; see [`promote`](crate::lifecycle::promote).
     Promotable(Box<Candidate>),
     /// The row to write.
     Judged(Box<Change>),
@@ -50,7 +49,11 @@ pub enum Refusal {
 /// Near its day a refusal is believed. Before that the token is presented again, 15 minutes and 6 hours
 /// later, and only then believed; refusals in between count for nothing. Where an answer is known to be
 /// missing and this grant's tokens do rotate, the refusal is explained and believed at once. With the
-/// breaker open nothing is believed but the end of the six months.
+/// breaker open nothing is believed.
+///
+/// A late answer's token is tried at the first refusal: nobody has superseded it. One that was set aside
+/// was superseded, as far as anyone knows, and presenting it can end the authorization. So it is tried
+/// when its successor has been refused for good, which time has verified: then there is nothing to lose.
 pub fn refuse(
     row: &GrantRow,
     ticket: &Ticket,
@@ -58,7 +61,7 @@ pub fn refuse(
     breaker_open: bool,
     now: &Moment,
 ) -> Refusal {
-    if !holds(row, ticket) {
+    if !ticket.holds(row) {
         return Refusal::Moved;
     }
     if let Some(candidate) = untried(row).next_back() {
@@ -77,6 +80,11 @@ pub fn refuse(
     } else {
         believed(row, evidence, count, now)
     };
+    if matches!(reason, Some(Reason::AnswerLost | Reason::Revoked))
+        && let Some(candidate) = set_aside(row)
+    {
+        return Refusal::Promotable(Box::new(candidate.clone()));
+    }
     Refusal::Judged(Box::new(judged(row, evidence, reason, count, now)))
 }
 
@@ -113,10 +121,11 @@ fn believed(row: &GrantRow, evidence: &Evidence, count: Count, now: &Moment) -> 
     let rotates = row.generation.0 > 0;
     let probes = if doubtful { 1 } else { timing::PROBES.len() };
     let restored = row.status.is_restored();
-    if missing && rotates && !restored {
+    let explained = missing && rotates && !restored;
+    if explained && set_aside(row).is_none() {
         // Before the date is asked: this is on record, and the wall clock may be wrong.
         Some(Reason::AnswerLost)
-    } else if expected(row, now) {
+    } else if !explained && expected(row, now) {
         Some(Reason::Expired)
     } else if restored {
         Some(Reason::Restored)

@@ -13,7 +13,7 @@ use crate::{
     id::{Epoch, Fence, Generation, GrantId, Minting},
     lifecycle::{
         Change, GrantRow, Status,
-        row::{Access, Account, Candidate, Consent, Intent, Tokens, Trouble, Unanswered},
+        row::{Access, Account, Candidate, Consent, Intent, Standing, Tokens, Trouble, Unanswered},
     },
     oauth::{client::ClientId, scope::Scope},
     seal,
@@ -77,7 +77,7 @@ struct StoredCandidate {
     presented: Generation,
     fence: Fence,
     sealed: String,
-    refused: bool,
+    standing: Standing,
 }
 
 impl Record {
@@ -229,7 +229,7 @@ impl StoredCandidate {
             presented: candidate.presented,
             fence: candidate.fence,
             sealed: STANDARD.encode(candidate.sealed.as_bytes()),
-            refused: candidate.refused,
+            standing: candidate.standing,
         }
     }
 
@@ -238,7 +238,7 @@ impl StoredCandidate {
             presented: self.presented,
             fence: self.fence,
             sealed: Sealed::from_bytes(STANDARD.decode(self.sealed)?),
-            refused: self.refused,
+            standing: self.standing,
         })
     }
 }

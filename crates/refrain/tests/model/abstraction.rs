@@ -15,7 +15,7 @@ use refrain::{
 };
 
 use crate::{
-    row::{Candidate, Candidates, Doubt, Intent, NONE, Reason, Row, Status, Token},
+    row::{Candidate, Candidates, Doubt, Intent, NONE, Reason, Row, Standing, Status, Token},
     rules::{Ask, LAPSED, Minted, Resolution, TOO_LATE, Ticket},
 };
 
@@ -90,7 +90,11 @@ pub(crate) fn to_real(row: &Row) -> GrantRow {
         // Told apart even where a token is there twice.
         fence: Fence(at.try_into().unwrap()),
         sealed: candidate(it.token),
-        refused: it.refused,
+        standing: match it.standing {
+            Standing::Untried => real::Standing::Untried,
+            Standing::SetAside => real::Standing::SetAside,
+            Standing::Refused => real::Standing::Refused,
+        },
     };
     let signed_in = row.refresh != NONE;
     GrantRow {
@@ -195,7 +199,11 @@ fn from_candidate(it: &real::Candidate) -> Candidate {
     Candidate {
         presented: u8::try_from(it.presented.0).unwrap(),
         token: it.sealed.as_bytes()[1],
-        refused: it.refused,
+        standing: match it.standing {
+            real::Standing::Untried => Standing::Untried,
+            real::Standing::SetAside => Standing::SetAside,
+            real::Standing::Refused => Standing::Refused,
+        },
     }
 }
 
@@ -253,13 +261,16 @@ pub(crate) fn ticket(ticket: Ticket) -> lifecycle::Ticket {
     }
 }
 
-pub(crate) fn minted(minted: Minted) -> lifecycle::Minted {
+/// What an answer brought for the token that was presented.
+pub(crate) fn minted(minted: Minted, presented: Token) -> lifecycle::Minted {
     lifecycle::Minted {
         access: minted.access.then(|| access(minted.link)),
         replaced: minted.replaced.map(|token| Replaced {
             current: refresh(token, false),
             candidate: candidate(token),
+            presented: candidate(presented),
         }),
+        before: before(minted.before),
         scope: None,
         request_id: None,
     }

@@ -5,8 +5,8 @@ use crate::{
     promise::Broken,
     protocol::Protocol,
     provider::Mode,
-    row::{Candidates, Doubt, Intent, NONE, Row, Status, bit},
-    rules::{Commit, Minted, Refusal, Resolution, TOO_LATE, Ticket, holds},
+    row::{Candidate, Candidates, Doubt, Intent, NONE, Row, Standing, Status, bit, later_than},
+    rules::{Commit, Minted, Refusal, Resolution, TOO_LATE, Ticket, holds, set_aside},
     state::{Live, Node, Reply, State, Step, Written},
     witness::Witness,
 };
@@ -43,6 +43,7 @@ impl Protocol {
             access,
             link,
             replaced,
+            before: it.before,
         };
         it.step = Step::Holding {
             minted,
@@ -79,6 +80,11 @@ impl Protocol {
         }
         match self.rules_commit(row, ticket, minted) {
             Commit::Late(Some(_)) if self.has(Bug::DropLate) => Commit::Late(None),
+            Commit::Current(mut next) if self.has(Bug::ForgetPresented) => {
+                let forget = |list: &mut Vec<Candidate>| list.retain(|it| it.token != row.refresh);
+                next.candidates = next.candidates.changed(forget);
+                Commit::Current(next)
+            }
             decided => decided,
         }
     }
@@ -96,7 +102,7 @@ impl Protocol {
         match self.decide(&row, &it, minted) {
             Commit::Current(next) => {
                 self.note_success(state, &it);
-                self.replace(state, &it, next);
+                self.replace(state, next);
                 state.nodes[node].step = Step::Committed(Live::of(&next));
             }
             Commit::Late(next) => {
@@ -116,14 +122,8 @@ impl Protocol {
         }
     }
 
-    /// Writes an answer. One that is late and becomes current although somebody has presented since
-    /// and got no answer replaces a token that a provider may still prefer to it: the known loss.
-    fn replace(&self, state: &mut State, it: &Node, next: Row) {
-        let late = !holds(&state.row, it.ticket) && state.row.unanswered == Doubt::Missing;
+    fn replace(&self, state: &mut State, next: Row) {
         state.row = next;
-        if late && self.pardons.late {
-            state.known &= state.held();
-        }
         self.excuse(state);
     }
 
@@ -164,7 +164,7 @@ impl Protocol {
         };
         state.left.store -= 1;
         state.left.total -= 1;
-        self.replace(state, &it, next);
+        self.replace(state, next);
         state.nodes[node].step = Step::Holding { minted, written };
         Some(())
     }
@@ -185,13 +185,13 @@ impl Protocol {
         let refusal = match self.bug {
             Some(Bug::RefuseUnread) => Refusal::Judged(unread(&row, it.before, self)),
             Some(Bug::NeverPromote) => without_candidates(&row, &it, self),
+            Some(Bug::SetAsideAtOnce) => at_once(&row, &it, self),
             _ => self.rules_refuse(&row, it.ticket, it.before),
         };
         match refusal {
             Refusal::Moved => state.nodes[node].again(),
             Refusal::Promotable(place) => {
-                self.seen.note(Witness::PromotedOnRefusal);
-                state.row = self.rules_promote(&row, place);
+                self.promote_refused(state, place);
                 state.nodes[node].again();
             }
             Refusal::Judged(mut next) => {
@@ -203,6 +203,35 @@ impl Protocol {
                 self.weigh(state, &row, &it, authentic);
             }
         }
+    }
+
+    fn promote_refused(&self, state: &mut State, place: usize) {
+        let row = state.row;
+        let promoted = row.candidates.at(place);
+        self.seen.note(Witness::PromotedOnRefusal);
+        if promoted.standing == Standing::SetAside {
+            self.seen.note(Witness::CameBack);
+            let later = row.tokens() & later_than(promoted.token);
+            if state.provider.accepted() & later != 0 {
+                state.breaks(Broken::CameBack);
+            }
+        }
+        state.row = self.promote(&row, place);
+    }
+
+    pub(crate) fn promote(&self, row: &Row, place: usize) -> Row {
+        let mut next = self.rules_promote(row, place);
+        if self.has(Bug::RefuseSetAside) {
+            let refuse = |it: &mut Candidate| {
+                if it.standing == Standing::SetAside {
+                    it.standing = Standing::Refused;
+                }
+            };
+            next.candidates = next
+                .candidates
+                .changed(|list| list.iter_mut().for_each(refuse));
+        }
+        next
     }
 
     /// What a verdict must rest on.
@@ -290,7 +319,7 @@ fn is_in(row: &Row, ticket: Ticket, minted: Minted, written: Written) -> bool {
     }
     let access = minted.access && row.minting == ticket.minting + 1;
     let refresh = |token| {
-        let late = |it: &crate::row::Candidate| it.token == token && !it.refused;
+        let late = |it: &Candidate| it.token == token && it.standing == Standing::Untried;
         row.refresh == token && !row.resealed || row.candidates.iter().any(late)
     };
     written == Written::AsCurrent && access || minted.replaced.is_some_and(refresh)
@@ -332,6 +361,17 @@ fn unread(row: &Row, before: Doubt, rules: &Protocol) -> Row {
     match rules.rules_refuse(&held, ticket, before) {
         Refusal::Judged(next) if row.status != Status::SignedOut => next,
         _ => *row,
+    }
+}
+
+/// What a judge does who does not wait for a verdict.
+fn at_once(row: &Row, it: &Node, rules: &Protocol) -> Refusal {
+    match (
+        rules.rules_refuse(row, it.ticket, it.before),
+        set_aside(row),
+    ) {
+        (Refusal::Judged(_), Some(place)) => Refusal::Promotable(place),
+        (refusal, _) => refusal,
     }
 }
 

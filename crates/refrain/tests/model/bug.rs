@@ -37,12 +37,18 @@ pub(crate) enum Bug {
     OverlookSuccessor,
     /// Never tries a candidate.
     NeverPromote,
+    /// Throws the current token away for a late answer's, although another answer is missing.
+    ForgetPresented,
+    /// Never tries again what was the current token before a candidate was.
+    RefuseSetAside,
+    /// Tries it at the first refusal.
+    SetAsideAtOnce,
     /// Does not look for what another process has done.
     NeverAdopt,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::SkipIntent,
         Self::CommitBlindly,
         Self::IgnoreEpoch,
@@ -59,6 +65,9 @@ impl Bug {
         Self::SkipSuccessor,
         Self::OverlookSuccessor,
         Self::NeverPromote,
+        Self::ForgetPresented,
+        Self::RefuseSetAside,
+        Self::SetAsideAtOnce,
         Self::NeverAdopt,
     ];
 }
@@ -76,6 +85,8 @@ impl Bug {
             }
             Self::NeverPromote => (Mode::UntilUsed, 1),
             Self::RefuseUnread => (Mode::Strict, 2),
+            Self::ForgetPresented | Self::RefuseSetAside => (Mode::UntilUsed, 2),
+            Self::SetAsideAtOnce => (Mode::FamilyKill, 2),
             Self::CommitBlindly
             | Self::IgnoreEpoch
             | Self::DropLate

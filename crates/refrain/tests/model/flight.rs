@@ -4,9 +4,10 @@ use crate::{
     bug::Bug,
     promise::Broken,
     protocol::{Protocol, of_epoch},
-    row::{Doubt, Row, Status},
+    provider::Mode,
+    row::{Doubt, Row, Standing, Status, later_than},
     rules::{Ask, Hold, LAPSED, TOO_LATE, Ticket},
-    state::{Live, Reply, State, Step},
+    state::{Live, Node, Reply, State, Step},
     witness::Witness,
 };
 
@@ -51,7 +52,7 @@ impl Protocol {
             Ok(armed) => match self.rules_successor(&row) {
                 Some(place) if !self.has(Bug::SkipSuccessor) => {
                     self.seen.note(Witness::SuccessorPromoted);
-                    state.row = self.rules_promote(&row, place);
+                    state.row = self.promote(&row, place);
                 }
                 _ => self.write_intent(state, node, armed),
             },
@@ -158,10 +159,7 @@ impl Protocol {
             if !own && !it.woken {
                 state.breaks(Broken::NoIntent);
             }
-            let late = row.candidates.iter();
-            let mut late = late.filter(|it| !it.refused && it.token != row.refresh);
-            let superseded = late.any(|late| late.presented == it.ticket.generation);
-            if superseded || row.generation > it.ticket.generation {
+            if self.is_superseded(state, &it) {
                 state.superseded += 1;
             }
             if it.woken && it.elapsed >= TOO_LATE {
@@ -181,6 +179,20 @@ impl Protocol {
         let it = &mut state.nodes[node];
         it.step = Step::Waiting(Reply::OnWay);
         (it.waited, it.woken) = (false, false);
+    }
+
+    /// Whether the row has a successor of what is presented: by the protocol's own numbers, and, where a
+    /// token is good for one use, by what the provider would accept instead.
+    fn is_superseded(&self, state: &State, it: &Node) -> bool {
+        let row = &state.row;
+        let late = row.candidates.iter();
+        let mut late = late.filter(|it| it.standing == Standing::Untried);
+        let late =
+            late.any(|late| late.presented == it.ticket.generation && late.token != row.refresh);
+        let accepted = state.provider.accepted();
+        let spent = matches!(self.mode, Mode::Strict | Mode::FamilyKill)
+            && accepted & row.tokens() & later_than(it.token) != 0;
+        late || spent || row.generation > it.ticket.generation
     }
 
     pub(crate) fn not_sent(state: &mut State, node: usize) {

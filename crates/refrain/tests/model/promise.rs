@@ -19,6 +19,7 @@ pub(crate) enum Broken {
     Together,
     Verdict,
     EndedLogin,
+    CameBack,
 }
 
 impl State {
@@ -33,6 +34,8 @@ impl State {
 
 pub(crate) const SUPERSEDED: &str =
     "a superseded refresh token is presented once at most for each pause or outage";
+pub(crate) const CAME_BACK: &str =
+    "what was set aside comes back only when the provider accepts nothing that came after it";
 pub(crate) const BACKWARDS: &str = "epoch, generation and minting never go backwards";
 pub(crate) const DURABLE: &str = "no access token is in use before its row is durable";
 pub(crate) const INTENT: &str = "every presentation has its own durable intent";
@@ -49,9 +52,10 @@ pub(crate) const SETTLES: &str = "once faults stop, a grant that can be refreshe
 pub(crate) const ROOM: &str = "the bounds of the model are never what stops it";
 
 /// All of them, and that what they are about does happen.
-pub(crate) fn all(mode: Mode) -> Vec<Property<Protocol>> {
+pub(crate) fn all(mode: Mode, mishaps: u8) -> Vec<Property<Protocol>> {
     let mut properties = vec![
         Property::always(SUPERSEDED, superseded),
+        Property::always(CAME_BACK, |_, state: &State| state.keeps(Broken::CameBack)),
         Property::always(BACKWARDS, |_, state: &State| state.keeps(Broken::Backwards)),
         Property::always(DURABLE, durable),
         Property::always(INTENT, |_, state: &State| state.keeps(Broken::NoIntent)),
@@ -67,7 +71,7 @@ pub(crate) fn all(mode: Mode) -> Vec<Property<Protocol>> {
             state.row.candidates.has_room() && !state.provider.is_full()
         }),
     ];
-    properties.extend(witness::properties(mode));
+    properties.extend(witness::properties(mode, mishaps));
     properties
 }
 
@@ -119,7 +123,7 @@ fn once(model: &Protocol, state: &State) -> bool {
 }
 
 /// Judged by the provider's own memory: of the tokens that it accepts, a client has had one in its
-/// hands and has none now.
+/// hands and has none now that it will ever try.
 fn loss(_: &Protocol, state: &State) -> bool {
     let accepted = state.provider.accepted();
     accepted & state.known == 0 || accepted & state.within_reach() != 0

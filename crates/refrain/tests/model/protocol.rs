@@ -29,19 +29,9 @@ pub(crate) struct Protocol {
     pub(crate) sample: u64,
     /// Offers no step that changes nothing: a walk that meets one cannot be told again.
     pub(crate) strict_steps: bool,
-    pub(crate) pardons: Pardons,
     pub(crate) seen: Arc<Seen>,
     /// Of two states that differ in the names of the processes alone, one is enough.
     pub(crate) symmetric: bool,
-}
-
-/// The losses that are known, and left out so that others can be seen.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Pardons {
-    /// See `Protocol::replace`.
-    pub(crate) late: bool,
-    /// See `State::usable`.
-    pub(crate) lies: bool,
 }
 
 /// One step of a process, the provider, the network, the user or time.
@@ -325,7 +315,7 @@ impl Model for Protocol {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        promise::all(self.mode)
+        promise::all(self.mode, self.faults.total)
     }
 }
 

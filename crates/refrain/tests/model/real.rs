@@ -74,7 +74,11 @@ fn library(row: &Row, call: Call) -> Answer {
     let real = to_real(row);
     match call {
         Call::Arm(ask) => Answer::Armed(arm(&real, ask)),
-        Call::Commit(ticket, minted) => Answer::Committed(commit(&real, ticket, minted)),
+        Call::Commit(ticket, minted) => {
+            // It matters where the row still has what was presented, and only there.
+            let minted = abstraction::minted(minted, row.refresh);
+            Answer::Committed(commit(&real, ticket, &minted))
+        }
         Call::Refuse(ticket, before) => Answer::Refused(refuse(&real, ticket, before)),
         Call::Promote(place) => Answer::Changed(promote(&real, row, place)),
         Call::Successor => {
@@ -140,9 +144,8 @@ fn arm(row: &GrantRow, ask: Ask) -> Result<Row, Hold> {
     }
 }
 
-fn commit(row: &GrantRow, ticket: Ticket, minted: Minted) -> Commit {
-    let (ticket, minted) = (abstraction::ticket(ticket), abstraction::minted(minted));
-    match lifecycle::commit(row, &ticket, &minted, &now()) {
+fn commit(row: &GrantRow, ticket: Ticket, minted: &lifecycle::Minted) -> Commit {
+    match lifecycle::commit(row, &abstraction::ticket(ticket), minted, &now()) {
         lifecycle::Commit::Current(change) => {
             assert!(
                 minted.is_in(&change.row),

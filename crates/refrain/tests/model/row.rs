@@ -47,15 +47,23 @@ pub(crate) struct Intent {
     pub(crate) age: u8,
 }
 
-/// The refresh token of a late answer.
+/// A refresh token that stands by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Candidate {
     pub(crate) presented: u8,
     pub(crate) token: Token,
-    pub(crate) refused: bool,
+    pub(crate) standing: Standing,
 }
 
-/// Late answers, oldest first.
+/// What is known of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Standing {
+    Untried,
+    SetAside,
+    Refused,
+}
+
+/// What was current, the last first; then late answers, oldest first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Candidates([Option<Candidate>; CANDIDATES]);
 
@@ -70,6 +78,11 @@ impl Candidates {
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Candidate> {
         self.0.iter().flatten()
+    }
+
+    /// The one in a place.
+    pub(crate) fn at(&self, place: usize) -> Candidate {
+        self.0[place].unwrap()
     }
 
     /// Whether one more has a place.
@@ -141,6 +154,11 @@ impl Row {
     pub(crate) fn counters(&self) -> (u8, u8, u8) {
         (self.epoch, self.generation, self.minting)
     }
+}
+
+/// The tokens of this login that were given out after this one, as a set.
+pub(crate) fn later_than(token: Token) -> u16 {
+    ((1 << TOKENS) - 1) & !((bit(token) << 1).wrapping_sub(1))
 }
 
 /// A token as a set of one; the empty set for those that are none of this login.

@@ -1,7 +1,7 @@
 //! The rules of the lifecycle on the abstract row. Written anew from the documentation, so that a slip
 //! in the code shows as a difference; `real` compares each answer with the function of the library.
 
-use crate::row::{Candidate, Doubt, Intent, Reason, Row, Status, Token};
+use crate::row::{Candidate, Doubt, Intent, Reason, Row, Standing, Status, Token};
 
 /// Ticks after which an intent may be taken over: a tick is 14 s, lease and skew are 32 s.
 pub(crate) const LAPSED: u8 = 3;
@@ -43,6 +43,8 @@ pub(crate) struct Minted {
     pub(crate) access: bool,
     pub(crate) link: Token,
     pub(crate) replaced: Option<Token>,
+    /// What came of the tries before, under the same intent.
+    pub(crate) before: Doubt,
 }
 
 /// Where an answer ends up.
@@ -117,7 +119,7 @@ pub(crate) fn commit(row: &Row, ticket: Ticket, minted: Minted) -> Commit {
             let late = Candidate {
                 presented: ticket.generation,
                 token,
-                refused: false,
+                standing: Standing::Untried,
             };
             next.candidates = row.candidates.changed(|list| list.push(late));
             next
@@ -132,9 +134,14 @@ pub(crate) fn commit(row: &Row, ticket: Ticket, minted: Minted) -> Commit {
         next.resealed = false;
         next.generation += 1;
     }
-    next.candidates = row
-        .candidates
-        .changed(|list| list.retain(|it| it.presented >= ticket.generation));
+    // Another presentation of the same token was not answered: the provider may have acted on that last.
+    let other = row.unanswered.max(minted.before) != Doubt::Nothing;
+    next.candidates = row.candidates.changed(|list| {
+        list.retain(|it| it.presented >= ticket.generation);
+        if minted.replaced.is_some() && other {
+            list.insert(0, was_current(row, Standing::SetAside));
+        }
+    });
     next.intent = None;
     next.unanswered = Doubt::Nothing;
     next.backing_off = false;
@@ -142,8 +149,24 @@ pub(crate) fn commit(row: &Row, ticket: Ticket, minted: Minted) -> Commit {
     Commit::Current(next)
 }
 
-fn worth_trying(row: &Row, candidate: Candidate) -> bool {
-    !candidate.refused && candidate.presented + 1 >= row.generation
+/// The current token, as one that stands by.
+fn was_current(row: &Row, standing: Standing) -> Candidate {
+    Candidate {
+        presented: row.generation,
+        token: row.refresh,
+        standing,
+    }
+}
+
+/// Whether it is tried at the first refusal of the current one.
+pub(crate) fn worth_trying(row: &Row, candidate: Candidate) -> bool {
+    candidate.standing == Standing::Untried && candidate.presented + 1 >= row.generation
+}
+
+/// Of those that were set aside, the one that was current last.
+pub(crate) fn set_aside(row: &Row) -> Option<usize> {
+    let mut late = row.candidates.iter();
+    late.position(|it| it.standing == Standing::SetAside)
 }
 
 pub(crate) fn refuse(row: &Row, ticket: Ticket, before: Doubt) -> Refusal {
@@ -164,11 +187,16 @@ pub(crate) fn refuse(row: &Row, ticket: Ticket, before: Doubt) -> Refusal {
     };
     let doubt = before.max(row.unanswered);
     let probes = if doubt == Doubt::Nothing { PROBES } else { 1 };
-    next.status = if doubt == Doubt::Missing && row.generation > 0 {
+    let (verified, aside) = (refusals > probes, set_aside(row));
+    if let (true, Some(place)) = (verified, aside) {
+        return Refusal::Promotable(place);
+    }
+    let explained = doubt == Doubt::Missing && row.generation > 0;
+    next.status = if explained && aside.is_none() {
         Status::Reauthorize(Reason::AnswerLost)
-    } else if refusals > probes && doubt == Doubt::Nothing {
+    } else if verified && doubt == Doubt::Nothing {
         Status::Reauthorize(Reason::Revoked)
-    } else if refusals > probes {
+    } else if verified {
         Status::Reauthorize(Reason::AnswerLost)
     } else {
         Status::Suspect {
@@ -183,19 +211,19 @@ pub(crate) fn refuse(row: &Row, ticket: Ticket, before: Doubt) -> Refusal {
 pub(crate) fn successor(row: &Row) -> Option<usize> {
     let late: Vec<_> = row.candidates.iter().collect();
     late.iter()
-        .rposition(|it| !it.refused && it.presented == row.generation)
+        .rposition(|it| it.standing == Standing::Untried && it.presented == row.generation)
 }
 
 pub(crate) fn promote(row: &Row, place: usize) -> Row {
     let mut next = *row;
-    let demoted = Candidate {
-        presented: row.generation,
-        token: row.refresh,
-        refused: true,
-    };
     next.candidates = row.candidates.changed(|list| {
-        next.refresh = list.remove(place).token;
-        list.insert(0, demoted);
+        let promoted = list.remove(place);
+        next.refresh = promoted.token;
+        let standing = match promoted.standing {
+            Standing::Untried => Standing::SetAside,
+            _ => Standing::Refused,
+        };
+        list.insert(0, was_current(row, standing));
     });
     next.resealed = true;
     next.generation += 1;

@@ -4,7 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::{
     protocol::{Action, Protocol},
-    row::Status,
+    provider::Mode,
+    row::{Status, bit},
     state::{Left, Reply, State, Step},
 };
 
@@ -24,10 +25,11 @@ pub(crate) fn settles(model: &Protocol, state: &State) -> bool {
         .nodes
         .iter()
         .any(|node| node.is_presenting() || matches!(node.step, Step::Refused { .. }));
-    let lied = model.pardons.lies && state.left.lies < model.faults.lies;
-    let held = if lied { state.usable() } else { state.held() };
-    let lasting = state.provider.newest & held != 0;
-    if state.broken != 0 || presenting || !lasting || state.row.status == Status::SignedOut {
+    if state.broken != 0
+        || presenting
+        || !lasts(model, state)
+        || state.row.status == Status::SignedOut
+    {
         return true;
     }
     let mut calm = *state;
@@ -52,6 +54,15 @@ pub(crate) fn settles(model: &Protocol, state: &State) -> bool {
         };
         (calm.row.epoch, calm.row.minting) > goal
     })
+}
+
+/// Whether a client has a refresh token that will be accepted for as long as it takes: the newest; or the
+/// one before, where that is accepted until the newest was used, and nobody has got that.
+fn lasts(model: &Protocol, state: &State) -> bool {
+    let newest = state.provider.newest;
+    let kept = model.mode == Mode::UntilUsed && newest & state.known == 0;
+    let before = if kept { bit(state.provider.before) } else { 0 };
+    (newest | before) & state.held() != 0
 }
 
 fn hash(state: &State) -> u64 {

@@ -2,8 +2,8 @@
 
 use crate::{
     provider::Provider,
-    row::{Doubt, NONE, Row, Token, bit},
-    rules::{Minted, Ticket},
+    row::{Candidate, Doubt, NONE, Row, Standing, Token, bit},
+    rules::{self, Minted, Ticket},
 };
 
 /// What a process is doing about the grant.
@@ -228,10 +228,12 @@ impl State {
         self.row.tokens() | self.nodes[0].holds() | self.nodes[1].holds()
     }
 
-    /// Those of them that are ever tried again: not the candidates that were refused, though the refusal
-    /// may have meant nothing.
+    /// Those of them that are ever tried by themselves.
     pub(crate) fn usable(&self) -> u16 {
-        let late = self.row.candidates.iter().filter(|it| !it.refused);
+        let row = &self.row;
+        let tried =
+            |it: &&Candidate| it.standing == Standing::SetAside || rules::worth_trying(row, **it);
+        let late = row.candidates.iter().filter(tried);
         let late = late.fold(bit(self.row.refresh), |all, it| all | bit(it.token));
         late | self.nodes[0].holds() | self.nodes[1].holds()
     }

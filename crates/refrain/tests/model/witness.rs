@@ -59,27 +59,30 @@ witnesses! {
     SuccessorPromoted: "a candidate is promoted before its predecessor is presented again",
     StrayServed: "a lost request reaches the provider late",
     PromotedOnRefusal: "a candidate is promoted on a refusal",
+    CameBack: "what was set aside comes back",
     Unavoidable: "a loss that nobody can avoid",
     GivenUp: "a grant is given up",
 }
 
 /// Whether every run in this mode has to show it.
-fn is_expected(witness: Witness, mode: Mode) -> bool {
+fn is_expected(witness: Witness, mode: Mode, mishaps: u8) -> bool {
     use Witness as W;
     match witness {
         W::LateIsCurrent | W::LateIsCandidate | W::SuccessorPromoted | W::StrayServed => {
             mode.rotates()
         }
         W::PromotedOnRefusal => matches!(mode, Mode::Strict | Mode::UntilUsed),
+        // Lies as deep as nothing else.
+        W::CameBack => mode.rotates() && mishaps > 1,
         W::Unavoidable | W::GivenUp => matches!(mode, Mode::Strict | Mode::FamilyKill),
         _ => true,
     }
 }
 
 /// Those that a run in this mode has to show, as properties.
-pub(crate) fn properties(mode: Mode) -> Vec<Property<Protocol>> {
+pub(crate) fn properties(mode: Mode, mishaps: u8) -> Vec<Property<Protocol>> {
     let expected = table()
         .into_iter()
-        .filter(|(witness, _)| is_expected(*witness, mode));
+        .filter(|(witness, _)| is_expected(*witness, mode, mishaps));
     expected.map(|(_, property)| property).collect()
 }

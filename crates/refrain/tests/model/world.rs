@@ -166,14 +166,14 @@ impl Protocol {
 }
 
 impl State {
-    /// The refresh tokens that a client has or is being sent, as a set.
+    /// The refresh tokens that a client will try or is being sent, as a set.
     pub(crate) fn within_reach(&self) -> u16 {
         let sent = self.nodes.iter().map(|node| match node.step {
             Step::Waiting(Reply::Granted(token)) => bit(token),
             _ => 0,
         });
         let sent = sent.fold(0, |all, one| all | one);
-        self.held() | sent
+        self.usable() | sent
     }
 
     fn reachable(&self) -> bool {

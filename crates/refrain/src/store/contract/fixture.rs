@@ -7,8 +7,8 @@ use crate::{
     lifecycle::{
         Change, GrantRow,
         row::{
-            Access, Account, Candidate, Consent, Intent, Reason, Status, Suspicion, Tokens,
-            Trouble, Unanswered,
+            Access, Account, Candidate, Consent, Intent, Reason, Standing, Status, Suspicion,
+            Tokens, Trouble, Unanswered,
         },
     },
     random::SystemRandom,
@@ -68,12 +68,15 @@ pub fn full_row(name: &str) -> GrantRow {
                 life_millis: 3_600_000,
             }),
         }),
-        candidates: vec![Candidate {
-            presented: Generation(3),
-            fence: Fence(4),
-            sealed: sealed(255),
-            refused: true,
-        }],
+        candidates: [Standing::Refused, Standing::SetAside, Standing::Untried]
+            .into_iter()
+            .map(|standing| Candidate {
+                presented: Generation(3),
+                fence: Fence(4),
+                sealed: sealed(255),
+                standing,
+            })
+            .collect(),
         intent: Some(Intent {
             fence: Fence(5),
             owner: InstanceId(u128::MAX - 1),
