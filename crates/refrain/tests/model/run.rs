@@ -66,6 +66,16 @@ fn protocol(mode: Mode, extent: Extent, bug: Option<Bug>, tie: Option<&Arc<Tie>>
     }
 }
 
+/// A model that is there for its rules alone.
+pub(crate) fn tied(mode: Mode, tie: &Arc<Tie>) -> Protocol {
+    let extent = Extent {
+        mintings: 1,
+        mishaps: 0,
+        most: 0,
+    };
+    protocol(mode, extent, None, Some(tie))
+}
+
 fn run(model: &Protocol, extent: Extent) -> Report {
     let clock = SystemClock::new();
     let start = clock.uptime();
