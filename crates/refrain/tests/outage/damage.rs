@@ -311,7 +311,10 @@ async fn what_a_damaged_store_serves_is_right_and_what_it_refuses_is_left_alone(
         let tally = all.entry(format!("{damage:?}")).or_default();
         let looking = tally.look(&kept, &files, &case);
         let looked = tokio::time::timeout(Duration::from_secs(30), looking).await;
-        assert!(looked.is_ok(), "{case}: hangs");
+        if looked.is_err() {
+            let folder = tempfile::tempdir().unwrap().keep();
+            panic!("{case}: hangs; kept as {}", files.write(&folder).display());
+        }
     }
     assert_eq!(kept.world.events(), events, "something was presented");
     for (damage, tally) in &all {

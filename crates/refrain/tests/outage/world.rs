@@ -127,6 +127,11 @@ impl World {
         self.refrain().parts().store.scrub().await.unwrap();
     }
 
+    /// How many refreshes the provider was asked for.
+    pub fn refreshes(&self) -> u64 {
+        self.sim.counts().refreshes
+    }
+
     /// How many events the provider has seen.
     pub fn events(&self) -> usize {
         self.sim.history().len()
