@@ -99,8 +99,11 @@ impl Running {
     /// `None` where it runs already.
     pub(super) fn begin(keeper: &Arc<Keeper>, flag: fn(&Keeper) -> &AtomicBool) -> Option<Self> {
         let begun = !flag(keeper).swap(true, Ordering::AcqRel);
-        let keeper = Arc::downgrade(keeper);
-        begun.then_some(Self { keeper, flag })
+        // Made only where it is wanted: one that is dropped says that the task has ended.
+        begun.then(|| Self {
+            keeper: Arc::downgrade(keeper),
+            flag,
+        })
     }
 
     /// The keeper that it runs for, while there is one.

@@ -22,7 +22,7 @@ use crate::{
     seal::{DataKey, Field, SealError},
     secret::{AccessToken, RefreshToken},
     store::{StoreError, Written},
-    time::Deadline,
+    time::{Deadline, Moment},
 };
 
 /// First and longest pause between writes of the same answer.
@@ -35,6 +35,7 @@ impl Keeper {
         granted: Granted,
         request_id: Option<String>,
         before: Before,
+        sent: Moment,
     ) -> Result<Presented, Error> {
         let Granted {
             access_token,
@@ -47,9 +48,10 @@ impl Keeper {
             Rotation::Kept => None,
         };
         let minting = on.ticket.minting.next().0;
+        let life = (expires_in, sent);
         let minted = || -> Result<Minted, SealError> {
             Ok(Minted {
-                access: Some(self.seal_access(&on.key, minting, &access_token, expires_in)?),
+                access: Some(self.seal_access(&on.key, minting, &access_token, life)?),
                 replaced: returned
                     .as_ref()
                     .map(|it| self.seal_replaced(on, it))
@@ -127,18 +129,19 @@ impl Keeper {
         *pause = pause.saturating_mul(2).min(PAUSE.1);
     }
 
-    /// An access token sealed to its minting.
+    /// An access token sealed to its minting. Its life counts from before it was asked for: between the
+    /// provider's answer and its arrival here the machine may have slept for a night.
     pub(super) fn seal_access(
         &self,
         key: &DataKey,
         minting: u64,
         token: &AccessToken,
-        life: Duration,
+        (life, sent): (Duration, Moment),
     ) -> Result<Access, SealError> {
         let random = self.parts.random.as_ref();
         Ok(Access {
             sealed: key.seal(Field::AccessToken, minting, token.expose(), random)?,
-            expires: Deadline::after(&self.parts.clock.now(), life),
+            expires: Deadline::after(&sent, life),
             life_millis: i64::try_from(life.as_millis()).unwrap_or(i64::MAX),
         })
     }

@@ -37,7 +37,7 @@ use crate::{
         Versioned, Written,
         attempt::{self, Attempt, Terms},
     },
-    time::UnixMillis,
+    time::{Moment, UnixMillis},
 };
 
 /// How long a person may take at the provider's page; codes live about as long.
@@ -202,12 +202,13 @@ impl Keeper {
             redirect_uri: &redirect_uri,
             verifier: &verifier,
         };
+        let sent = self.parts.clock.now();
         let granted = self.exchange(app, &request).await?;
         let Some(refresh) = granted.refresh_token.clone() else {
             return Err(LoginError::NoRefreshToken.into());
         };
         let account = self.account(&granted.access_token).await?;
-        self.save_login(app, attempt.terms, granted, &refresh, account)
+        self.save_login(app, attempt.terms, (granted, sent), &refresh, account)
             .await
     }
 
@@ -298,7 +299,7 @@ impl Keeper {
         &self,
         app: &App,
         terms: Terms,
-        granted: Granted,
+        (granted, sent): (Granted, Moment),
         refresh: &RefreshToken,
         account: Result<Account, String>,
     ) -> Result<LoggedIn, Error> {
@@ -314,6 +315,7 @@ impl Keeper {
             app,
             terms: &terms,
             granted: &granted,
+            sent,
             refresh,
             account: &account,
             scope,
@@ -397,6 +399,7 @@ impl Keeper {
             .sealer
             .new_data_key(&row.id, row.epoch.next(), random)?;
         let granted = login.granted;
+        let life = (granted.expires_in, login.sent);
         Ok(Consented {
             app: login.app.name.clone(),
             client_id: login.app.client.id.clone(),
@@ -405,7 +408,7 @@ impl Keeper {
             account: login.account.clone().ok(),
             data_key,
             refresh: key.seal(Field::RefreshToken, 0, login.refresh.expose(), random)?,
-            access: self.seal_access(&key, 0, &granted.access_token, granted.expires_in)?,
+            access: self.seal_access(&key, 0, &granted.access_token, life)?,
         })
     }
 }
@@ -415,6 +418,7 @@ struct Login<'a> {
     app: &'a App,
     terms: &'a Terms,
     granted: &'a Granted,
+    sent: Moment,
     refresh: &'a RefreshToken,
     account: &'a Result<Account, String>,
     scope: Scope,

@@ -21,7 +21,7 @@ use crate::{
     seal::{DataKey, Field},
     secret::RefreshToken,
     store::Written,
-    time::Uptime,
+    time::{Moment, Uptime},
 };
 
 /// One refresh token under one ticket, and everything that goes with it.
@@ -135,7 +135,8 @@ pub(super) enum Presented {
 
 /// One try at the token endpoint.
 enum Try {
-    Answered(Reply),
+    /// With the instant before it was sent: what the provider counts from is no earlier.
+    Answered(Reply, Moment),
     NotSent(Error),
     Unknown(SendError),
     /// The lease has not enough time left.
@@ -179,7 +180,7 @@ impl Keeper {
                         retry_after: None,
                     });
                 }
-                Some(Try::Answered(reply)) => match self.judge(app, on, reply).await? {
+                Some(Try::Answered(reply, sent)) => match self.judge(app, on, reply, sent).await? {
                     Ok(presented) => return Ok(presented),
                     Err(new) => {
                         on.doubt(new.before);
@@ -191,7 +192,8 @@ impl Keeper {
         self.give_up(on, doubt, unsent).await
     }
 
-    fn lease_lasts(&self, on: &Presentation<'_>) -> bool {
+    /// Whether enough of the lease is left, by this machine's own uptime.
+    pub(super) fn lease_lasts(&self, on: &Presentation<'_>) -> bool {
         let used = self.parts.clock.uptime().since(on.counted_from);
         used + timing::LEASE_MARGIN <= timing::LEASE
     }
@@ -216,8 +218,9 @@ impl Keeper {
             return Ok(Some(Try::TooLate));
         }
         let request = TokenRequest::RefreshToken(&on.token).to_request(&app.client, TOKEN_PATH);
+        let sent = self.parts.clock.now();
         Ok(Some(match connection.send(request).await {
-            Ok(answer) => Try::Answered(answer::classify(&answer)),
+            Ok(answer) => Try::Answered(answer::classify(&answer), sent),
             Err(error) if error.unsent => {
                 let SendError { origin, source, .. } = error;
                 Try::NotSent(unreachable(ConnectError { origin, source }))
@@ -232,6 +235,7 @@ impl Keeper {
         app: &App,
         on: &Presentation<'_>,
         reply: Reply,
+        sent: Moment,
     ) -> Result<Result<Presented, Doubt>, Error> {
         let http_status = Some(reply.status.as_u16());
         // A success that cannot be read may have rotated the token; a fault that was answered seldom has.
@@ -256,9 +260,8 @@ impl Keeper {
         }
         match reply.outcome {
             Outcome::Granted(granted) => {
-                let presented = self
-                    .commit_granted(on, granted, reply.request_id, tries)
-                    .await?;
+                let committing = self.commit_granted(on, granted, reply.request_id, tries, sent);
+                let presented = committing.await?;
                 self.close_breaker(&app.name).await;
                 Ok(Ok(presented))
             }

@@ -76,7 +76,12 @@ impl Keeper {
                             failpoint::at!(self.parts.clock, PublishBefore, broken => Err(broken.into()));
                             let live = self.publish(cell, &row)?;
                             failpoint::at!(self.parts.clock, PublishAfter, broken => Err(broken.into()));
-                            if let Some(live) = live.filter(|it| it.minting > ticket.minting) {
+                            // Where the machine has slept over the answer, the token died on its way.
+                            let lives = |live: &Arc<Live>| {
+                                live.lives(self.parts.clock.uptime()) || self.lease_lasts(&on)
+                            };
+                            let new = |live: &Arc<Live>| live.minting > ticket.minting;
+                            if let Some(live) = live.filter(|it| new(it) && lives(it)) {
                                 return Ok(live);
                             }
                         }

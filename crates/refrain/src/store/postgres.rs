@@ -32,7 +32,7 @@ use crate::{
         group::Group,
         instances::Instances,
         postgres::session::{Sessions, ask, tell},
-        record::{Record, Write, changed, integer, json, read_json},
+        record::{self, Record, Write, changed, integer, json, read_json},
     },
     time::{Clock, StoreInstant, UnixMillis},
 };
@@ -193,9 +193,10 @@ impl Store for PostgresStore {
         let query = self
             .sessions
             .statement("SELECT * FROM refrain.grants WHERE name = $1");
-        let name = name.as_str().to_owned();
-        let rows = ask!(self, |c| query.rows().bind(&name).fetch_all(c)).await?;
-        Ok(read(&rows)?.pop())
+        let text = name.as_str().to_owned();
+        let rows = ask!(self, |c| query.rows().bind(&text).fetch_all(c)).await?;
+        let found = read(&rows)?.pop();
+        found.map(|row| record::of_name(row, name)).transpose()
     }
 
     async fn grants(

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use crate::{
-    id::{Epoch, Fence, Generation, GrantId, Minting},
+    id::{Epoch, Fence, Generation, GrantId, GrantName, Minting},
     lifecycle::{
         Change, GrantRow, Status,
         row::{Access, Account, Candidate, Consent, Intent, Standing, Tokens, Trouble, Unanswered},
@@ -318,6 +318,18 @@ where
         });
     }
     Ok((all, mark))
+}
+
+/// The row that was found by a name, if it is that name's: a damaged index leads to another user's.
+pub(super) fn of_name(
+    row: Versioned<GrantRow>,
+    name: &GrantName,
+) -> Result<Versioned<GrantRow>, StoreError> {
+    if row.value.name == *name {
+        return Ok(row);
+    }
+    let why = format!("it was found as {name}, and is {}", row.value.name);
+    Err(value_error("name", row.value.id.as_str(), cause(&why)))
 }
 
 /// The name of the key in a sealed data key; a damaged one has none, and is found when it is opened.

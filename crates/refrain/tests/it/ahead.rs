@@ -107,6 +107,24 @@ async fn refreshes_ahead_keep_the_pace_and_stop_at_a_rate_limit() {
 }
 
 #[tokio::test]
+async fn a_process_has_one_feed_and_one_walk_however_long_it_lives() {
+    let (world, alice) = signed_in(Profile::default()).await;
+    settled(&alice).await;
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
+    let before = tasks();
+    for _ in 0..100 {
+        world.pass(Duration::from_secs(5));
+        rest().await;
+        alice.access_token().await.unwrap();
+    }
+    assert!(tasks() <= before + 2, "{before} tasks became {}", tasks());
+}
+
+#[tokio::test]
 async fn what_another_process_does_arrives_within_five_seconds() {
     let (world, alice) = signed_in(Profile::rotating(Rotation::FamilyKill)).await;
     let other = world.another().grant("alice").await.unwrap();

@@ -25,4 +25,5 @@ mod refusals;
 mod rejected;
 mod rotation;
 mod storage;
+mod suspend;
 mod world;

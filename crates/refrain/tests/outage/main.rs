@@ -5,6 +5,8 @@
 //! none is told within moments that it is the store, and never to log in; an answer that arrives
 //! meanwhile is kept and saved afterwards; and seconds after the end all is as before. Each fault comes
 //! once, for moments, or as often as `REFRAIN_OUTAGES` and for as long as `REFRAIN_OUTAGE_SECONDS` say.
+//!
+//! Files that come back damaged are a matter of their own (`damage`).
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(
@@ -22,8 +24,17 @@
     reason = "shared by tests of other crates, which need other parts of it"
 )]
 mod cluster;
+mod damage;
 #[path = "../support/disk.rs"]
 mod disk;
 mod postgres;
 mod sqlite;
+#[path = "../../../refrain-cli/tests/shared/tools.rs"]
+#[allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::disallowed_methods,
+    reason = "shared with tests of real processes, which need other parts of it"
+)]
+mod tools;
 mod world;

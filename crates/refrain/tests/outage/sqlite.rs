@@ -1,14 +1,18 @@
 //! What a file does to those who rely on it.
 
-use std::{path::Path, sync::Mutex, time::Duration};
+use std::{fs, path::Path, sync::Mutex, time::Duration};
 
 use refrain::config::StoreLocation;
 use refrain::time::{Clock as _, SystemClock};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
-use tokio::{runtime::Handle, time::sleep};
+use tokio::{
+    runtime::Handle,
+    time::{sleep, timeout},
+};
 
 use crate::{
     disk::SmallDisk,
+    tools::number,
     world::{RECOVERED, TOLD, World, outages, tell},
 };
 
@@ -94,4 +98,59 @@ async fn a_program_that_starts_on_a_full_disk_serves_what_lives_and_heals_by_its
         tell(&format!("started full: back after {back:?}"));
         world.assert_whole("started full", &[&alice, &bob]).await;
     }
+}
+
+/// A refresh writes so many pages, its intent and its answer together, and some more.
+const PAGES: u64 = 16;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_full_at_each_write_of_a_refresh_in_turn() {
+    let Some(disk) = SmallDisk::mount(2000) else {
+        return tell("full disk: may not mount a file system here");
+    };
+    let path = disk.folder().join("data/refrain.db");
+    let world = World::on(location(&path)).await;
+    let (alice, clock) = (world.grant("alice").await, SystemClock::new());
+    let (mut unsent, mut waited, mut back) = (0, 0, Duration::ZERO);
+    let rounds = number("REFRAIN_FULL_DISKS").unwrap_or(PAGES);
+    for round in 0..rounds {
+        let room = round % PAGES;
+        // With an empty log there is no write that needs no room.
+        world.move_log().await;
+        let before = (fs::metadata(&path).unwrap().len(), world.refreshes());
+        let fence = alice.row().await.unwrap().fence;
+        disk.fill_but(room);
+        let mut refreshing = tokio::spawn({
+            let alice = alice.clone();
+            async move { alice.refresh().await.map(drop) }
+        });
+        let ended = timeout(Duration::from_millis(150), &mut refreshing).await;
+        alice.access_token().await.unwrap();
+        disk.free();
+        let freed = clock.uptime();
+        match ended {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => {
+                assert_eq!(error.code(), "storage_full", "{room} pages left: {error}");
+                assert_eq!(world.refreshes(), before.1, "presented without an intent");
+                unsent += 1;
+            }
+            Ok(Err(panic)) => panic!("{room} pages left: {panic}"),
+            Err(_) => {
+                let saved = timeout(RECOVERED, refreshing).await;
+                saved.unwrap().unwrap().unwrap();
+                back = clock.uptime().since(freed).max(back);
+                waited += 1;
+            }
+        }
+        let intents = alice.row().await.unwrap().fence.0 - fence.0;
+        assert!(world.refreshes() - before.1 <= intents, "{room} pages left");
+        assert!(fs::metadata(&path).unwrap().len() >= before.0, "cut short");
+        world.assert_whole("full at a write", &[&alice]).await;
+    }
+    tell(&format!(
+        "full at a write: {rounds} refreshes, {unsent} not presented, {waited} answers waited; \
+         the longest was saved {back:?} after there was room"
+    ));
+    assert!(unsent > 0 && waited > 0, "no write was in the way");
 }

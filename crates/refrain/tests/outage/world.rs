@@ -90,7 +90,7 @@ impl World {
         self.refrain = Some(open(&self.sim, store, &self.folder).await.unwrap());
     }
 
-    async fn login(&self, name: &str) {
+    pub async fn login(&self, name: &str) {
         let request = LoginRequest {
             grant: name.parse().unwrap(),
             app: "default".parse().unwrap(),
@@ -113,6 +113,28 @@ impl World {
 
     fn refrain(&self) -> &Refrain {
         self.refrain.as_ref().unwrap()
+    }
+
+    /// Another program on another store, with the same key, and cut off from the provider.
+    pub async fn cut_off(&self, store: StoreLocation) -> Result<Refrain, Error> {
+        let mut config = config(&self.sim, store, &self.folder);
+        config.provider.accounts = "http://127.0.0.1:1".parse().unwrap();
+        Refrain::open_idle(config).await
+    }
+
+    /// Writes what is in the log of a file into the file itself.
+    pub async fn move_log(&self) {
+        self.refrain().parts().store.scrub().await.unwrap();
+    }
+
+    /// How many refreshes the provider was asked for.
+    pub fn refreshes(&self) -> u64 {
+        self.sim.counts().refreshes
+    }
+
+    /// How many events the provider has seen.
+    pub fn events(&self) -> usize {
+        self.sim.history().len()
     }
 
     pub async fn grant(&self, name: &str) -> Grant {
@@ -272,6 +294,10 @@ async fn open(
     store: StoreLocation,
     folder: &tempfile::TempDir,
 ) -> Result<Refrain, Error> {
+    Refrain::open(config(sim, store, folder)).await
+}
+
+fn config(sim: &Sim, store: StoreLocation, folder: &tempfile::TempDir) -> Config {
     let revocation = format!("{}/oauth2/revoke/v1", sim.accounts_url());
     let provider = Provider {
         accounts: sim.accounts_url().parse().unwrap(),
@@ -296,5 +322,5 @@ async fn open(
         refreshes_per_second: App::REFRESHES_PER_SECOND,
     };
     config.apps.insert(app.name.clone(), app);
-    Refrain::open(config).await
+    config
 }

@@ -46,6 +46,17 @@ impl SmallDisk {
         }
     }
 
+    /// Takes all but so many pages.
+    pub fn fill_but(&self, pages: u64) {
+        self.fill();
+        let file = fs::OpenOptions::new().write(true).open(self.ballast());
+        let file = file.unwrap();
+        let taken = file.metadata().unwrap().len();
+        // What ends within a page keeps all of it.
+        let left = (taken / 4096).saturating_sub(pages);
+        file.set_len(left * 4096).unwrap();
+    }
+
     /// Gives it back.
     pub fn free(&self) {
         fs::remove_file(self.ballast()).unwrap();
