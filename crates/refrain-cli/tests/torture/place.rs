@@ -231,9 +231,23 @@ async fn sqlite_rows(path: &Path) -> BTreeMap<String, Row> {
     rows
 }
 
+/// A session, as soon as the server has the time: on a busy machine its queue of callers is full now and
+/// then, and the socket says so by EAGAIN.
+async fn connected(url: &str) -> PgConnection {
+    let mut tries = 0;
+    loop {
+        match PgConnection::connect(url).await {
+            Ok(connection) => return connection,
+            Err(error) if tries == 100 => panic!("{url}: {error}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+        tries += 1;
+    }
+}
+
 /// The rows, and how many other sessions there are.
 async fn postgres_rows(url: &str) -> (i64, BTreeMap<String, Row>) {
-    let mut connection = PgConnection::connect(url).await.unwrap();
+    let mut connection = connected(url).await;
     let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                   AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
     let others = sqlx::query_scalar(others).fetch_one(&mut connection).await;
