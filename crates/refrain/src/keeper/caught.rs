@@ -100,7 +100,7 @@ impl Running {
     pub(super) fn begin(keeper: &Arc<Keeper>, flag: fn(&Keeper) -> &AtomicBool) -> Option<Self> {
         let begun = !flag(keeper).swap(true, Ordering::AcqRel);
         let keeper = Arc::downgrade(keeper);
-        begun.then_some(Self { keeper, flag })
+        begun.then(|| Self { keeper, flag })
     }
 
     /// The keeper that it runs for, while there is one.
