@@ -111,8 +111,9 @@ impl Keeper {
     /// The cell that a change is news to.
     fn outdated(&self, changed: &Changed) -> Option<Arc<Cell>> {
         let cell = self.cells.get(&changed.name)?;
-        let held = cell.live.load_full()?;
+        // Also where nothing is held: somebody may have read the row before this, and publish it after.
         cell.begin_epoch(changed.epoch);
+        let held = cell.live.load_full()?;
         ((held.epoch, held.minting) < (changed.epoch, changed.minting)).then_some(cell)
     }
 
