@@ -84,6 +84,8 @@ impl Keeper {
         for _ in 0..3 {
             let flight = self.board(cell, goal);
             match self.arrival(cell, flight.progress).await {
+                // Told in time, and ended by a logout or a login before this caller has got round to it.
+                Ok(live) if cell.is_over(live.epoch) => {}
                 Ok(live) if goal.met_by(&live, self.parts.clock.uptime()) => return Ok(live),
                 Err(error) if flight.cause >= goal.cause() => return Err(error),
                 // Our own refresh brought what the provider has to give.

@@ -76,7 +76,8 @@ impl Cell {
         Some(live)
     }
 
-    fn is_over(&self, epoch: Epoch) -> bool {
+    /// Whether a login or logout after this epoch is known here.
+    pub(super) fn is_over(&self, epoch: Epoch) -> bool {
         epoch < *self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

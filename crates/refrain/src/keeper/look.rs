@@ -39,6 +39,8 @@ impl Keeper {
             .await
             .map(|seen| seen.clone());
         match told {
+            // Ended by a logout or a login before this caller has got round to it.
+            Ok(Some(Ok(Some(live)))) if cell.is_over(live.epoch) => self.reload(cell).await,
             Ok(Some(result)) => result,
             // It has ended without a word: see for oneself.
             Ok(None) | Err(_) => self.reload(cell).await,
