@@ -5,16 +5,13 @@ use std::{
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Weak, atomic::Ordering},
     task::Poll,
 };
 
 use crate::{
     id::GrantName,
-    keeper::{Error, Keeper, Problem},
+    keeper::{Error, Keeper, Problem, sync::AtomicBool},
     lifecycle::{self, Resolution, Ticket},
     store::Written,
 };

@@ -6,10 +6,7 @@
 //! for himself again.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, Ordering},
-    },
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -17,7 +14,12 @@ use tokio::sync::watch;
 
 use crate::{
     failpoint,
-    keeper::{Keeper, caught::Running, live::Cell},
+    keeper::{
+        Keeper,
+        caught::Running,
+        live::Cell,
+        sync::{AtomicBool, AtomicI64, Mutex, spawn},
+    },
     store::{Changed, Mark},
     time::{BoxFuture, Uptime},
 };
@@ -74,7 +76,7 @@ impl Keeper {
     /// Starts to listen, once there is a token that could go stale.
     pub(super) fn listen(self: &Arc<Self>) {
         if let Some(running) = Running::begin(self, |keeper| &keeper.feed.started) {
-            tokio::spawn(run(running));
+            spawn(run(running));
         }
     }
 

@@ -4,7 +4,7 @@
 //! is shared like success, a panic included: it ends this flight and no other.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use crate::{
         caught::{Panicked, caught},
         live::Cell,
         live::Live,
+        sync::{Mutex, spawn},
     },
     lifecycle::{Cause, timing},
     secret::AccessToken,
@@ -115,7 +116,7 @@ impl Keeper {
         *slot = Some(flight.clone());
         drop(slot);
         let (keeper, cell, goal) = (Arc::clone(self), Arc::clone(cell), goal.clone());
-        self.tasks.spawn(async move {
+        spawn(self.tasks.track_future(async move {
             let flying = caught(keeper.fly(&cell, &goal, &report));
             #[cfg(not(feature = "failpoints"))]
             let ended = flying.await;
@@ -136,7 +137,7 @@ impl Keeper {
             // Emptied before the result is told: whoever comes now starts afresh.
             *cell.slot.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
             report.send_replace(Progress::Done(result));
-        });
+        }));
         flight
     }
 

@@ -2,18 +2,18 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
-
 use crate::{
     id::{AppName, Epoch, GrantName, Minting},
-    keeper::{Error, Keeper, Problem, ahead::Pace, flight::Slot},
+    keeper::{
+        Error, Keeper, Problem,
+        ahead::Pace,
+        flight::Slot,
+        sync::{ArcSwapOption, AtomicBool, Mutex},
+    },
     lifecycle::{GrantRow, Status, timing},
     oauth::scope::Scope,
     seal::{DataKey, Field},

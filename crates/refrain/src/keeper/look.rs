@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
 };
 
 use tokio::sync::watch;
@@ -12,6 +12,7 @@ use crate::{
     keeper::{
         Error, Keeper, Problem,
         live::{Cell, Live},
+        sync::{Mutex, spawn},
     },
     lifecycle::GrantRow,
     store::Versioned,
@@ -56,7 +57,7 @@ impl Keeper {
         looks.insert(cell.name.clone(), seen.clone());
         drop(looks);
         let (keeper, cell) = (Arc::clone(self), Arc::clone(cell));
-        tokio::spawn(async move {
+        spawn(async move {
             let result = keeper.reload(&cell).await;
             let mut looks = keeper
                 .looks
