@@ -14,6 +14,7 @@
 mod ahead;
 #[path = "../support/assembled.rs"]
 mod assembled;
+#[path = "../support/between.rs"]
 mod between;
 mod layering;
 mod login;
