@@ -16,6 +16,7 @@ mod ahead;
 mod assembled;
 mod between;
 mod clocks;
+mod incidents;
 mod layering;
 mod login;
 #[cfg(feature = "reqwest")]
