@@ -25,6 +25,7 @@ mod races;
 mod refresh;
 mod refusals;
 mod rejected;
+mod restored;
 mod rotation;
 mod storage;
 mod suspend;
