@@ -34,7 +34,8 @@ async fn two_hundred() -> (World, BTreeMap<String, Grant>) {
 async fn ask(grants: &BTreeMap<String, Grant>, together: bool) -> usize {
     let mut asking = tokio::task::JoinSet::new();
     let mut served = 0;
-    for grant in grants.values().cloned() {
+    for grant in grants.values() {
+        let grant = grant.clone();
         asking.spawn(async move { grant.access_token().await.is_ok() });
         if !together {
             served += usize::from(asking.join_next().await.unwrap().unwrap());
@@ -90,14 +91,15 @@ async fn on_file(path: &std::path::Path, clock: &Arc<ManualClock>) -> Arc<dyn St
     Arc::new(store)
 }
 
-async fn assert_left_alone(world: &World, who: &[&Grant], case: &str) {
+async fn assert_left_alone(world: &World, who: [&Grant; 2], case: &str) {
     let calls = world.sim.counts().token_calls;
     for _ in 0..20 {
         for grant in who {
             let error = grant.access_token().await.unwrap_err();
             assert_eq!(error.code(), "throttled", "{case}");
         }
-        let forced = who[0].refresh().await.unwrap_err();
+        let [first, _] = who;
+        let forced = first.refresh().await.unwrap_err();
         assert_eq!(forced.code(), "throttled", "{case}");
     }
     assert_eq!(world.sim.counts().token_calls, calls, "{case}");
@@ -139,16 +141,17 @@ async fn odd_words_about_when_to_come_back_are_read_with_care_and_kept() {
         let told = error.explain().retry_at.unwrap().since(clock.wall());
         assert_eq!((error.code(), told), ("throttled", wait), "{case}");
         // Another grant, another process, and one that is started after all others have ended.
-        assert_left_alone(&world, &[&alice, &bob], &case).await;
+        assert_left_alone(&world, [&alice, &bob], &case).await;
         let parts = world.parts_on(&on_file(&path, &clock).await);
         assert!(world.refrain.close(10 * SECOND).await);
         let anew = Refrain::from_parts(parts).unwrap();
         let later = [anew.grant("alice").await, anew.grant("bob").await].map(Result::unwrap);
         let [alice, bob] = later.each_ref();
-        assert_left_alone(&world, &[alice, bob], &case).await;
-        world.pass(wait - Duration::from_millis(1));
-        assert_left_alone(&world, &[bob, alice], &case).await;
-        world.pass(Duration::from_millis(1));
+        assert_left_alone(&world, [alice, bob], &case).await;
+        let moment = Duration::from_millis(1);
+        world.pass(wait.saturating_sub(moment));
+        assert_left_alone(&world, [bob, alice], &case).await;
+        world.pass(moment);
         bob.access_token().await.unwrap();
         alice.access_token().await.unwrap();
     }

@@ -59,7 +59,10 @@ impl Wrong {
             Self::Empty => text.clear(),
             Self::BitFlipped => text[line + below(43)] ^= 1 << below(7),
             Self::Cut => text.truncate(line + 1 + below(40)),
-            Self::Noise => text = (0..1 + below(200)).map(|_| below(256) as u8).collect(),
+            Self::Noise => {
+                let byte = |number| u8::try_from(number).unwrap();
+                text = (0..=below(200)).map(|_| byte(below(256))).collect();
+            }
         }
         Some(text)
     }
