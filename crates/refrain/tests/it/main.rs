@@ -16,6 +16,8 @@ mod ahead;
 mod assembled;
 #[path = "../support/between.rs"]
 mod between;
+mod clocks;
+mod incidents;
 mod layering;
 mod login;
 #[cfg(feature = "reqwest")]
@@ -24,6 +26,7 @@ mod races;
 mod refresh;
 mod refusals;
 mod rejected;
+mod restored;
 mod rotation;
 mod storage;
 mod suspend;
