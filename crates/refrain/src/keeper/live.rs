@@ -209,7 +209,7 @@ impl Keeper {
 
     /// Whether a change to the cell's row would have been heard of by now.
     pub(super) fn vouched(&self, cell: &Cell, now: Uptime) -> bool {
-        cell.covered.load(Ordering::Relaxed) && self.feed.is_heard(now)
+        cell.covered.load(Ordering::Acquire) && self.feed.is_heard(now)
     }
 
     /// Publishes the access token of a row that was read from, or written to, the store. This is the

@@ -95,7 +95,9 @@ impl Keeper {
         let begun = self.feed.has_begun();
         let seen = self.read(&cell.name).await?;
         if begun {
-            cell.covered.store(true, Ordering::Relaxed);
+            // What this row has ended goes before the feed vouches for what is here.
+            cell.begin_epoch(seen.value.epoch);
+            cell.covered.store(true, Ordering::Release);
         }
         Ok(seen)
     }
