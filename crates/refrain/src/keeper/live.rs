@@ -76,9 +76,14 @@ impl Cell {
         Some(live)
     }
 
+    /// The newest login or logout known here.
+    pub(super) fn newest(&self) -> Epoch {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether a login or logout after this epoch is known here.
     pub(super) fn is_over(&self, epoch: Epoch) -> bool {
-        epoch < *self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+        epoch < self.newest()
     }
 
     /// Whether the token was asked for since it came.

@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    id::GrantName,
+    id::{Epoch, GrantName},
     keeper::{
         Error, Keeper, Problem, feed,
         live::{Cell, Live},
@@ -29,6 +29,8 @@ pub(super) struct Looks(Mutex<HashMap<GrantName, Look>>);
 #[derive(Debug)]
 struct Look {
     begun: Uptime,
+    /// The newest login or logout that was known when it began.
+    newest: Epoch,
     seen: watch::Receiver<Seen>,
 }
 
@@ -56,10 +58,13 @@ impl Keeper {
     }
 
     fn join_look(self: &Arc<Self>, cell: &Arc<Cell>) -> watch::Receiver<Seen> {
-        let begun = self.parts.clock.uptime();
-        // What one that hangs has read may have changed long ago: it is for those who came in time.
+        let (begun, newest) = (self.parts.clock.uptime(), cell.newest());
+        // What one that hangs has read may have changed long ago: it is for those who came in time. And
+        // whoever comes after a login or a logout here wants an answer from after it.
         let joins = |look: &&Look| {
-            look.seen.has_changed().is_ok() && begun.since(look.begun) < feed::SILENCE
+            look.seen.has_changed().is_ok()
+                && look.newest == newest
+                && begun.since(look.begun) < feed::SILENCE
         };
         let mut looks = self.looks.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(look) = looks.get(&cell.name).filter(joins) {
@@ -69,6 +74,7 @@ impl Keeper {
         let own = seen.clone();
         let look = Look {
             begun,
+            newest,
             seen: seen.clone(),
         };
         looks.insert(cell.name.clone(), look);
