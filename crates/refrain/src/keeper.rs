@@ -149,7 +149,8 @@ impl Keeper {
             Ok(Served { live, warning })
         };
         // What the feed vouches for need not be looked at: dead, it is refreshed, and nothing else.
-        let held = cell.live.load_full().filter(|_| self.vouched(cell, now));
+        let vouched = self.vouched(cell, now);
+        let held = vouched.then(|| cell.live.load_full()).flatten();
         let live = match held {
             Some(live) => Some(live),
             None => match self.look_together(cell).await {

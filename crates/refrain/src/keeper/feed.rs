@@ -28,8 +28,9 @@ use crate::{
 const ASK: Duration = Duration::from_secs(2);
 /// How soon it asks again at the earliest, however many hints come.
 const SETTLE: Duration = Duration::from_millis(100);
-/// How long a token is served when nothing has been heard.
-const SILENCE: Duration = Duration::from_secs(4);
+/// How long a token is served when nothing has been heard, and how old an answer of the store may be that
+/// somebody is given who asks now.
+pub(super) const SILENCE: Duration = Duration::from_secs(4);
 const _: () = assert!(
     ASK.as_secs() < SILENCE.as_secs() && SILENCE.as_secs() < 5,
     "logout reaches every process within five seconds"

@@ -67,6 +67,8 @@ pub(super) enum Progress {
 #[derive(Debug, Clone)]
 pub(super) struct Flight {
     cause: Cause,
+    /// The newest login or logout that was known when it began.
+    newest: Epoch,
     progress: watch::Receiver<Progress>,
 }
 
@@ -83,11 +85,14 @@ impl Keeper {
     ) -> Result<Arc<Live>, Error> {
         // Somebody else's refresh may end without what we want: theirs was not forced, ours is.
         for _ in 0..3 {
+            let newest = cell.newest();
             let flight = self.board(cell, goal);
             match self.arrival(cell, flight.progress).await {
                 // Told in time, and ended by a logout or a login before this caller has got round to it.
                 Ok(live) if cell.is_over(live.epoch) => {}
                 Ok(live) if goal.met_by(&live, self.parts.clock.uptime()) => return Ok(live),
+                // It may have failed for want of the login that had come before this caller.
+                Err(_) if flight.newest < newest => {}
                 Err(error) if flight.cause >= goal.cause() => return Err(error),
                 // Our own refresh brought what the provider has to give.
                 Ok(live) if flight.cause >= goal.cause() => return Ok(live),
@@ -111,6 +116,7 @@ impl Keeper {
         let (report, progress) = watch::channel(Progress::Running);
         let flight = Flight {
             cause: goal.cause(),
+            newest: cell.newest(),
             progress,
         };
         *slot = Some(flight.clone());

@@ -76,9 +76,14 @@ impl Cell {
         Some(live)
     }
 
+    /// The newest login or logout known here.
+    pub(super) fn newest(&self) -> Epoch {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether a login or logout after this epoch is known here.
     pub(super) fn is_over(&self, epoch: Epoch) -> bool {
-        epoch < *self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+        epoch < self.newest()
     }
 
     /// Whether the token was asked for since it came.
@@ -209,7 +214,7 @@ impl Keeper {
 
     /// Whether a change to the cell's row would have been heard of by now.
     pub(super) fn vouched(&self, cell: &Cell, now: Uptime) -> bool {
-        cell.covered.load(Ordering::Relaxed) && self.feed.is_heard(now)
+        cell.covered.load(Ordering::Acquire) && self.feed.is_heard(now)
     }
 
     /// Publishes the access token of a row that was read from, or written to, the store. This is the

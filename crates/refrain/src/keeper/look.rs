@@ -8,14 +8,15 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    id::GrantName,
+    id::{Epoch, GrantName},
     keeper::{
-        Error, Keeper, Problem,
+        Error, Keeper, Problem, feed,
         live::{Cell, Live},
         sync::{Mutex, spawn},
     },
     lifecycle::GrantRow,
     store::Versioned,
+    time::Uptime,
 };
 
 /// What a look has brought, once it has.
@@ -23,7 +24,15 @@ type Seen = Option<Result<Option<Arc<Live>>, Error>>;
 
 /// The looks that are under way.
 #[derive(Debug, Default)]
-pub(super) struct Looks(Mutex<HashMap<GrantName, watch::Receiver<Seen>>>);
+pub(super) struct Looks(Mutex<HashMap<GrantName, Look>>);
+
+#[derive(Debug)]
+struct Look {
+    begun: Uptime,
+    /// The newest login or logout that was known when it began.
+    newest: Epoch,
+    seen: watch::Receiver<Seen>,
+}
 
 impl Keeper {
     /// Reads the row and publishes its access token, together with everybody else who wants that now.
@@ -49,12 +58,26 @@ impl Keeper {
     }
 
     fn join_look(self: &Arc<Self>, cell: &Arc<Cell>) -> watch::Receiver<Seen> {
+        let (begun, newest) = (self.parts.clock.uptime(), cell.newest());
+        // What one that hangs has read may have changed long ago: it is for those who came in time. And
+        // whoever comes after a login or a logout here wants an answer from after it.
+        let joins = |look: &&Look| {
+            look.seen.has_changed().is_ok()
+                && look.newest == newest
+                && begun.since(look.begun) < feed::SILENCE
+        };
         let mut looks = self.looks.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(seen) = looks.get(&cell.name).filter(|it| it.has_changed().is_ok()) {
-            return seen.clone();
+        if let Some(look) = looks.get(&cell.name).filter(joins) {
+            return look.seen.clone();
         }
         let (tell, seen) = watch::channel(None);
-        looks.insert(cell.name.clone(), seen.clone());
+        let own = seen.clone();
+        let look = Look {
+            begun,
+            newest,
+            seen: seen.clone(),
+        };
+        looks.insert(cell.name.clone(), look);
         drop(looks);
         let (keeper, cell) = (Arc::clone(self), Arc::clone(cell));
         spawn(async move {
@@ -64,8 +87,13 @@ impl Keeper {
                 .0
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            // Gone before the result is told: whoever comes now looks afresh.
-            looks.remove(&cell.name);
+            // Gone before the result is told: whoever comes now looks afresh, or joins one that does.
+            if looks
+                .get(&cell.name)
+                .is_some_and(|look| look.seen.same_channel(&own))
+            {
+                looks.remove(&cell.name);
+            }
             drop(looks);
             tell.send_replace(Some(result));
         });
@@ -95,7 +123,9 @@ impl Keeper {
         let begun = self.feed.has_begun();
         let seen = self.read(&cell.name).await?;
         if begun {
-            cell.covered.store(true, Ordering::Relaxed);
+            // What this row has ended goes before the feed vouches for what is here.
+            cell.begin_epoch(seen.value.epoch);
+            cell.covered.store(true, Ordering::Release);
         }
         Ok(seen)
     }

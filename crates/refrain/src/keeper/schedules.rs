@@ -1,7 +1,7 @@
 //! The real keeper under shuttle: a scheduler decides at every lock, atomic, task and step of a store or a
 //! provider who goes on, in thousands of orders, and each promise is checked in every one of them.
 //!
-//! A usual run takes each test through a few hundred orders chosen at random, and as many by PCT with up
+//! A usual run takes each test through two hundred orders chosen at random, and as many by PCT with up
 //! to three changes of priority. `REFRAIN_SHUTTLE=100000` takes it through so many of each. One that fails
 //! prints its schedule; `REFRAIN_SHUTTLE_REPLAY=<schedule>` and the name of the test run that one again.
 //!

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// So many orders of each kind in a usual run.
-const FEW: usize = 150;
+const FEW: usize = 200;
 /// How many changes of priority a bug may need that PCT is to find.
 const DEPTH: usize = 3;
 /// The task that time passes in: the first that is spawned.

@@ -1,4 +1,4 @@
-//! A new login wins over a refresh of the one before.
+//! A new login wins over a refresh of the one before, and over the logout before it.
 
 use shuttle::{
     future::spawn,
@@ -10,12 +10,23 @@ use crate::keeper::schedules::{
     world::{HOUR, Moment, Process, World, which},
 };
 
-/// Asks, and sees that every answer that was given after the login holds a token of it.
-async fn ask_until(process: Process, begun: Moment) {
+/// Asks, and sees that every answer that was given after the login holds a token of it. Whoever has asked
+/// before may be told that he is signed out, if somebody was.
+async fn ask_until(process: Process, begun: Moment, signed_out: bool) {
     for _ in 0..3 {
-        let (answer, after) = begun.before_answer(process.token()).await;
-        let (login, _) = which(&answer.unwrap());
-        assert!(login == 1 || !after, "a token of the login before");
+        let asked_after = begun.has_come();
+        match begun.before_answer(process.token()).await {
+            (Ok(token), after) => {
+                assert!(
+                    !after || which(&token).0 == 1,
+                    "a token of the login before"
+                );
+            }
+            (Err(error), _) => {
+                assert!(signed_out && !asked_after, "no token: {error}");
+                assert_eq!(error.code(), "signed_out");
+            }
+        }
     }
 }
 
@@ -26,11 +37,14 @@ fn a_new_login_wins_over_a_refresh_in_flight() {
         let process = world.signed_in().await;
         process.token().await.unwrap();
         world.clock.advance(HOUR);
-        let begun = Moment::default();
+        let (begun, signed_out) = (Moment::default(), thread_rng().r#gen());
         let callers: Vec<_> = (0..3)
-            .map(|_| spawn(ask_until(process.clone(), begun.clone())))
+            .map(|_| spawn(ask_until(process.clone(), begun.clone(), signed_out)))
             .collect();
         let watch = spawn(world.clone().watch(process.clone()));
+        if signed_out {
+            process.log_out().await.unwrap();
+        }
         if thread_rng().r#gen() {
             process.log_in("alice").await.unwrap();
             begun.comes();

@@ -15,7 +15,7 @@ use shuttle::{
 
 use crate::{
     keeper::schedules::{
-        explore::{Pace, Sometimes, explore},
+        explore::{Pace, Sometimes, explore, step},
         world::{HOUR, Moment, Process, World, impatient},
     },
     lifecycle::Status,
@@ -42,12 +42,15 @@ fn no_token_is_served_once_the_logout_is_acknowledged() {
     explore(Pace::Idle, async |world: World| {
         let process = world.signed_in().await;
         process.token().await.unwrap();
-        let age = [0, 3300, 3600][thread_rng().gen_range(0..3)];
+        let age = [0, 3300, 3600, 3600][thread_rng().gen_range(0..4)];
         world.clock.advance(Duration::from_secs(age));
         let ended = Moment::default();
         let callers: Vec<_> = (0..3)
             .map(|_| spawn(ask_until(process.clone(), ended.clone())))
             .collect();
+        for _ in 0..thread_rng().gen_range(0..40) {
+            step().await;
+        }
         process.log_out().await.unwrap();
         ended.comes();
         let mut given = 0;
@@ -99,22 +102,21 @@ async fn ask_elsewhere(process: Process, world: World, ended: Arc<AtomicI64>) {
 
 #[test]
 fn a_logout_reaches_another_process_within_five_seconds() {
-    static HEARD: Sometimes = Sometimes::new("the other process had no token yet");
+    static DEAF: Sometimes = Sometimes::new("the other process had not begun to listen");
+    static UNSEEN: Sometimes = Sometimes::new("it had, and had not looked at this grant");
     explore(Pace::Leaping, async |world: World| {
         let process = world.signed_in().await;
         let other = world.process();
-        // Its feed runs, whether or not it has looked at this grant.
         process.log_in("bob").await.unwrap();
-        let bob = Process {
-            cell: other.keeper.cell(&"bob".parse().unwrap()),
-            keeper: Arc::clone(&other.keeper),
-        };
-        bob.token().await.unwrap();
-        if thread_rng().r#gen() {
-            other.token().await.unwrap();
-        } else {
-            HEARD.happens();
+        match thread_rng().gen_range(0..3) {
+            0 => DEAF.happens(),
+            1 => {
+                other.of("bob").token().await.unwrap();
+                UNSEEN.happens();
+            }
+            _ => drop(other.token().await.unwrap()),
         }
+        world.hangs.store(2, Ordering::Relaxed);
         let ended = Arc::new(AtomicI64::new(i64::MAX));
         let callers: Vec<_> = (0..2)
             .map(|_| {
@@ -127,9 +129,12 @@ fn a_logout_reaches_another_process_within_five_seconds() {
             .collect();
         process.log_out().await.unwrap();
         ended.store(world.clock.uptime().0, Ordering::SeqCst);
+        world.clock.sleep(Duration::from_secs(5)).await;
+        ask_elsewhere(other.clone(), world.clone(), ended).await;
         for caller in callers {
             caller.await.unwrap();
         }
     });
-    HEARD.has_happened();
+    DEAF.has_happened();
+    UNSEEN.has_happened();
 }

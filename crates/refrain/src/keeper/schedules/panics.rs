@@ -50,7 +50,13 @@ fn the_refresh_after_one_that_panics_waits_for_nothing() {
                 }
             }
         }
-        which(&process.token().await.unwrap());
+        let next = if thread_rng().r#gen() {
+            process.clone()
+        } else {
+            // Another process would have to wait for a lease.
+            world.process()
+        };
+        assert_eq!(which(&next.token().await.unwrap()).0, 0);
         process.drain().await;
         assert!(world.row().await.intent.is_none());
         // A lease lasts thirty.

@@ -137,7 +137,7 @@ pub(super) fn numbers(token: &str) -> (u32, u32) {
 #[async_trait]
 impl Transport for Provider {
     async fn connect(&self, _: &Origin) -> Result<Box<dyn Connection>, ConnectError> {
-        step().await;
+        self.underway().await;
         Ok(Box::new(self.clone()))
     }
 }

@@ -13,6 +13,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use shuttle::rand::{Rng as _, thread_rng};
 
 use crate::{
     config::{App, Network},
@@ -45,6 +46,8 @@ pub(super) struct World {
     pub(super) provider: Provider,
     /// How often the feeds have asked the store.
     pub(super) asked: Arc<AtomicU64>,
+    /// How many reads of the store hang at most, when they have read and before they answer.
+    pub(super) hangs: Arc<AtomicU64>,
     store: Arc<MemoryStore>,
     random: Arc<Counting>,
     keyring: Keyring,
@@ -63,6 +66,7 @@ impl World {
             provider: Provider::new(Arc::clone(&clock)),
             clock,
             asked: Arc::default(),
+            hangs: Arc::default(),
             random,
             keyring,
             deployment,
@@ -77,7 +81,9 @@ impl World {
             inner: Arc::clone(&self.store) as Arc<dyn Store>,
             between: Steps {
                 store: Arc::clone(&self.store),
+                clock: Arc::clone(&self.clock),
                 asked: Arc::clone(&self.asked),
+                hangs: Arc::clone(&self.hangs),
                 highest: Mutex::default(),
             },
         };
@@ -98,7 +104,11 @@ impl World {
         });
         let keeper = keeper.unwrap();
         let cell = keeper.cell(&alice());
-        Process { keeper, cell }
+        Process {
+            keeper,
+            cell,
+            newest: Arc::default(),
+        }
     }
 
     /// A process that has just signed `alice` in.
@@ -155,21 +165,43 @@ fn app() -> App {
     }
 }
 
-/// A keeper, and the grant `alice` in it.
+/// A keeper, and a grant in it: `alice`, unless another is meant.
 #[derive(Debug, Clone)]
 pub(super) struct Process {
     pub(super) keeper: Arc<Keeper>,
     pub(super) cell: Arc<Cell>,
+    newest: Arc<Mutex<(u32, u32)>>,
 }
 
 impl Process {
-    /// As `Grant::access_token`.
-    pub(super) async fn token(&self) -> Result<AccessToken, Error> {
-        if let Some(token) = self.keeper.fresh(&self.cell) {
-            return Ok(token);
+    /// Another grant.
+    pub(super) fn of(&self, name: &str) -> Self {
+        Self {
+            keeper: Arc::clone(&self.keeper),
+            cell: self.keeper.cell(&name.parse().unwrap()),
+            newest: Arc::default(),
         }
-        let served = self.keeper.token(&self.cell, None).await?;
-        Ok(served.live.token().clone())
+    }
+
+    /// As `Grant::access_token`; sees that nobody is given an older token than somebody was before he asked.
+    pub(super) async fn token(&self) -> Result<AccessToken, Error> {
+        let newest = || self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = *newest();
+        let token = match self.keeper.fresh(&self.cell) {
+            Some(token) => token,
+            None => self
+                .keeper
+                .token(&self.cell, None)
+                .await?
+                .live
+                .token()
+                .clone(),
+        };
+        let given = which(&token);
+        assert!(given >= before, "{given:?} after {before:?}");
+        let mut newest = newest();
+        *newest = given.max(*newest);
+        Ok(token)
     }
 
     /// As `Grant::report_rejected`.
@@ -255,7 +287,9 @@ pub(super) async fn impatient<T>(call: impl Future<Output = T>, mut polls: u32) 
 #[derive(Debug)]
 struct Steps {
     store: Arc<MemoryStore>,
+    clock: Arc<ManualClock>,
     asked: Arc<AtomicU64>,
+    hangs: Arc<AtomicU64>,
     highest: Mutex<BTreeMap<GrantName, (Epoch, Generation, Minting, Fence)>>,
 }
 
@@ -266,7 +300,12 @@ impl Between for Steps {
         Ok(())
     }
 
-    async fn after(&self, _: Call) -> Result<(), StoreError> {
+    async fn after(&self, call: Call) -> Result<(), StoreError> {
+        let hangs = self.hangs.load(Ordering::Relaxed);
+        if call == Call::Read && hangs > 0 && thread_rng().r#gen() {
+            self.hangs.store(hangs - 1, Ordering::Relaxed);
+            self.clock.sleep(Duration::from_secs(20)).await;
+        }
         for row in self.store.grants(None, 10).await? {
             let row = row.value;
             let now = (row.epoch, row.generation, row.minting, row.fence);
