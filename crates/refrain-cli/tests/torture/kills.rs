@@ -3,7 +3,8 @@
 //! After each kill, before anything else runs, three things are read: the simulator's verdict, its
 //! history, and the store's rows. Where the provider has answered more often than the store has stored,
 //! an answer is lost; whether anybody could have done without it is the verdict. Then a fresh process
-//! must refresh every grant that can be refreshed, and say `reauthorize_answer_lost` of the others; it is
+//! must refresh every grant that can be refreshed, and say `reauthorize_answer_lost` of the others (or verify
+//! the refusal first, where the token before stands by); it is
 //! the next to be killed.
 
 use std::{
@@ -26,6 +27,7 @@ use crate::{
 const GRANTS_PER_APP: usize = 4;
 const APPS: usize = 3;
 const LOST: &str = "reauthorize_answer_lost";
+const VERIFIED_FIRST: &str = "refused_early";
 
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Tally {
@@ -42,6 +44,8 @@ pub struct Tally {
     pub unavoidable: u64,
     /// Of these, those that were called by their name.
     pub named: u64,
+    /// And those whose refusal is verified first, because the token before stands by.
+    pub verified_first: u64,
     refreshes: u64,
 }
 
@@ -55,19 +59,20 @@ impl Tally {
         self.avoidable += other.avoidable;
         self.unavoidable += other.unavoidable;
         self.named += other.named;
+        self.verified_first += other.verified_first;
         self.refreshes += other.refreshes;
     }
 
     pub const HEAD: &str = "| store | mode | refreshes | kills | in a refresh: kills | grants \
-         | between the commits: kills | grants | lost, avoidable | lost, unavoidable | named so |\n\
-         |---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|";
+         | between the commits: kills | grants | lost, avoidable | lost, unavoidable | named so | verified first |\n\
+         |---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|";
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "{} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             self.refreshes,
             self.kills,
             self.kills_mid,
@@ -76,7 +81,8 @@ impl fmt::Display for Tally {
             self.between,
             self.avoidable,
             self.unavoidable,
-            self.named
+            self.named,
+            self.verified_first
         )
     }
 }
@@ -89,6 +95,8 @@ struct Victim {
     missing: usize,
     /// No client can refresh it; from the kill to the next login.
     lost: bool,
+    /// Whether the token before stood by when its process was killed.
+    set_aside: bool,
     /// The newest token that a process has handed out.
     delivered: Option<String>,
     /// What the present process has said: a token, and what came of its first refresh.
@@ -242,6 +250,7 @@ impl Cell {
             let chain = &self.books.chains[&victim.chain];
             let (row, verdict) = (&rows[name], of(victim.chain));
             self.tally.mid_refresh += u64::from(row.armed);
+            victim.set_aside = row.set_aside;
             let judged = victim.judge(chain, row, verdict).map_err(|what| {
                 let calls = chain.calls.len().saturating_sub(4);
                 let calls = &chain.calls[calls..];
@@ -265,6 +274,10 @@ impl Cell {
                 (Some(Ok(())), false) => {}
                 (Some(Err(code)), true) if code == LOST => {
                     self.tally.named += 1;
+                    again.push(name.clone());
+                }
+                (Some(Err(code)), true) if code == VERIFIED_FIRST && victim.set_aside => {
+                    self.tally.verified_first += 1;
                     again.push(name.clone());
                 }
                 (Some(Err(code)), false) => {

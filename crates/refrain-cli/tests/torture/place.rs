@@ -59,10 +59,13 @@ pub struct Row {
     pub fence: i64,
     pub status: String,
     pub armed: bool,
+    /// Whether a token stands by that was current before.
+    pub set_aside: bool,
 }
 
 const ROWS: &str = "SELECT name, epoch, generation, minting, fence, status, \
-                    CAST(armed AS integer) AS armed FROM";
+                    CAST(armed AS integer) AS armed, \
+                    CAST(rest LIKE '%set_aside%' AS integer) AS set_aside FROM";
 
 impl Place {
     /// An empty store; its apps are the simulator's, by the names `app0`, `app1` and so on.
@@ -216,6 +219,7 @@ async fn sqlite_rows(path: &Path) -> BTreeMap<String, Row> {
         .iter()
         .map(|row| {
             let armed: i64 = row.get("armed");
+            let set_aside: i64 = row.get("set_aside");
             let found = Row {
                 epoch: row.get("epoch"),
                 generation: row.get("generation"),
@@ -223,6 +227,7 @@ async fn sqlite_rows(path: &Path) -> BTreeMap<String, Row> {
                 fence: row.get("fence"),
                 status: row.get("status"),
                 armed: armed != 0,
+                set_aside: set_aside != 0,
             };
             (row.get("name"), found)
         })
@@ -257,6 +262,7 @@ async fn postgres_rows(url: &str) -> (i64, BTreeMap<String, Row>) {
         .iter()
         .map(|row| {
             let armed: i32 = row.get("armed");
+            let set_aside: i32 = row.get("set_aside");
             let found = Row {
                 epoch: row.get("epoch"),
                 generation: row.get("generation"),
@@ -264,6 +270,7 @@ async fn postgres_rows(url: &str) -> (i64, BTreeMap<String, Row>) {
                 fence: row.get("fence"),
                 status: row.get("status"),
                 armed: armed != 0,
+                set_aside: set_aside != 0,
             };
             (row.get("name"), found)
         })

@@ -303,7 +303,9 @@ impl Stops {
             return Err(format!("waited too long: {got:?}"));
         }
         let answered = got.token.is_some() || got.later;
-        let lost = got.code.as_deref() == Some("reauthorize_answer_lost");
+        // Or that is verified first, where the token before stands by.
+        let words = ["reauthorize_answer_lost", "refused_early"];
+        let lost = got.code.as_deref().is_some_and(|it| words.contains(&it));
         // Only where the provider has gone on without us may anything else be said, and that in time.
         let slow = got.code.as_deref() == Some("storage_unavailable") && waited <= PATIENCE;
         let in_time = lost && self.grants[&got.grant].unsaved && waited <= PATIENCE;
