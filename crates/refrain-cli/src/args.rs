@@ -3,6 +3,7 @@
 mod custody;
 mod grant;
 mod init;
+mod key;
 mod operate;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ pub(crate) use self::{
     custody::{BackupArgs, RestoreArgs, RotateArgs, SealingCommand},
     grant::{ApiArgs, GrantArgs, LoginArgs, TokenArgs},
     init::InitArgs,
+    key::{CreateKeyArgs, KEY_HELP, KeyCommand, RevokeKeyArgs},
     operate::{CompletionsArgs, ConfigCommand, DemoArgs, ManArgs, SimArgs, rotation_name},
 };
 
@@ -99,6 +101,9 @@ pub(crate) enum Command {
     /// Destroy the tokens of a grant here, and say what remains to do at Spotify
     #[command(after_help = "Example:\n  refrain logout alice")]
     Logout(GrantArgs),
+    /// Make, list and revoke API keys: what programs show to a refrain that they ask
+    #[command(subcommand, after_help = KEY_HELP)]
+    Key(KeyCommand),
     /// Change how tokens are sealed
     #[command(subcommand, after_help = "Example:\n  refrain sealing rotate")]
     Sealing(SealingCommand),
@@ -144,15 +149,15 @@ mod tests {
 
     #[test]
     fn every_command_shows_an_example() {
-        for command in Args::command().get_subcommands() {
-            let help = command.get_after_help().map(ToString::to_string);
-            let name = command.get_name();
-            assert!(
-                help.unwrap_or_default()
-                    .contains(&format!("refrain {name}")),
-                "{name}"
-            );
+        fn look(command: &clap::Command, path: &str) {
+            for command in command.get_subcommands() {
+                let help = command.get_after_help().map(ToString::to_string);
+                let path = format!("{path} {}", command.get_name());
+                assert!(help.unwrap_or_default().contains(&path), "{path}");
+                look(command, &path);
+            }
         }
+        look(&Args::command(), "refrain");
     }
 
     #[test]

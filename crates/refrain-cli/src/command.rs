@@ -7,6 +7,7 @@ mod config_show;
 mod demo;
 mod doctor;
 mod init;
+mod key;
 mod list;
 mod login;
 mod logout;
@@ -56,6 +57,7 @@ pub(crate) fn run(args: Args) -> Result<(), Explanation> {
         Command::Login(args) => block_on(login::run(&global, &args)),
         Command::Logout(args) => block_on(orderly(logout::run(&global, &args))),
         Command::Why(args) => block_on(orderly(why::run(&global, &args))),
+        Command::Key(command) => block_on(unwaited(key::run(&global, &command))),
         Command::Sealing(SealingCommand::Rotate(args)) => {
             block_on(unwaited(sealing::run(&global, &args)))
         }

@@ -67,6 +67,10 @@ name! {
     /// What the configuration calls an app: `default`.
     AppName
 }
+name! {
+    /// What a person calls an API key: `phone`.
+    ApiKeyName
+}
 
 /// A grant's identity in the store; unlike its name it is never used twice.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

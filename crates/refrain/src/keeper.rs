@@ -19,6 +19,7 @@ mod error;
 mod explain;
 mod feed;
 mod flight;
+pub mod keys;
 mod live;
 pub mod login;
 pub mod logout;
@@ -45,7 +46,9 @@ use crate::{
     config::{App, Network},
     failpoint,
     id::{AppName, GrantName, InstanceId},
-    keeper::{ahead::Pace, cells::Cells, feed::Feed, flight::Goal, live::Abouts, look::Looks},
+    keeper::{
+        ahead::Pace, cells::Cells, feed::Feed, flight::Goal, keys::Uses, live::Abouts, look::Looks,
+    },
     lifecycle::{Cause, GrantRow, app::AppState, timing},
     oauth::transport::Transport,
     provider::Provider,
@@ -90,6 +93,7 @@ pub struct Keeper {
     abouts: Abouts,
     paces: BTreeMap<AppName, Arc<Pace>>,
     walks: AtomicBool,
+    uses: Uses,
     tasks: TaskTracker,
 }
 
@@ -108,6 +112,7 @@ impl Keeper {
             abouts: Abouts::default(),
             paces,
             walks: AtomicBool::new(false),
+            uses: Uses::default(),
             tasks: TaskTracker::new(),
         }))
     }

@@ -29,6 +29,7 @@
 //! | [`lifecycle`] | pure: what may happen to a grant. The promises are read off here |
 //! | [`transport`] | real sockets: connect, then send once |
 //! | [`seal`] | encryption of one field of one row |
+//! | [`access`] | refrain's own API keys: their text, and what they may do; pure |
 //! | [`store`] | rows by compare-and-set: memory and SQLite, one contract suite |
 //! | [`keeper`] | the one module that calls the provider and orders the steps |
 //! | [`custody`] | key and store as wholes: a new master key, a backup, a restore |
@@ -40,6 +41,7 @@
 //! `sqlite` (default) is the store in one file. `reqwest` adds `Grant::http_client`. A feature adds
 //! things and changes none. `failpoints` is for tests, and does not compile without debug assertions.
 
+pub mod access;
 pub mod config;
 pub mod custody;
 #[cfg(feature = "failpoints")]

@@ -83,6 +83,7 @@ pub(crate) fn rotation_name(rotation: Rotation) -> String {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Show each value and where it came from; secrets are left out
+    #[command(after_help = "Example:\n  refrain config show")]
     Show,
 }
 

@@ -1,5 +1,7 @@
 //! A store in memory: for tests, and the contract in its shortest form.
 
+mod api_keys;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     ops::Bound,
@@ -9,6 +11,7 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
+    access::KeyRecord,
     id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, app::AppState},
     seal::{self, KeyCheck, KeyId},
@@ -33,6 +36,7 @@ struct Tables {
     events: HashMap<GrantId, Vec<Event>>,
     apps: HashMap<AppName, Versioned<AppState>>,
     attempts: HashMap<String, Attempt>,
+    api_keys: Vec<KeyRecord>,
     dead: HashSet<InstanceId>,
     changes: Vec<Changed>,
 }

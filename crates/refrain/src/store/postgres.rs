@@ -8,6 +8,7 @@
 //! A lease is counted on the server's clock, which all nodes read alike. `NOTIFY` tells the others to
 //! look; it is a hint and no more, and whoever waits polls all the same.
 
+mod api_keys;
 mod error;
 mod listen;
 mod open;

@@ -15,6 +15,7 @@ mod ahead;
 #[path = "../support/assembled.rs"]
 mod assembled;
 mod between;
+mod keys;
 mod layering;
 mod login;
 #[cfg(feature = "reqwest")]

@@ -9,7 +9,7 @@ mod tls;
 use super::*;
 use crate::{
     random::SystemRandom,
-    store::{contract, contract::full_row},
+    store::{ApiKeys as _, contract, contract::full_row},
     time::SystemClock,
 };
 
@@ -136,12 +136,39 @@ async fn what_the_server_says_is_told_apart() {
             error,
             StoreError::Newer {
                 found: 99,
-                known: 1,
+                known: 2,
                 ..
             }
         ),
         "{error:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_the_first_layout_is_brought_up_with_what_is_in_it() {
+    let cluster = Cluster::shared();
+    let address = cluster.database();
+    // A store as the first refrain has left it.
+    let first = include_str!("../../../migrations/postgres/0001_initial.sql");
+    let first = format!("{first}; INSERT INTO refrain.layout VALUES (1)");
+    cluster.sql(database(&address), &first);
+    let store = connect(&address).await.unwrap();
+    store.insert(&change("alice")).await.unwrap();
+    assert!(store.api_keys().await.is_err());
+    // Several who come at once, and once more.
+    let mut openers = tokio::task::JoinSet::new();
+    for _ in 0..5 {
+        let address = address.clone();
+        openers.spawn(async move { connect(&address).await?.prepare().await });
+    }
+    while let Some(opened) = openers.join_next().await {
+        opened.unwrap().unwrap();
+    }
+    store.prepare().await.unwrap();
+    assert_eq!(open::layout(&store.sessions).await.unwrap(), 2);
+    assert_eq!(store.api_keys().await.unwrap(), []);
+    let alice = store.grant(&"alice".parse().unwrap()).await.unwrap();
+    assert_eq!(alice.unwrap().value.epoch, full_row("alice").epoch);
 }
 
 /// The name of the database of an address.
