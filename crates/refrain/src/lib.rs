@@ -29,6 +29,7 @@
 //! | [`lifecycle`] | pure: what may happen to a grant. The promises are read off here |
 //! | [`transport`] | real sockets: connect, then send once |
 //! | [`seal`] | encryption of one field of one row |
+//! | [`limit`] | pure: what the Web API's 429s mean, and who may ask it again |
 //! | [`store`] | rows by compare-and-set: memory and SQLite, one contract suite |
 //! | [`keeper`] | the one module that calls the provider and orders the steps |
 //! | [`custody`] | key and store as wholes: a new master key, a backup, a restore |
@@ -51,6 +52,7 @@ mod handle;
 pub mod id;
 pub mod keeper;
 pub mod lifecycle;
+pub mod limit;
 pub mod middleware;
 pub mod oauth;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
