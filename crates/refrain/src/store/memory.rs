@@ -1,5 +1,7 @@
 //! A store in memory: for tests, and the contract in its shortest form.
 
+mod limits;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     ops::Bound,
@@ -11,6 +13,7 @@ use async_trait::async_trait;
 use crate::{
     id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, app::AppState},
+    limit::{Bucket, Gate},
     seal::{self, KeyCheck, KeyId},
     store::{
         Changed, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
@@ -35,6 +38,7 @@ struct Tables {
     attempts: HashMap<String, Attempt>,
     dead: HashSet<InstanceId>,
     changes: Vec<Changed>,
+    limits: BTreeMap<Bucket, (Version, Option<Gate>)>,
 }
 
 impl MemoryStore {

@@ -9,6 +9,7 @@
 //! look; it is a hint and no more, and whoever waits polls all the same.
 
 mod error;
+mod limits;
 mod listen;
 mod open;
 mod session;

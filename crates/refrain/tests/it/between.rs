@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use refrain::{
     id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, app::AppState},
+    limit::{Bucket, Gate},
     seal::{KeyCheck, KeyId},
     store::{
-        Changed, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
+        Changed, Identity, Limits, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
         attempt::Attempt,
     },
     time::{StoreInstant, UnixMillis},
@@ -54,6 +55,22 @@ impl<B: Between> Watched<B> {
         let done = done.await?;
         self.between.after(call).await?;
         Ok(done)
+    }
+}
+
+#[async_trait]
+impl<B: Between> Limits for Watched<B> {
+    async fn limits(&self) -> Result<Vec<Versioned<Gate>>, StoreError> {
+        // As the feed: it asks by itself.
+        self.inner.limits().await
+    }
+    async fn replace_limit(&self, seen: Version, gate: &Gate) -> Result<Written, StoreError> {
+        let done = self.inner.replace_limit(seen, gate);
+        self.call(Call::Write, done).await
+    }
+    async fn remove_limit(&self, seen: Version, bucket: &Bucket) -> Result<Written, StoreError> {
+        let done = self.inner.remove_limit(seen, bucket);
+        self.call(Call::Write, done).await
     }
 }
 

@@ -136,7 +136,7 @@ async fn what_the_server_says_is_told_apart() {
             error,
             StoreError::Newer {
                 found: 99,
-                known: 1,
+                known: 3,
                 ..
             }
         ),

@@ -138,7 +138,7 @@ async fn a_newer_layout_is_refused() {
             error,
             StoreError::Newer {
                 found: 99,
-                known: 1,
+                known: 3,
                 ..
             }
         ),
