@@ -19,6 +19,7 @@ mod error;
 mod explain;
 mod feed;
 mod flight;
+mod limits;
 mod live;
 pub mod login;
 pub mod logout;
@@ -45,7 +46,10 @@ use crate::{
     config::{App, Network},
     failpoint,
     id::{AppName, GrantName, InstanceId},
-    keeper::{ahead::Pace, cells::Cells, feed::Feed, flight::Goal, live::Abouts, look::Looks},
+    keeper::{
+        ahead::Pace, cells::Cells, feed::Feed, flight::Goal, limits::Limits, live::Abouts,
+        look::Looks,
+    },
     lifecycle::{Cause, GrantRow, app::AppState, timing},
     oauth::transport::Transport,
     provider::Provider,
@@ -88,6 +92,7 @@ pub struct Keeper {
     feed: Feed,
     looks: Looks,
     abouts: Abouts,
+    limits: Limits,
     paces: BTreeMap<AppName, Arc<Pace>>,
     walks: AtomicBool,
     tasks: TaskTracker,
@@ -98,6 +103,7 @@ impl Keeper {
     pub fn new(parts: Parts) -> Result<Arc<Self>, Error> {
         let instance = InstanceId::random(parts.random.as_ref())?;
         let paces = ahead::paces(&parts.apps, parts.clock.uptime());
+        let limits = Limits::new(&parts.apps, Arc::clone(&parts.clock));
         Ok(Arc::new(Self {
             parts,
             instance,
@@ -106,6 +112,7 @@ impl Keeper {
             feed: Feed::new(),
             looks: Looks::default(),
             abouts: Abouts::default(),
+            limits,
             paces,
             walks: AtomicBool::new(false),
             tasks: TaskTracker::new(),
@@ -263,8 +270,13 @@ impl Keeper {
     /// Waits until no refresh is in flight, or until `most` has passed; answers whether all ended.
     pub async fn drain(&self, most: Duration) -> bool {
         self.tasks.close();
+        let ended = async {
+            self.tasks.wait().await;
+            // The feed may end with this process.
+            self.keep_gates().await;
+        };
         tokio::select! {
-            () = self.tasks.wait() => true,
+            () = ended => true,
             () = self.parts.clock.sleep(most) => false,
         }
     }

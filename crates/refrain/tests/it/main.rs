@@ -16,6 +16,7 @@ mod ahead;
 mod assembled;
 mod between;
 mod layering;
+mod limits;
 mod login;
 #[cfg(feature = "reqwest")]
 mod middleware;
