@@ -7,6 +7,7 @@ mod config_show;
 mod demo;
 mod doctor;
 mod init;
+mod limit;
 mod list;
 mod login;
 mod logout;

@@ -13,6 +13,7 @@ mod doctor;
 mod grants;
 mod home;
 mod init;
+mod limits;
 mod login;
 mod plain;
 mod usage;
