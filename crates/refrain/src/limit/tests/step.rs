@@ -1,12 +1,14 @@
 //! Keeping step with a store, and by it with other processes.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
+
+use proptest::prelude::*;
 
 use super::{
     gates::{gates, limited, on},
     *,
 };
-use crate::time::ManualClock;
+use crate::time::{Clock as _, ManualClock};
 
 /// What a store would have, without one: the gates, each with its write.
 #[derive(Default)]
@@ -210,7 +212,7 @@ fn the_store_s_word_is_not_taken_twice() {
     let (one, clock) = gates();
     let far = Moment {
         boot: BootId(99),
-        ..crate::time::Clock::now(clock.as_ref())
+        ..clock.now()
     };
     let stored = vec![(1, rate(100, &far))];
     one.heard(stored.clone());
@@ -220,4 +222,105 @@ fn the_store_s_word_is_not_taken_twice() {
     one.heard(stored);
     assert_eq!(remaining(&one, "a"), 60);
     assert!(one.unkept().is_empty());
+}
+
+/// Something that happens to one of two processes, or to both.
+#[derive(Debug, Clone)]
+enum Happens {
+    Limited(usize, &'static str, Kind, u64),
+    /// Whoever may try does so; the probe comes back, or its client has gone.
+    Tried(usize, &'static str, bool),
+    Step(usize),
+    /// The store takes what it is told, and the process does not hear so.
+    Interrupted(usize),
+    Passes(u64),
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
+    let app = || prop::sample::select(vec!["a", "b", "c"]);
+    let kind = prop::sample::select(vec![Kind::Rate, Kind::Quota]);
+    prop_oneof![
+        3 => (0..2_usize, app(), kind, 1..20_u64).prop_map(|(process, app, kind, wait)| {
+            Happens::Limited(process, app, kind, wait)
+        }),
+        3 => (0..2_usize, app(), any::<bool>())
+            .prop_map(|(process, app, passed)| Happens::Tried(process, app, passed)),
+        4 => (0..2_usize).prop_map(Happens::Step),
+        1 => (0..2_usize).prop_map(Happens::Interrupted),
+        3 => (1..15_u64).prop_map(Happens::Passes),
+        1 => Just(Happens::Passes(25 * 3600)),
+    ]
+}
+
+/// For how long each is closed; of two that have ended neither did so earlier.
+fn left(gates: &[Gate], now: &Moment) -> BTreeMap<Bucket, Duration> {
+    let left = gates
+        .iter()
+        .map(|it| (it.bucket.clone(), it.remaining(now)));
+    left.collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn in_every_order_nobody_gets_through_early_and_all_agree_in_the_end(
+        story in prop::collection::vec(happens(), 1..60),
+    ) {
+        let (one, other, clock, mut stored, mut write) = two();
+        let processes = [one, other];
+        // What each process itself was told, for each app.
+        let mut told: BTreeMap<(usize, &str), Uptime> = BTreeMap::new();
+        for it in story {
+            match it {
+                Happens::Limited(process, app, kind, wait) => {
+                    limited(&processes[process], app, kind, wait);
+                    let end = clock.uptime().after(seconds(wait));
+                    let held = told.entry((process, app)).or_insert(end);
+                    *held = end.max(*held);
+                }
+                Happens::Tried(process, app, passed) => {
+                    let name = app.parse().unwrap();
+                    let entered = processes[process].enter(&name);
+                    let now = clock.uptime();
+                    if !matches!(entered, Entered::Closed(_)) {
+                        let end = told.get(&(process, app)).copied();
+                        prop_assert!(end.is_none_or(|end| end <= now), "{app} got through early");
+                    }
+                    if let Entered::Probe(probe) = entered {
+                        if passed {
+                            processes[process].report(&name, Some(probe), Outcome::Passed);
+                        } else {
+                            drop(probe);
+                            let next = processes[process].enter(&name);
+                            prop_assert!(matches!(next, Entered::Probe(_)), "{next:?}");
+                        }
+                    }
+                }
+                Happens::Step(process) => step(&processes[process], &mut stored, &mut write),
+                Happens::Interrupted(process) => {
+                    for unkept in processes[process].unkept() {
+                        stored.tell(&unkept, &mut write);
+                    }
+                }
+                Happens::Passes(time) => clock.advance(seconds(time)),
+            }
+        }
+        for _ in 0..4 {
+            for process in &processes {
+                step(process, &mut stored, &mut write);
+            }
+        }
+        let in_store: Vec<_> = stored.0.iter().map(|(_, gate)| gate.clone()).collect();
+        let now = clock.now();
+        for process in &processes {
+            prop_assert_eq!(process.unkept(), []);
+            prop_assert_eq!(left(&process.list(), &now), left(&in_store, &now));
+        }
+        let writes = write;
+        for process in &processes {
+            step(process, &mut stored, &mut write);
+        }
+        prop_assert_eq!(write, writes, "and then there is peace");
+    }
 }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The layouts, oldest first; an applied one is never edited.
-const MIGRATIONS: [&str; 3] = [
+pub(super) const MIGRATIONS: [&str; 3] = [
     include_str!("../../../migrations/postgres/0001_initial.sql"),
     include_str!("../../../migrations/postgres/0002_api_keys.sql"),
     include_str!("../../../migrations/postgres/0003_limits.sql"),

@@ -15,7 +15,7 @@ use crate::store::{
 };
 
 /// The layouts, oldest first; an applied one is never edited.
-const MIGRATIONS: [&str; 3] = [
+pub(super) const MIGRATIONS: [&str; 3] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_api_keys.sql"),
     include_str!("../../../migrations/sqlite/0003_limits.sql"),
