@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod init;
 mod key;
+mod limit;
 mod list;
 mod login;
 mod logout;

@@ -15,6 +15,7 @@ use crate::{
         Event, GrantRow,
         row::{Account, Consent, Status},
     },
+    limit::{Gate, Gates},
     oauth::{origin::Origin, scope::Scope},
     secret::{AccessToken, BrowserSecret},
     store::Versioned,
@@ -133,13 +134,30 @@ impl Refrain {
         self.keeper.check_client(app).await
     }
 
+    /// The gates of the Web API's limits, for whoever sends requests to it: to be asked before each, and
+    /// told of each 429. Those that the store has are among them from the first call on, and from then on
+    /// all processes on the store hear of one another's within two seconds.
+    ///
+    /// # Errors
+    /// Where the store cannot be read for the first time. Later this process goes by what it knows.
+    pub async fn gates(&self) -> Result<Gates, Error> {
+        self.keeper.gates().await
+    }
+
+    /// The gates that the store has, for people to look at.
+    pub async fn limits(&self) -> Result<Vec<Gate>, Error> {
+        let gates = self.keeper.parts().store.limits().await?;
+        Ok(gates.into_iter().map(|gate| gate.value).collect())
+    }
+
     /// The parts it runs on, for diagnosis.
     pub fn parts(&self) -> &Parts {
         self.keeper.parts()
     }
 
     /// Waits until no refresh is in flight, `most` at most; answers whether all have ended. A refresh
-    /// that is still going on is not lost: its intent is in the store.
+    /// that is still going on is not lost: its intent is in the store. A gate that has just closed is
+    /// written too.
     pub async fn close(&self, most: Duration) -> bool {
         self.keeper.drain(most).await
     }

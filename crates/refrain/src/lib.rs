@@ -30,6 +30,7 @@
 //! | [`transport`] | real sockets: connect, then send once |
 //! | [`seal`] | encryption of one field of one row |
 //! | [`access`] | refrain's own API keys: their text, and what they may do; pure |
+//! | [`limit`] | pure: what the Web API's 429s mean, and who may ask it again |
 //! | [`store`] | rows by compare-and-set: memory and SQLite, one contract suite |
 //! | [`keeper`] | the one module that calls the provider and orders the steps |
 //! | [`custody`] | key and store as wholes: a new master key, a backup, a restore |
@@ -53,6 +54,7 @@ mod handle;
 pub mod id;
 pub mod keeper;
 pub mod lifecycle;
+pub mod limit;
 pub mod middleware;
 pub mod oauth;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -22,6 +22,7 @@ mod error;
 mod group;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod instances;
+mod limits;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -38,6 +39,7 @@ use tokio::sync::watch;
 pub use self::{
     api_keys::ApiKeys,
     error::{Cause, StoreError, cause},
+    limits::Limits,
 };
 use crate::{
     id::{AppName, Epoch, GrantId, GrantName, InstanceId, Minting},
@@ -116,7 +118,7 @@ pub struct Changed {
 /// Keeps grants. Every method is safe with several processes on one store, and cancel safe: a dropped
 /// write has happened or it has not.
 #[async_trait]
-pub trait Store: ApiKeys + Send + Sync + fmt::Debug {
+pub trait Store: ApiKeys + Limits + Send + Sync + fmt::Debug {
     /// What to call it in a message; no secret.
     fn place(&self) -> String;
 

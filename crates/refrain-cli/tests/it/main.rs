@@ -14,6 +14,7 @@ mod grants;
 mod home;
 mod init;
 mod keys;
+mod limits;
 mod login;
 mod plain;
 mod usage;

@@ -6,6 +6,7 @@ mod api_keys;
 mod feed;
 mod fixture;
 mod keys;
+mod limits;
 mod others;
 mod rows;
 
@@ -37,6 +38,9 @@ where
     api_keys::a_use_is_noted_and_never_moves_backwards(open_pair().await).await;
     others::an_app_state_is_compared_and_set(open_pair().await).await;
     others::an_attempt_is_taken_once_and_not_after_its_time(open_pair().await).await;
+    limits::a_gate_is_compared_and_set(open_pair().await).await;
+    limits::a_gate_that_is_gone_is_never_taken_for_the_next_one(open_pair().await).await;
+    limits::of_many_who_close_a_gate_none_is_overwritten_unseen(open_pair().await).await;
     keys::the_first_identity_stays(open_pair().await).await;
     others::the_clock_runs_forwards(open_pair().await).await;
     others::an_announced_process_is_alive(open_pair().await).await;

@@ -1,6 +1,7 @@
 //! A store in memory: for tests, and the contract in its shortest form.
 
 mod api_keys;
+mod limits;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -14,6 +15,7 @@ use crate::{
     access::KeyRecord,
     id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, app::AppState},
+    limit::{Bucket, Gate},
     seal::{self, KeyCheck, KeyId},
     store::{
         Changed, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
@@ -39,6 +41,7 @@ struct Tables {
     api_keys: Vec<KeyRecord>,
     dead: HashSet<InstanceId>,
     changes: Vec<Changed>,
+    limits: BTreeMap<Bucket, (Version, Option<Gate>)>,
 }
 
 impl MemoryStore {

@@ -10,6 +10,7 @@
 
 mod api_keys;
 mod error;
+mod limits;
 mod listen;
 mod open;
 mod session;

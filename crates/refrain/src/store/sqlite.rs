@@ -10,6 +10,7 @@ mod copy;
 mod files;
 mod full;
 mod gate;
+mod limits;
 mod open;
 mod write;
 

@@ -7,10 +7,11 @@ use refrain::{
     access::{ApiKeyId, KeyRecord},
     id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, app::AppState},
+    limit::{Bucket, Gate},
     seal::{KeyCheck, KeyId},
     store::{
-        ApiKeys, Changed, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
-        attempt::Attempt,
+        ApiKeys, Changed, Identity, Limits, Liveness, Mark, Store, StoreError, Version, Versioned,
+        Written, attempt::Attempt,
     },
     time::{StoreInstant, UnixMillis},
 };
@@ -76,6 +77,22 @@ impl<B: Between> ApiKeys for Watched<B> {
     async fn note_api_key_use(&self, id: &ApiKeyId, at: UnixMillis) -> Result<(), StoreError> {
         self.call(Call::Write, self.inner.note_api_key_use(id, at))
             .await
+    }
+}
+
+#[async_trait]
+impl<B: Between> Limits for Watched<B> {
+    async fn limits(&self) -> Result<Vec<Versioned<Gate>>, StoreError> {
+        // As the feed: it asks by itself.
+        self.inner.limits().await
+    }
+    async fn replace_limit(&self, seen: Version, gate: &Gate) -> Result<Written, StoreError> {
+        let done = self.inner.replace_limit(seen, gate);
+        self.call(Call::Write, done).await
+    }
+    async fn remove_limit(&self, seen: Version, bucket: &Bucket) -> Result<Written, StoreError> {
+        let done = self.inner.remove_limit(seen, bucket);
+        self.call(Call::Write, done).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The order; `lib.rs` re-exports and is above all.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 21] = [
     "failpoint",
     "files",
     "secret",
@@ -20,6 +20,7 @@ const ORDER: [&str; 20] = [
     "transport",
     "seal",
     "access",
+    "limit",
     "store",
     "keeper",
     "custody",

@@ -17,6 +17,7 @@ mod assembled;
 mod between;
 mod keys;
 mod layering;
+mod limits;
 mod login;
 #[cfg(feature = "reqwest")]
 mod middleware;

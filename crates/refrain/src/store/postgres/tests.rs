@@ -9,7 +9,7 @@ mod tls;
 use super::*;
 use crate::{
     random::SystemRandom,
-    store::{ApiKeys as _, contract, contract::full_row},
+    store::{Limits as _, contract, contract::full_row},
     time::SystemClock,
 };
 
@@ -136,7 +136,7 @@ async fn what_the_server_says_is_told_apart() {
             error,
             StoreError::Newer {
                 found: 99,
-                known: 2,
+                known: 3,
                 ..
             }
         ),
@@ -145,30 +145,20 @@ async fn what_the_server_says_is_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_of_the_first_layout_is_brought_up_with_what_is_in_it() {
+async fn a_database_of_the_first_layout_gets_the_rest_and_keeps_what_is_in_it() {
     let cluster = Cluster::shared();
     let address = cluster.database();
-    // A store as the first refrain has left it.
-    let first = include_str!("../../../migrations/postgres/0001_initial.sql");
-    let first = format!("{first}; INSERT INTO refrain.layout VALUES (1)");
-    cluster.sql(database(&address), &first);
+    cluster.sql(database(&address), open::MIGRATIONS[0]);
+    cluster.sql(
+        database(&address),
+        "INSERT INTO refrain.layout (layout) VALUES (1)",
+    );
     let store = connect(&address).await.unwrap();
     store.insert(&change("alice")).await.unwrap();
-    assert!(store.api_keys().await.is_err());
-    // Several who come at once, and once more.
-    let mut openers = tokio::task::JoinSet::new();
-    for _ in 0..5 {
-        let address = address.clone();
-        openers.spawn(async move { connect(&address).await?.prepare().await });
-    }
-    while let Some(opened) = openers.join_next().await {
-        opened.unwrap().unwrap();
-    }
+    assert!(store.limits().await.is_err());
     store.prepare().await.unwrap();
-    assert_eq!(open::layout(&store.sessions).await.unwrap(), 2);
-    assert_eq!(store.api_keys().await.unwrap(), []);
-    let alice = store.grant(&"alice".parse().unwrap()).await.unwrap();
-    assert_eq!(alice.unwrap().value.epoch, full_row("alice").epoch);
+    assert_eq!(store.limits().await.unwrap(), []);
+    assert_eq!(store.grants(None, 10).await.unwrap().len(), 1);
 }
 
 /// The name of the database of an address.

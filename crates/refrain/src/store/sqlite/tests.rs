@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use super::*;
 use crate::{
     random::SystemRandom,
-    store::{ApiKeys as _, contract},
+    store::{ApiKeys as _, Limits as _, contract},
     time::SystemClock,
 };
 
@@ -127,6 +127,29 @@ async fn a_damaged_file_is_named_and_left_alone() {
 }
 
 #[tokio::test]
+async fn a_store_of_the_first_layout_gets_the_rest_and_keeps_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("refrain.db");
+    let store = SqliteStore::open(&path, clock()).await.unwrap();
+    let writer = store.connections.writer().await.unwrap();
+    for statement in [open::MIGRATIONS[0], "PRAGMA user_version = 1"] {
+        sqlx::raw_sql(statement).execute(writer).await.unwrap();
+    }
+    let row = contract::full_row("alice");
+    let written = Change {
+        row: row.clone(),
+        events: vec![],
+        forgets: false,
+    };
+    store.insert(&written).await.unwrap();
+    assert!(store.limits().await.is_err());
+    store.prepare().await.unwrap();
+    assert_eq!(store.limits().await.unwrap(), []);
+    let kept = store.grant(&row.name).await.unwrap().unwrap();
+    assert_eq!(kept.value, row);
+}
+
+#[tokio::test]
 async fn a_newer_layout_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("refrain.db");
@@ -142,7 +165,7 @@ async fn a_newer_layout_is_refused() {
             error,
             StoreError::Newer {
                 found: 99,
-                known: 2,
+                known: 3,
                 ..
             }
         ),
