@@ -233,6 +233,25 @@ impl Grant {
         Ok(served.live.token().clone())
     }
 
+    /// The token in memory, as long as it is not due: no lock, no allocation, no I/O. `None` says nothing
+    /// about the grant; [`current`](Self::current) finds out.
+    pub fn at_hand(&self) -> Option<Arc<Live>> {
+        self.keeper.fresh_live(&self.cell, Arc::clone)
+    }
+
+    /// As [`access_token`](Self::access_token), with what is known about the token, and with the reason
+    /// where it is not a fresh one.
+    ///
+    /// # Cancel safety
+    /// As [`access_token`](Self::access_token).
+    pub async fn current(&self) -> Result<Served, Error> {
+        if let Some(live) = self.at_hand() {
+            let warning = None;
+            return Ok(Served { live, warning });
+        }
+        self.keeper.token(&self.cell, None).await
+    }
+
     /// A token that lives at least `min_ttl`, where the provider's tokens live that long, with what is
     /// known about it. If no new one can be had, the old one as long as it works, with the reason.
     ///
