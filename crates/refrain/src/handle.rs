@@ -69,6 +69,15 @@ impl Refrain {
         Ok(self.handle(&row))
     }
 
+    /// The handle of one grant, without asking the store whether it exists: that is found out when the
+    /// handle is used.
+    pub fn grant_named(&self, name: &GrantName) -> Grant {
+        Grant {
+            keeper: Arc::clone(&self.keeper),
+            cell: self.keeper.cell(name),
+        }
+    }
+
     /// The handle of the only grant.
     ///
     /// # Errors
@@ -163,11 +172,7 @@ impl Refrain {
     }
 
     fn handle(&self, row: &GrantRow) -> Grant {
-        let cell = self.keeper.cell(&row.name);
-        Grant {
-            keeper: Arc::clone(&self.keeper),
-            cell,
-        }
+        self.grant_named(&row.name)
     }
 
     fn summary(&self, row: GrantRow) -> Summary {

@@ -151,6 +151,11 @@ impl Live {
         self.expires_at
     }
 
+    /// The app that it was issued to.
+    pub fn app(&self) -> &AppName {
+        &self.about.app
+    }
+
     /// The login that it belongs to, and how many refresh tokens that had when it came.
     pub fn line(&self) -> (Epoch, Generation) {
         (self.epoch, self.generation)
@@ -162,7 +167,7 @@ impl Live {
     }
 
     /// How long it still lives.
-    pub(crate) fn remaining(&self, now: Uptime) -> Duration {
+    pub fn remaining(&self, now: Uptime) -> Duration {
         self.end.since(now)
     }
 
