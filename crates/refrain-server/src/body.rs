@@ -222,9 +222,9 @@ impl Body for Answer {
 impl Content {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self {
-            Content::Own(bytes) => Poll::Ready(bytes.take().map(|it| Ok(Frame::data(it)))),
-            Content::Relayed(relayed) => relayed.poll(context),
-            Content::Rewritten(relayed, links) => loop {
+            Self::Own(bytes) => Poll::Ready(bytes.take().map(|it| Ok(Frame::data(it)))),
+            Self::Relayed(relayed) => relayed.poll(context),
+            Self::Rewritten(relayed, links) => loop {
                 match ready!(relayed.poll(context)) {
                     Some(Ok(frame)) => {
                         // Trailers of a body that was changed say nothing about it.

@@ -3,6 +3,8 @@
 //! Everything that is reached by a path stands in one table, with what it needs. A path that is not in it is
 //! not there, so nothing is reachable by being forgotten.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use refrain::access::Permission;
@@ -141,7 +143,7 @@ async fn respond(
         }
     };
     check_method(route, request.method())?;
-    let request = request.map(|body| Sent::new(body, connection.pulse().clone()));
+    let request = request.map(|body| Sent::new(body, Arc::clone(connection.pulse())));
     match (route, caller) {
         (Route::Api, Some(caller)) => proxy::relay(request, &caller, connection).await,
         (Route::TokenEndpoint, _) => token_endpoint::answer(request, connection).await,

@@ -147,7 +147,7 @@ impl Upstream {
                 Ok(Ok(answered)) => return Ok(answered),
                 Ok(Err(Failed::Unsent(error, back))) => {
                     broke = Some(error);
-                    request = back;
+                    request = *back;
                 }
                 Ok(Err(Failed::Sent(error))) => return Err(self.broken(error.into())),
                 Err(_) => {
@@ -272,7 +272,7 @@ impl Upstream {
 /// How sending failed.
 enum Failed {
     /// Not one byte was written; the request is whole.
-    Unsent(hyper::Error, Request<Outgoing>),
+    Unsent(hyper::Error, Box<Request<Outgoing>>),
     /// It may have arrived.
     Sent(hyper::Error),
 }
@@ -280,7 +280,7 @@ enum Failed {
 impl From<TrySendError<Request<Outgoing>>> for Failed {
     fn from(mut error: TrySendError<Request<Outgoing>>) -> Self {
         match error.take_message() {
-            Some(request) => Self::Unsent(error.into_error(), request),
+            Some(request) => Self::Unsent(error.into_error(), Box::new(request)),
             None => Self::Sent(error.into_error()),
         }
     }
