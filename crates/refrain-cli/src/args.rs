@@ -15,7 +15,9 @@ pub(crate) use self::{
     grant::{ApiArgs, GrantArgs, LoginArgs, TokenArgs},
     init::InitArgs,
     key::{CreateKeyArgs, KEY_HELP, KeyCommand, RevokeKeyArgs},
-    operate::{CompletionsArgs, ConfigCommand, DemoArgs, ManArgs, SimArgs, rotation_name},
+    operate::{
+        CompletionsArgs, ConfigCommand, DemoArgs, ManArgs, ServeArgs, SimArgs, rotation_name,
+    },
 };
 
 const EXIT_CODES: &str = "\
@@ -113,6 +115,9 @@ pub(crate) enum Command {
     /// Put a backup in the store's place; the old store is kept under another name
     #[command(after_help = "Example:\n  refrain restore /media/stick/refrain.backup")]
     Restore(RestoreArgs),
+    /// Serve programs in any language: Spotify's Web API with a fresh token, behind refrain's own keys
+    #[command(after_help = "Example:\n  refrain serve --listen 127.0.0.1:4280")]
+    Serve(ServeArgs),
     /// Look for misconfiguration before a user finds it
     #[command(after_help = "Example:\n  refrain doctor --json")]
     Doctor,
