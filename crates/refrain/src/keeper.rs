@@ -28,12 +28,11 @@ mod look;
 mod present;
 mod refresh;
 mod refusal;
+#[cfg(test)]
+mod schedules;
+mod sync;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
@@ -48,8 +47,15 @@ use crate::{
     failpoint,
     id::{AppName, GrantName, InstanceId},
     keeper::{
-        ahead::Pace, cells::Cells, feed::Feed, flight::Goal, keys::Uses, limits::Limits,
-        live::Abouts, look::Looks,
+        ahead::Pace,
+        cells::Cells,
+        feed::Feed,
+        flight::Goal,
+        keys::Uses,
+        limits::Limits,
+        live::Abouts,
+        look::Looks,
+        sync::{AtomicBool, spawn},
     },
     lifecycle::{Cause, GrantRow, app::AppState, timing},
     oauth::transport::Transport,
@@ -241,14 +247,14 @@ impl Keeper {
     /// missing, and a provider that forgives a second presentation does so for seconds.
     pub(crate) fn take_up_orphans(self: &Arc<Self>) {
         let keeper = Arc::clone(self);
-        self.tasks.spawn(async move {
+        spawn(self.tasks.track_future(async move {
             if let Err(error) = keeper.orphans().await {
                 tracing::warn!(
                     code = error.code(),
                     "what dead processes left could not be looked for"
                 );
             }
-        });
+        }));
     }
 
     async fn orphans(self: &Arc<Self>) -> Result<(), Error> {

@@ -42,6 +42,9 @@
 //! `sqlite` (default) is the store in one file. `reqwest` adds `Grant::http_client`. A feature adds
 //! things and changes none. `failpoints` is for tests, and does not compile without debug assertions.
 
+#[cfg(test)]
+extern crate self as refrain; // the name by which fixtures in `tests/support` know it
+
 pub mod access;
 pub mod config;
 pub mod custody;

@@ -44,6 +44,10 @@ fn fill(world: &World, home: &Home, grants: usize) {
         let refrain = Refrain::open_idle(home.load()).await.unwrap();
         let mut adding = tokio::task::JoinSet::new();
         for number in 0..grants {
+            // So many that they share a write, and none waits longer than a store may take.
+            if adding.len() >= 200 {
+                adding.join_next().await.unwrap().unwrap();
+            }
             let refrain = refrain.clone();
             adding.spawn(async move { add(&refrain, &format!("filler{number:04}")).await });
         }

@@ -14,7 +14,7 @@ use std::{
 use crate::{
     config::App,
     id::AppName,
-    keeper::{Error, Keeper, caught::Running, flight::Goal, live::Cell},
+    keeper::{Error, Keeper, caught::Running, flight::Goal, live::Cell, sync::spawn},
     time::Uptime,
 };
 
@@ -77,7 +77,7 @@ impl Keeper {
     /// Starts to walk, once there is a token that can fall due.
     pub(super) fn refresh_ahead(self: &Arc<Self>) {
         if let Some(running) = Running::begin(self, |keeper| &keeper.walks) {
-            tokio::spawn(run(running));
+            spawn(run(running));
         }
     }
 

@@ -5,16 +5,13 @@ use std::{
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Weak, atomic::Ordering},
     task::Poll,
 };
 
 use crate::{
     id::GrantName,
-    keeper::{Error, Keeper, Problem},
+    keeper::{Error, Keeper, Problem, sync::AtomicBool},
     lifecycle::{self, Resolution, Ticket},
     store::Written,
 };
@@ -99,11 +96,8 @@ impl Running {
     /// `None` where it runs already.
     pub(super) fn begin(keeper: &Arc<Keeper>, flag: fn(&Keeper) -> &AtomicBool) -> Option<Self> {
         let begun = !flag(keeper).swap(true, Ordering::AcqRel);
-        // Made only where it is wanted: one that is dropped says that the task has ended.
-        begun.then(|| Self {
-            keeper: Arc::downgrade(keeper),
-            flag,
-        })
+        let keeper = Arc::downgrade(keeper);
+        begun.then(|| Self { keeper, flag })
     }
 
     /// The keeper that it runs for, while there is one.

@@ -3,11 +3,17 @@
 use std::{
     borrow::Borrow,
     collections::HashSet,
-    hash::{BuildHasher as _, Hash, Hasher, RandomState},
-    sync::{Arc, PoisonError, RwLock},
+    hash::{BuildHasher as _, Hash, Hasher},
+    sync::{Arc, PoisonError},
 };
 
-use crate::{id::GrantName, keeper::live::Cell};
+use crate::{
+    id::GrantName,
+    keeper::{
+        live::Cell,
+        sync::{RandomState, RwLock},
+    },
+};
 
 /// So many parts, each with a lock of its own: whoever walks over all cells holds up few.
 const SHARDS: usize = 64;
@@ -16,7 +22,7 @@ const SHARDS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Cells {
     hasher: RandomState,
-    shards: Vec<RwLock<HashSet<ByName>>>,
+    shards: Vec<RwLock<HashSet<ByName, RandomState>>>,
 }
 
 /// A cell as the member of a set: its name is in it once.
@@ -46,7 +52,7 @@ impl Hash for ByName {
 impl Cells {
     pub(super) fn new() -> Self {
         Self {
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
         }
     }
@@ -86,7 +92,7 @@ impl Cells {
         })
     }
 
-    fn shard(&self, name: &GrantName) -> Option<&RwLock<HashSet<ByName>>> {
+    fn shard(&self, name: &GrantName) -> Option<&RwLock<HashSet<ByName, RandomState>>> {
         let hash = self.hasher.hash_one(name);
         // The upper bits: the sets use the lower ones of a hash of their own.
         let index = usize::try_from(hash >> 32).unwrap_or(0) % SHARDS;

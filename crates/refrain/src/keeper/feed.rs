@@ -6,10 +6,7 @@
 //! for himself again.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, Ordering},
-    },
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -17,7 +14,12 @@ use tokio::sync::watch;
 
 use crate::{
     failpoint,
-    keeper::{Keeper, caught::Running, live::Cell},
+    keeper::{
+        Keeper,
+        caught::Running,
+        live::Cell,
+        sync::{AtomicBool, AtomicI64, Mutex, spawn},
+    },
     limit::Gates,
     store::{Changed, Mark},
     time::{BoxFuture, Uptime},
@@ -75,7 +77,7 @@ impl Keeper {
     /// Starts to listen, once there is a token that could go stale.
     pub(super) fn listen(self: &Arc<Self>) {
         if let Some(running) = Running::begin(self, |keeper| &keeper.feed.started) {
-            tokio::spawn(run(running));
+            spawn(run(running));
         }
     }
 
@@ -112,8 +114,9 @@ impl Keeper {
     /// The cell that a change is news to.
     fn outdated(&self, changed: &Changed) -> Option<Arc<Cell>> {
         let cell = self.cells.get(&changed.name)?;
-        let held = cell.live.load_full()?;
+        // Also where nothing is held: somebody may have read the row before this, and publish it after.
         cell.begin_epoch(changed.epoch);
+        let held = cell.live.load_full()?;
         ((held.epoch, held.minting) < (changed.epoch, changed.minting)).then_some(cell)
     }
 

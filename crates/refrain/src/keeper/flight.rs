@@ -4,7 +4,7 @@
 //! is shared like success, a panic included: it ends this flight and no other.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use crate::{
         caught::{Panicked, caught},
         live::Cell,
         live::Live,
+        sync::{Mutex, spawn},
     },
     lifecycle::{Cause, timing},
     secret::AccessToken,
@@ -84,6 +85,8 @@ impl Keeper {
         for _ in 0..3 {
             let flight = self.board(cell, goal);
             match self.arrival(cell, flight.progress).await {
+                // Told in time, and ended by a logout or a login before this caller has got round to it.
+                Ok(live) if cell.is_over(live.epoch) => {}
                 Ok(live) if goal.met_by(&live, self.parts.clock.uptime()) => return Ok(live),
                 Err(error) if flight.cause >= goal.cause() => return Err(error),
                 // Our own refresh brought what the provider has to give.
@@ -113,7 +116,7 @@ impl Keeper {
         *slot = Some(flight.clone());
         drop(slot);
         let (keeper, cell, goal) = (Arc::clone(self), Arc::clone(cell), goal.clone());
-        self.tasks.spawn(async move {
+        spawn(self.tasks.track_future(async move {
             let flying = caught(keeper.fly(&cell, &goal, &report));
             #[cfg(not(feature = "failpoints"))]
             let ended = flying.await;
@@ -134,7 +137,7 @@ impl Keeper {
             // Emptied before the result is told: whoever comes now starts afresh.
             *cell.slot.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
             report.send_replace(Progress::Done(result));
-        });
+        }));
         flight
     }
 

@@ -2,18 +2,18 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
-
 use crate::{
     id::{AppName, Epoch, Generation, GrantName, Minting},
-    keeper::{Error, Keeper, Problem, ahead::Pace, flight::Slot},
+    keeper::{
+        Error, Keeper, Problem,
+        ahead::Pace,
+        flight::Slot,
+        sync::{ArcSwapOption, AtomicBool, Mutex},
+    },
     lifecycle::{GrantRow, Status, timing},
     oauth::scope::Scope,
     seal::{DataKey, Field},
@@ -76,7 +76,8 @@ impl Cell {
         Some(live)
     }
 
-    fn is_over(&self, epoch: Epoch) -> bool {
+    /// Whether a login or logout after this epoch is known here.
+    pub(super) fn is_over(&self, epoch: Epoch) -> bool {
         epoch < *self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

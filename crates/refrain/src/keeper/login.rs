@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::{
     config::App,
     id::{AppName, GrantId, GrantName},
-    keeper::{Error, Keeper, Problem},
+    keeper::{Error, Keeper, Problem, sync::spawn},
     lifecycle::{
         self, Change, Consented, GrantRow, Status,
         row::{Account, Consent},
@@ -150,9 +150,8 @@ impl Keeper {
     ) -> Result<LoggedIn, Error> {
         let (keeper, query) = (Arc::clone(self), Zeroizing::new(query.to_owned()));
         let browser = browser.cloned();
-        let task = self
-            .tasks
-            .spawn(async move { keeper.finish(&query, browser.as_ref()).await });
+        let finishing = async move { keeper.finish(&query, browser.as_ref()).await };
+        let task = spawn(self.tasks.track_future(finishing));
         let interrupted = |why| LoginError::Interrupted { why };
         task.await
             .map_err(|error| interrupted(printable(&error.to_string(), 100)))?

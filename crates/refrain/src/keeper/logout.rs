@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     failpoint,
     id::GrantName,
-    keeper::{Error, Keeper, Problem, present::chain},
+    keeper::{Error, Keeper, Problem, present::chain, sync::spawn},
     lifecycle::{self, GrantRow, Status},
     oauth::token::revocation_request,
     seal::Field,
@@ -51,9 +51,8 @@ impl Keeper {
     /// Runs in a task of its own: whoever stops waiting has logged out all the same.
     pub async fn logout(self: &Arc<Self>, name: &GrantName) -> Result<LoggedOut, Error> {
         let (keeper, grant) = (Arc::clone(self), name.clone());
-        let task = self
-            .tasks
-            .spawn(async move { keeper.sign_out(&grant).await });
+        let ending = async move { keeper.sign_out(&grant).await };
+        let task = spawn(self.tasks.track_future(ending));
         let (grant, what) = (name.clone(), "logout");
         task.await.map_err(|_| Problem::BrokeOff { grant, what })?
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
 };
 
 use tokio::sync::watch;
@@ -12,6 +12,7 @@ use crate::{
     keeper::{
         Error, Keeper, Problem,
         live::{Cell, Live},
+        sync::{Mutex, spawn},
     },
     lifecycle::GrantRow,
     store::Versioned,
@@ -39,6 +40,8 @@ impl Keeper {
             .await
             .map(|seen| seen.clone());
         match told {
+            // Ended by a logout or a login before this caller has got round to it.
+            Ok(Some(Ok(Some(live)))) if cell.is_over(live.epoch) => self.reload(cell).await,
             Ok(Some(result)) => result,
             // It has ended without a word: see for oneself.
             Ok(None) | Err(_) => self.reload(cell).await,
@@ -54,7 +57,7 @@ impl Keeper {
         looks.insert(cell.name.clone(), seen.clone());
         drop(looks);
         let (keeper, cell) = (Arc::clone(self), Arc::clone(cell));
-        tokio::spawn(async move {
+        spawn(async move {
             let result = keeper.reload(&cell).await;
             let mut looks = keeper
                 .looks

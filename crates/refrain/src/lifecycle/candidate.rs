@@ -10,9 +10,16 @@ use crate::{
     time::Moment,
 };
 
-/// The candidates worth trying, the newest last: successors of the present token, and its siblings.
+/// The candidates worth trying, the newest last: successors of the present token and its siblings, and of
+/// those that were current since one was last accepted. They stand by until then; see `commit`.
 pub(super) fn untried(row: &GrantRow) -> impl DoubleEndedIterator<Item = &Candidate> {
-    let near = |candidate: &&Candidate| candidate.presented.next() >= row.generation;
+    let was_current = |candidate: &&Candidate| candidate.standing != Standing::Untried;
+    let since = row.candidates.iter().filter(was_current);
+    let since = since.map(|candidate| candidate.presented).min();
+    let near = move |candidate: &&Candidate| {
+        candidate.presented.next() >= row.generation
+            || since.is_some_and(|since| candidate.presented >= since)
+    };
     row.candidates
         .iter()
         .filter(|candidate| candidate.standing == Standing::Untried)
@@ -28,9 +35,13 @@ pub(super) fn set_aside(row: &GrantRow) -> Option<&Candidate> {
 }
 
 /// The candidate that came for the present token: it is known to be superseded, and must not be
-/// presented again.
+/// presented again. Where the present one was set aside before, any candidate that was not tried: it may
+/// have come for what was refused since, and then that was not dead but spent.
 pub fn successor(row: &GrantRow) -> Option<&Candidate> {
-    untried(row).rfind(|candidate| candidate.presented == row.generation)
+    let came_back = row.candidates.iter().any(|candidate| {
+        candidate.standing == Standing::Refused && candidate.presented.next() == row.generation
+    });
+    untried(row).rfind(|candidate| came_back || candidate.presented == row.generation)
 }
 
 /// A candidate's token, sealed for the place of the current one, and the current one sealed to stand

@@ -91,41 +91,9 @@ pub fn commit(row: &GrantRow, ticket: &Ticket, minted: &Minted, now: &Moment) ->
                 .map(|token| keep_late(row, ticket, token, now)),
         );
     }
-    let mut next = row.clone();
-    let Some(tokens) = &mut next.tokens else {
+    let Some(next) = with_answer(row, ticket, minted) else {
         return Commit::Closed;
     };
-    if let Some(access) = &minted.access {
-        tokens.access = Some(access.clone());
-        next.minting = row.minting.next();
-    }
-    if let Some(replaced) = &minted.replaced {
-        tokens.refresh = replaced.current.clone();
-        next.generation = row.generation.next();
-        if minted.before != Before::Nothing || row.unanswered.is_some() {
-            // The same token was presented another time, and that was not answered properly. The provider
-            // may have acted on it last: then it has withdrawn what becomes current here, and perhaps
-            // accepts what was.
-            next.candidates.insert(
-                0,
-                Candidate {
-                    presented: row.generation,
-                    fence: ticket.fence,
-                    sealed: replaced.presented.clone(),
-                    standing: Standing::SetAside,
-                },
-            );
-        }
-    }
-    if let Some(scope) = &minted.scope {
-        next.scope = scope.clone();
-    }
-    // The generation just accepted proves its line; an older intent's leftovers can go.
-    next.candidates
-        .retain(|candidate| candidate.presented >= ticket.generation);
-    next.intent = None;
-    next.unanswered = None;
-    next.trouble = None;
     let event = |what| Event {
         at: now.wall,
         epoch: row.epoch,
@@ -139,13 +107,56 @@ pub fn commit(row: &GrantRow, ticket: &Ticket, minted: &Minted, now: &Moment) ->
         request_id: minted.request_id.clone(),
     })];
     if row.status != Status::Active {
-        next.status = Status::Active;
         events.push(event(What::Recovered));
     }
     Commit::Current(Change {
         row: next,
         events,
         forgets: false,
+    })
+}
+
+/// The row with an answer in it; `None` where it has no tokens.
+fn with_answer(row: &GrantRow, ticket: &Ticket, minted: &Minted) -> Option<GrantRow> {
+    let mut next = GrantRow {
+        status: Status::Active,
+        intent: None,
+        unanswered: None,
+        trouble: None,
+        ..row.clone()
+    };
+    let tokens = next.tokens.as_mut()?;
+    if let Some(access) = &minted.access {
+        tokens.access = Some(access.clone());
+        next.minting = row.minting.next();
+    }
+    if let Some(replaced) = &minted.replaced {
+        tokens.refresh = replaced.current.clone();
+        next.generation = row.generation.next();
+    }
+    if let Some(scope) = &minted.scope {
+        next.scope = scope.clone();
+    }
+    // The generation just accepted proves its line; an older intent's leftovers can go.
+    next.candidates
+        .retain(|candidate| candidate.presented >= ticket.generation);
+    if let Some(presented) = doubted(row, ticket, minted) {
+        next.candidates.insert(0, presented);
+    }
+    Some(next)
+}
+
+/// The token that an answer replaces, where it was presented another time and that was not answered
+/// properly. The provider may have acted on that last: then it has withdrawn what this answer brings, and
+/// perhaps still accepts what was.
+fn doubted(row: &GrantRow, ticket: &Ticket, minted: &Minted) -> Option<Candidate> {
+    let doubt = minted.before != Before::Nothing || row.unanswered.is_some();
+    let replaced = minted.replaced.as_ref().filter(|_| doubt)?;
+    Some(Candidate {
+        presented: row.generation,
+        fence: ticket.fence,
+        sealed: replaced.presented.clone(),
+        standing: Standing::SetAside,
     })
 }
 

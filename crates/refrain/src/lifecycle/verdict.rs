@@ -38,7 +38,8 @@ pub enum Before {
 pub enum Refusal {
     /// The refused token is not the durable one any more: no verdict, read the row again.
     Moved,
-    /// Another token is there to be tried, of a late answer or set aside for one; see [`promote`](crate::lifecycle::promote).
+    /// Another token is there to be tried, of a late answer or set aside; see
+    /// [`promote`](crate::lifecycle::promote).
     Promotable(Box<Candidate>),
     /// The row to write.
     Judged(Box<Change>),

@@ -14,7 +14,10 @@
 mod ahead;
 #[path = "../support/assembled.rs"]
 mod assembled;
+#[path = "../support/between.rs"]
 mod between;
+mod clocks;
+mod incidents;
 mod keys;
 mod layering;
 mod limits;
@@ -25,6 +28,7 @@ mod races;
 mod refresh;
 mod refusals;
 mod rejected;
+mod restored;
 mod rotation;
 mod storage;
 mod suspend;

@@ -102,7 +102,7 @@ impl Protocol {
         match self.decide(&row, &it, minted) {
             Commit::Current(next) => {
                 self.note_success(state, &it);
-                self.replace(state, next);
+                state.row = next;
                 state.nodes[node].step = Step::Committed(Live::of(&next));
             }
             Commit::Late(next) => {
@@ -119,19 +119,6 @@ impl Protocol {
                 });
                 state.nodes[node].again();
             }
-        }
-    }
-
-    fn replace(&self, state: &mut State, next: Row) {
-        state.row = next;
-        self.excuse(state);
-    }
-
-    /// Where a request was about whose sender had gone, or one that a pause had delayed, no client can
-    /// know what the provider has made of it; what is replaced then is rightly discarded.
-    pub(crate) fn excuse(&self, state: &mut State) {
-        if state.left.strays < self.faults.strays || state.overtaken {
-            state.known &= state.held();
         }
     }
 
@@ -164,7 +151,7 @@ impl Protocol {
         };
         state.left.store -= 1;
         state.left.total -= 1;
-        self.replace(state, next);
+        state.row = next;
         state.nodes[node].step = Step::Holding { minted, written };
         Some(())
     }

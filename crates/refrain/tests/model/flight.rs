@@ -162,10 +162,6 @@ impl Protocol {
             if self.is_superseded(state, &it) {
                 state.superseded += 1;
             }
-            if it.woken && it.elapsed >= TOO_LATE {
-                state.overtaken = true;
-                self.excuse(state);
-            }
             if it.woken && !own {
                 self.seen.note(Witness::PausedPresents);
             }

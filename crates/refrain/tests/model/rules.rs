@@ -160,7 +160,14 @@ fn was_current(row: &Row, standing: Standing) -> Candidate {
 
 /// Whether it is tried at the first refusal of the current one.
 pub(crate) fn worth_trying(row: &Row, candidate: Candidate) -> bool {
-    candidate.standing == Standing::Untried && candidate.presented + 1 >= row.generation
+    let mut was_current = row
+        .candidates
+        .iter()
+        .filter(|it| it.standing != Standing::Untried);
+    // It came for the one before at the earliest, or for one since which none was accepted.
+    let recent = candidate.presented + 1 >= row.generation
+        || was_current.any(|it| it.presented <= candidate.presented);
+    candidate.standing == Standing::Untried && recent
 }
 
 /// Of those that were set aside, the one that was current last.
@@ -207,11 +214,14 @@ pub(crate) fn refuse(row: &Row, ticket: Ticket, before: Doubt) -> Refusal {
     Refusal::Judged(next)
 }
 
-/// The candidate that came for the present token.
+/// The candidate that comes before the present token: one that came for it, or any where it came back.
 pub(crate) fn successor(row: &Row) -> Option<usize> {
     let late: Vec<_> = row.candidates.iter().collect();
+    let came_back = late
+        .iter()
+        .any(|it| it.standing == Standing::Refused && it.presented + 1 == row.generation);
     late.iter()
-        .rposition(|it| it.standing == Standing::Untried && it.presented == row.generation)
+        .rposition(|it| worth_trying(row, **it) && (came_back || it.presented == row.generation))
 }
 
 pub(crate) fn promote(row: &Row, place: usize) -> Row {

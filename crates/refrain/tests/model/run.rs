@@ -185,7 +185,8 @@ fn every_deliberate_fault_is_found() {
         };
         let report = run(&protocol(mode, extent, Some(bug), None), extent);
         let (promise, _) = broken(&report).unwrap_or_else(|| panic!("{bug:?} was not found"));
-        println!("{bug:?}: not kept is that {promise}");
+        let states = report.states;
+        println!("{bug:?}, after {states} states: not kept is that {promise}");
     }
 }
 

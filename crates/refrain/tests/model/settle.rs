@@ -9,8 +9,8 @@ use crate::{
     state::{Left, Reply, State, Step},
 };
 
-/// Rounds after which a run that has not ended never will.
-const ROUNDS: usize = 40;
+/// Rounds after which a run that has not ended never will: a few tokens may each have to be verified.
+const ROUNDS: usize = 200;
 
 /// From a state in which nothing is on its way to the provider, and a client has a token that the
 /// provider will accept for as long as it takes: a run without faults brings a new access token.

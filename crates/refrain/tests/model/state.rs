@@ -127,8 +127,6 @@ pub(crate) struct State {
     pub(crate) known: u16,
     /// Presentations of superseded tokens.
     pub(crate) superseded: u8,
-    /// A holder was paused before its request and sent it when its lease was as good as over.
-    pub(crate) overtaken: bool,
     /// Promises broken by the step that led here, as bits.
     pub(crate) broken: u16,
 }
@@ -218,7 +216,6 @@ impl State {
             left,
             known: bit(0),
             superseded: 0,
-            overtaken: false,
             broken: 0,
         }
     }

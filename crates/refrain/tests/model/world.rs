@@ -52,7 +52,6 @@ impl Protocol {
             self.seen.note(Witness::StrayServed);
             self.act(state, token);
             self.note_loss(state);
-            self.excuse(state);
         }
     }
 

@@ -36,13 +36,13 @@ const LOG_HEADER: usize = 32;
 
 /// The files of one store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Files {
+pub struct Files {
     database: Vec<u8>,
     log: Vec<u8>,
 }
 
 impl Files {
-    fn read(database: &Path) -> Self {
+    pub fn read(database: &Path) -> Self {
         Self {
             database: fs::read(database).unwrap(),
             // There is none where the store is at rest.
@@ -50,7 +50,7 @@ impl Files {
         }
     }
 
-    fn write(&self, folder: &Path) -> PathBuf {
+    pub fn write(&self, folder: &Path) -> PathBuf {
         let database = folder.join("refrain.db");
         fs::write(&database, &self.database).unwrap();
         if !self.log.is_empty() {
@@ -70,6 +70,19 @@ impl Files {
             drop(connection.close().await);
         }
         Self::read(&database)
+    }
+
+    /// Nobody has changed them, or nobody but SQLite.
+    pub async fn assert_left_alone(&self, database: &Path, case: &str) {
+        let own = self.as_sqlite_leaves_them().await;
+        let clock = SystemClock::new();
+        let end = clock.uptime().after(Duration::from_secs(5));
+        // The last connection closes behind our back.
+        while ![self, &own].contains(&&Self::read(database)) {
+            let late = clock.uptime() > end;
+            assert!(!late, "{case}: a store that does not open was changed");
+            sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 
@@ -242,21 +255,15 @@ impl Tally {
     async fn look(&mut self, kept: &Kept, files: &Files, case: &str) {
         let folder = tempfile::tempdir().unwrap();
         let database = files.write(folder.path());
-        let opening = kept.world.cut_off(StoreLocation::Sqlite(database.clone()));
+        let opening = kept
+            .world
+            .cut_off(StoreLocation::Sqlite(database.clone()), None);
         match opening.await {
             Ok(refrain) => self.ask(&refrain, kept, case).await,
             Err(error) => {
                 assert!(is_named(error.kind()), "{case}: {error}");
                 *self.refused.entry(error.code()).or_default() += 1;
-                let own = files.as_sqlite_leaves_them().await;
-                let clock = SystemClock::new();
-                let end = clock.uptime().after(Duration::from_secs(5));
-                // The last connection closes behind our back.
-                while ![files, &own].contains(&&Files::read(&database)) {
-                    let late = clock.uptime() > end;
-                    assert!(!late, "{case}: a store that does not open was changed");
-                    sleep(Duration::from_millis(5)).await;
-                }
+                files.assert_left_alone(&database, case).await;
             }
         }
     }
@@ -345,7 +352,7 @@ async fn an_index_that_leads_to_another_row_gives_nobody_another_users_token() {
         .swap(number_of("bob", 2), number_of("carol", 3));
     let folder = tempfile::tempdir().unwrap();
     let database = StoreLocation::Sqlite(files.write(folder.path()));
-    let refrain = kept.world.cut_off(database).await.unwrap();
+    let refrain = kept.world.cut_off(database, None).await.unwrap();
     for (asked, found) in [("bob", "carol"), ("carol", "bob")] {
         let error = refrain.grant(asked).await.err().unwrap();
         assert_eq!(error.code(), "storage_value");

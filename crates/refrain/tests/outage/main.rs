@@ -27,6 +27,7 @@ mod cluster;
 mod damage;
 #[path = "../support/disk.rs"]
 mod disk;
+mod keys;
 mod postgres;
 mod sqlite;
 #[path = "../../../refrain-cli/tests/shared/tools.rs"]

@@ -2,6 +2,7 @@
 
 use std::{
     io::Write as _,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,6 +13,7 @@ use std::{
 use refrain::{
     Config, Error, Grant, Refrain,
     config::{App, KeySource, StoreLocation},
+    custody::{Step, rotate},
     keeper::{Kind, login::LoginRequest},
     lifecycle::Status,
     oauth::client::{Client, ClientAuth},
@@ -115,11 +117,31 @@ impl World {
         self.refrain.as_ref().unwrap()
     }
 
-    /// Another program on another store, with the same key, and cut off from the provider.
-    pub async fn cut_off(&self, store: StoreLocation) -> Result<Refrain, Error> {
+    /// Another program on another store, with the same key or one of its own, and cut off from the
+    /// provider.
+    pub async fn cut_off(
+        &self,
+        store: StoreLocation,
+        key: Option<&Path>,
+    ) -> Result<Refrain, Error> {
         let mut config = config(&self.sim, store, &self.folder);
+        if let Some(path) = key {
+            config.sealing.key = KeySource::File(path.to_owned());
+        }
         config.provider.accounts = "http://127.0.0.1:1".parse().unwrap();
         Refrain::open_idle(config).await
+    }
+
+    /// The file with the master key.
+    pub fn key_file(&self) -> PathBuf {
+        self.folder.path().join("master.key")
+    }
+
+    /// Replaces the master key.
+    pub async fn rotate(&self) {
+        let key = KeySource::File(self.key_file());
+        let rotated = rotate(self.refrain().parts(), &key, Step::Replace).await;
+        assert_eq!(rotated.unwrap().damaged, []);
     }
 
     /// Writes what is in the log of a file into the file itself.

@@ -124,6 +124,29 @@ fn what_was_set_aside_comes_back_after_the_verdict_on_its_successor() {
 }
 
 #[test]
+fn a_late_answer_for_the_refused_one_comes_before_what_came_back() {
+    let mut row = replaced();
+    let held = row.clone();
+    let back = row.candidates[0].clone();
+    row = promote(&row, &back, &exchange(), &at(0)).unwrap().row;
+    assert!(successor(&row).is_none());
+    row.candidates.push(candidate(&held, 22, Standing::Untried));
+    assert_eq!(successor(&row).unwrap().sealed, sealed(22));
+    // However often something came back meanwhile.
+    let another = candidate(&row, 24, Standing::Refused);
+    row.candidates.insert(0, another);
+    row.generation = row.generation.next();
+    assert_eq!(successor(&row).unwrap().sealed, sealed(22));
+    // What was never set aside is the current one, and what came for a sibling of it says nothing about it.
+    let mut other = held;
+    other.candidates.push(Candidate {
+        presented: back.presented,
+        ..candidate(&other, 23, Standing::Untried)
+    });
+    assert!(successor(&other).is_none());
+}
+
+#[test]
 fn a_missing_answer_is_no_verdict_while_a_token_is_set_aside() {
     let first = judged(&replaced(), Before::Missing, 0);
     assert!(matches!(first.status, Status::Suspect(_)), "{first:?}");

@@ -37,6 +37,9 @@ pub trait Between: fmt::Debug + Send + Sync {
     async fn after(&self, _: Call) -> Result<(), StoreError> {
         Ok(())
     }
+
+    /// After the feed has asked what has changed.
+    async fn heard(&self) {}
 }
 
 /// The store with somebody between.
@@ -150,7 +153,9 @@ impl<B: Between> Store for Watched<B> {
     }
     async fn changes(&self, since: Option<Mark>) -> Result<(Vec<Changed>, Mark), StoreError> {
         // The feed runs by itself: whoever counts calls counts those of a refresh.
-        self.inner.changes(since).await
+        let changes = self.inner.changes(since).await?;
+        self.between.heard().await;
+        Ok(changes)
     }
     async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
         self.call(Call::Read, self.inner.count(app)).await
