@@ -17,7 +17,7 @@ pub(crate) use cipher::key_of;
 pub use cipher::{Key, KeyId, SealError};
 pub use key_file::KeyFileLock;
 pub use keyring::{KeyFileError, Keyring};
-pub use place::{Field, Place};
+pub use place::{Field, Owner, Place};
 
 use std::path::PathBuf;
 
@@ -137,13 +137,12 @@ impl Sealer {
     /// The same data key under another master key; what it seals stays as it is.
     pub fn reseal_data_key(
         &self,
-        grant: &GrantId,
-        epoch: Epoch,
+        owner: &Owner<'_>,
         sealed: &Sealed,
         with: &Key,
         random: &dyn Random,
     ) -> Result<Sealed, SealError> {
-        let place = self.place(grant, epoch, 0, Field::DataKey);
+        let place = Place::of_data_key(self.deployment, owner);
         let key = self.keys.named(sealed)?.open(&place, sealed)?;
         with.seal(&place, &key, random)
     }
@@ -151,26 +150,20 @@ impl Sealer {
     /// A fresh data key for one epoch of one grant, and its sealed form.
     pub fn new_data_key(
         &self,
-        grant: &GrantId,
-        epoch: Epoch,
+        owner: &Owner<'_>,
         random: &dyn Random,
     ) -> Result<(DataKey, Sealed), SealError> {
         let key = Key::random(random)?;
-        let place = self.place(grant, epoch, 0, Field::DataKey);
+        let place = Place::of_data_key(self.deployment, owner);
         let sealed = self.keys.sealing().seal(&place, key.bytes(), random)?;
-        Ok((self.data_key(key, grant, epoch), sealed))
+        Ok((self.data_key(key, owner), sealed))
     }
 
     /// Opens the data key of one epoch of one grant.
-    pub fn open_data_key(
-        &self,
-        grant: &GrantId,
-        epoch: Epoch,
-        sealed: &Sealed,
-    ) -> Result<DataKey, SealError> {
-        let place = self.place(grant, epoch, 0, Field::DataKey);
+    pub fn open_data_key(&self, owner: &Owner<'_>, sealed: &Sealed) -> Result<DataKey, SealError> {
+        let place = Place::of_data_key(self.deployment, owner);
         let bytes = self.keys.named(sealed)?.open(&place, sealed)?;
-        Ok(self.data_key(Key::from_bytes(&bytes)?, grant, epoch))
+        Ok(self.data_key(Key::from_bytes(&bytes)?, owner))
     }
 
     /// Seals a login attempt's verifier.
@@ -206,17 +199,13 @@ impl Sealer {
         mac.finalize().into_bytes().into()
     }
 
-    fn data_key(&self, key: Key, grant: &GrantId, epoch: Epoch) -> DataKey {
+    fn data_key(&self, key: Key, owner: &Owner<'_>) -> DataKey {
         DataKey {
             key,
             deployment: self.deployment,
-            grant: grant.clone(),
-            epoch,
+            grant: owner.id.clone(),
+            epoch: owner.epoch,
         }
-    }
-
-    fn place(&self, grant: &GrantId, epoch: Epoch, number: u64, field: Field) -> Place {
-        Place::of_grant(self.deployment, grant, epoch, number, field)
     }
 }
 

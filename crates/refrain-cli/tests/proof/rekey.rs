@@ -19,7 +19,7 @@ use refrain::{
     Refrain,
     lifecycle::{self, Consented, GrantRow, row},
     oauth::scope::Scope,
-    seal::{Field, KeyFileLock, KeyId, Keyring, Sealer},
+    seal::{Field, KeyFileLock, KeyId, Keyring, Owner, Sealer},
     store::{Store as _, sqlite::SqliteStore},
     time::{Deadline, SystemClock, UnixMillis},
 };
@@ -69,8 +69,11 @@ async fn add(refrain: &Refrain, name: &str) {
         app.client.id.clone(),
         now.wall,
     );
-    let epoch = blank.epoch.next();
-    let sealed = parts.sealer.new_data_key(&blank.id, epoch, random);
+    let owner = Owner {
+        epoch: blank.epoch.next(),
+        ..Owner::of(&blank)
+    };
+    let sealed = parts.sealer.new_data_key(&owner, random);
     let (key, data_key) = sealed.unwrap();
     let seal = |field| key.seal(field, 0, name, random).unwrap();
     let consented = Consented {
@@ -105,8 +108,8 @@ fn open_all(world: &World, home: &Home) -> BTreeMap<String, usize> {
         let mut keys = BTreeMap::new();
         for row in store.grants(None, 1_000_000).await.unwrap() {
             let row = row.value;
-            let tokens = row.tokens.unwrap();
-            let key = sealer.open_data_key(&row.id, row.epoch, &tokens.data_key);
+            let tokens = row.tokens.as_ref().unwrap();
+            let key = sealer.open_data_key(&Owner::of(&row), &tokens.data_key);
             let key = key.unwrap();
             key.open(Field::RefreshToken, row.generation.0, &tokens.refresh)
                 .unwrap();

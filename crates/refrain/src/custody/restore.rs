@@ -128,7 +128,7 @@ mod from_file {
         },
         id::GrantName,
         lifecycle::GrantRow,
-        seal::{Field, KeyFileLock, Keyring, SealError, Sealer},
+        seal::{Field, KeyFileLock, Keyring, Owner, SealError, Sealer},
         store::{
             Store as _,
             sqlite::{Closed, SqliteStore, check_place, inspect},
@@ -300,7 +300,7 @@ mod from_file {
         let Some(tokens) = &row.tokens else {
             return Ok(());
         };
-        let key = sealer.open_data_key(&row.id, row.epoch, &tokens.data_key)?;
+        let key = sealer.open_data_key(&Owner::of(row), &tokens.data_key)?;
         key.open(Field::RefreshToken, row.generation.0, &tokens.refresh)?;
         if let Some(access) = &tokens.access {
             key.open(Field::AccessToken, row.minting.0, &access.sealed)?;

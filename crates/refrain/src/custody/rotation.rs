@@ -19,10 +19,10 @@ use tokio::task::JoinSet;
 use crate::{
     config::KeySource,
     custody::CustodyError,
-    id::{GrantId, GrantName},
+    id::GrantName,
     keeper::{Error, Parts, Problem},
     lifecycle::{Change, GrantRow},
-    seal::{Key, KeyFileError, KeyFileLock, KeyId, Keyring, key_of},
+    seal::{Key, KeyFileError, KeyFileLock, KeyId, Keyring, Owner, key_of},
     store::{StoreError, Version, Versioned, Written},
     time::UnixMillis,
 };
@@ -203,14 +203,14 @@ async fn reseal(parts: &Parts, key: &Key) -> Result<(u64, Vec<(GrantName, String
 
 /// A row with its data key sealed anew; nothing of the grant changes, so its story gains nothing.
 fn change(parts: &Parts, key: &Key, row: &Versioned<GrantRow>) -> Result<Change, String> {
-    let mut row = row.value.clone();
-    let (id, epoch): (&GrantId, _) = (&row.id, row.epoch);
+    let read = &row.value;
+    let mut row = read.clone();
     let Some(tokens) = &mut row.tokens else {
         return Err("it has no data key".to_owned());
     };
     let random = parts.random.as_ref();
     let sealer = &parts.sealer;
-    let resealed = sealer.reseal_data_key(id, epoch, &tokens.data_key, key, random);
+    let resealed = sealer.reseal_data_key(&Owner::of(read), &tokens.data_key, key, random);
     tokens.data_key = resealed.map_err(|error| error.to_string())?;
     Ok(Change {
         row,

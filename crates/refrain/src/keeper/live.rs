@@ -16,7 +16,7 @@ use crate::{
     },
     lifecycle::{GrantRow, Status, timing},
     oauth::scope::Scope,
-    seal::{DataKey, Field},
+    seal::{DataKey, Field, Owner},
     secret::AccessToken,
     time::{Moment, UnixMillis, Uptime},
 };
@@ -304,7 +304,7 @@ impl Keeper {
         let key = self
             .parts
             .sealer
-            .open_data_key(&row.id, row.epoch, &tokens.data_key);
+            .open_data_key(&Owner::of(row), &tokens.data_key);
         key.map_err(|source| Problem::sealed(row, "data key", source).into())
     }
 }

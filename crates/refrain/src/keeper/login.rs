@@ -31,7 +31,7 @@ use crate::{
         token::TokenRequest,
     },
     provider::{AUTHORIZE_PATH, TOKEN_PATH, spotify},
-    seal::{Field, SealError},
+    seal::{Field, Owner, SealError},
     secret::{AuthorizationState, BrowserSecret, CodeVerifier, RefreshToken},
     store::{
         Versioned, Written,
@@ -393,10 +393,11 @@ impl Keeper {
 
     fn seal_login(&self, row: &GrantRow, login: &Login<'_>) -> Result<Consented, SealError> {
         let random = self.parts.random.as_ref();
-        let (key, data_key) = self
-            .parts
-            .sealer
-            .new_data_key(&row.id, row.epoch.next(), random)?;
+        let owner = Owner {
+            epoch: row.epoch.next(),
+            ..Owner::of(row)
+        };
+        let (key, data_key) = self.parts.sealer.new_data_key(&owner, random)?;
         let granted = login.granted;
         let life = (granted.expires_in, login.sent);
         Ok(Consented {

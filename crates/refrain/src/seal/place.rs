@@ -1,7 +1,8 @@
 //! Where a ciphertext belongs: the associated data it is bound to.
 
 use crate::{
-    id::{Epoch, GrantId},
+    id::{Epoch, GrantId, GrantName},
+    lifecycle::GrantRow,
     seal::DeploymentId,
 };
 
@@ -31,6 +32,28 @@ impl Field {
             Self::AccessToken => "access_token",
             Self::Candidate => "candidate",
             Self::Verifier => "verifier",
+        }
+    }
+}
+
+/// Whose data key it is: one login of one grant.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    /// The grant.
+    pub id: &'a GrantId,
+    /// What callers ask for it by.
+    pub name: &'a GrantName,
+    /// The login.
+    pub epoch: Epoch,
+}
+
+impl<'a> Owner<'a> {
+    /// The login that a row is about.
+    pub fn of(row: &'a GrantRow) -> Self {
+        Self {
+            id: &row.id,
+            name: &row.name,
+            epoch: row.epoch,
         }
     }
 }
@@ -74,6 +97,19 @@ impl Place {
             epoch,
             number,
             field,
+        }
+    }
+
+    /// The data key of one login of a grant. The name is part of its place: it is what callers ask by, and
+    /// two rows that have changed names must not open for one another's callers.
+    pub fn of_data_key(deployment: DeploymentId, owner: &Owner<'_>) -> Self {
+        Self {
+            deployment,
+            table: "grants",
+            row: format!("{} {}", owner.id, owner.name),
+            epoch: owner.epoch,
+            number: 0,
+            field: Field::DataKey,
         }
     }
 

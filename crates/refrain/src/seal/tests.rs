@@ -20,6 +20,19 @@ fn grant() -> GrantId {
     GrantId::parse("grt_000102030405060708090a0b0c0d0e0f").unwrap()
 }
 
+/// A login of a grant called `alice`.
+fn owner(epoch: Epoch) -> Owner<'static> {
+    owner_of(grant(), "alice", epoch)
+}
+
+fn owner_of(id: GrantId, name: &str, epoch: Epoch) -> Owner<'static> {
+    Owner {
+        id: Box::leak(Box::new(id)),
+        name: Box::leak(Box::new(name.parse().unwrap())),
+        epoch,
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
@@ -47,7 +60,7 @@ const REFRESH_TOKEN_V1: &str = "01015cf1603d1e361046000102030405060708090a0b0c0d
 
 #[test]
 fn what_version_1_sealed_still_opens() {
-    let (key, _) = fixed().new_data_key(&grant(), Epoch(3), &Counting).unwrap();
+    let (key, _) = fixed().new_data_key(&owner(Epoch(3)), &Counting).unwrap();
     let sealed = key
         .seal(Field::RefreshToken, 5, "AQ-vector", &Counting)
         .unwrap();
@@ -62,7 +75,7 @@ fn what_version_1_sealed_still_opens() {
 fn a_ciphertext_opens_at_its_own_place_alone() {
     let sealer = fixed();
     let (key, sealed_key) = sealer
-        .new_data_key(&grant(), Epoch(3), &SystemRandom)
+        .new_data_key(&owner(Epoch(3)), &SystemRandom)
         .unwrap();
     let blob = key
         .seal(Field::RefreshToken, 5, "AQ", &SystemRandom)
@@ -74,8 +87,12 @@ fn a_ciphertext_opens_at_its_own_place_alone() {
     forged(key.open(Field::AccessToken, 5, &blob));
     forged(key.open(Field::Candidate, 5, &blob));
     let other = GrantId::random(&SystemRandom).unwrap();
-    for (grant, epoch) in [(other, Epoch(3)), (grant(), Epoch(4))] {
-        let opened = sealer.open_data_key(&grant, epoch, &sealed_key);
+    for stranger in [
+        owner_of(other, "alice", Epoch(3)),
+        owner_of(grant(), "bob", Epoch(3)),
+        owner(Epoch(4)),
+    ] {
+        let opened = sealer.open_data_key(&stranger, &sealed_key);
         assert!(matches!(opened, Err(SealError::Forged)), "{opened:?}");
     }
     let elsewhere = Sealer::found(
@@ -85,14 +102,14 @@ fn a_ciphertext_opens_at_its_own_place_alone() {
     )
     .unwrap()
     .0;
-    let opened = elsewhere.open_data_key(&grant(), Epoch(3), &sealed_key);
+    let opened = elsewhere.open_data_key(&owner(Epoch(3)), &sealed_key);
     assert!(matches!(opened, Err(SealError::Forged)), "{opened:?}");
 }
 
 #[test]
 fn every_changed_bit_is_noticed() {
     let (key, _) = fixed()
-        .new_data_key(&grant(), Epoch(1), &SystemRandom)
+        .new_data_key(&owner(Epoch(1)), &SystemRandom)
         .unwrap();
     let sealed = key
         .seal(Field::AccessToken, 1, "BQ", &SystemRandom)
@@ -127,7 +144,7 @@ fn another_master_key_is_named_and_not_tried() {
 #[test]
 fn nonces_do_not_repeat() {
     let (key, _) = fixed()
-        .new_data_key(&grant(), Epoch(1), &SystemRandom)
+        .new_data_key(&owner(Epoch(1)), &SystemRandom)
         .unwrap();
     let mut seen = std::collections::HashSet::new();
     for _ in 0..20_000 {
@@ -248,32 +265,26 @@ fn a_running_process_learns_of_a_new_key_from_the_file() {
     let running = Sealer::open(ring.clone(), DeploymentId(1), &check).unwrap();
     let running = running.reading(path.clone());
     let (_, old) = running
-        .new_data_key(&grant(), Epoch(1), &SystemRandom)
+        .new_data_key(&owner(Epoch(1)), &SystemRandom)
         .unwrap();
 
     let new = Key::random(&SystemRandom).unwrap();
-    let resealed = running.reseal_data_key(&grant(), Epoch(1), &old, &new, &SystemRandom);
+    let resealed = running.reseal_data_key(&owner(Epoch(1)), &old, &new, &SystemRandom);
     let resealed = resealed.unwrap();
     let moved = running.reseal_check(&check, &new, &SystemRandom).unwrap();
-    let unknown = running.open_data_key(&grant(), Epoch(1), &resealed);
+    let unknown = running.open_data_key(&owner(Epoch(1)), &resealed);
     assert!(matches!(unknown, Err(SealError::UnknownKey { expected }) if expected == new.id()));
     // A file that is being damaged takes no key away from a process that has it.
     std::fs::write(&path, "rfmk1_gar").unwrap();
-    assert!(
-        running
-            .open_data_key(&grant(), Epoch(1), &resealed)
-            .is_err()
-    );
-    running.open_data_key(&grant(), Epoch(1), &old).unwrap();
+    assert!(running.open_data_key(&owner(Epoch(1)), &resealed).is_err());
+    running.open_data_key(&owner(Epoch(1)), &old).unwrap();
 
     let lock = KeyFileLock::take(&path).unwrap().unwrap();
     lock.write(&ring.with_newest(new.clone())).unwrap();
-    running
-        .open_data_key(&grant(), Epoch(1), &resealed)
-        .unwrap();
+    running.open_data_key(&owner(Epoch(1)), &resealed).unwrap();
     // What it seals goes by the store's key check, and not by the file.
     let sealing = |running: &Sealer| {
-        let made = running.new_data_key(&grant(), Epoch(2), &SystemRandom);
+        let made = running.new_data_key(&owner(Epoch(2)), &SystemRandom);
         key_of(&made.unwrap().1).unwrap()
     };
     assert_eq!(sealing(&running), ring.newest().id());

@@ -18,7 +18,7 @@ use refrain::{
     keeper::{Parts, login::LoggedIn, login::LoginRequest},
     oauth::transport::Request,
     random::SystemRandom,
-    seal::{Field, Keyring, Sealer},
+    seal::{Field, Keyring, Owner, Sealer},
     store::{Store, sqlite::SqliteStore},
     time::{Clock, ManualClock, SystemClock, UnixMillis},
     transport::HyperTransport,
@@ -214,9 +214,9 @@ impl Stage {
     /// The refresh token of a grant in the clear; only to look for it where it must not be.
     pub(super) async fn refresh_token(&self, grant: &Grant) -> Result<Zeroizing<String>, Failure> {
         let row = grant.row().await?;
-        let tokens = row.tokens.ok_or("there is no token")?;
+        let tokens = row.tokens.as_ref().ok_or("there is no token")?;
         let sealer = &self.refrain.parts().sealer;
-        let key = sealer.open_data_key(&row.id, row.epoch, &tokens.data_key)?;
+        let key = sealer.open_data_key(&Owner::of(&row), &tokens.data_key)?;
         Ok(key.open(Field::RefreshToken, row.generation.0, &tokens.refresh)?)
     }
 
