@@ -4,10 +4,7 @@
 //! A page that binds its own name to 127.0.0.1 is told apart by the name (RFC 9110 §7.4), and one that
 //! calls from its own origin by what the browser says of it. Both are looked at before anything else.
 
-use std::{
-    collections::BTreeSet,
-    net::{IpAddr, SocketAddr},
-};
+use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 
@@ -19,7 +16,7 @@ use crate::fault::Fault;
 #[derive(Debug, Clone)]
 pub(crate) struct Authorities {
     /// `None`: any, because no browser reaches it (a Unix socket).
-    names: Option<BTreeSet<Box<str>>>,
+    names: Option<Vec<Box<str>>>,
     scheme: &'static str,
 }
 
@@ -41,7 +38,7 @@ impl Authorities {
         }
         let configured: Vec<String> = configured.iter().map(ToString::to_string).collect();
         hosts.extend(configured.iter().cloned());
-        let mut names: BTreeSet<Box<str>> = hosts
+        let mut names: Vec<Box<str>> = hosts
             .iter()
             .map(|host| format!("{host}:{port}").into())
             .collect();
@@ -76,7 +73,7 @@ impl Authorities {
             return Ok(());
         };
         let host = host(request)?;
-        if !names.contains(host.to_ascii_lowercase().as_str()) {
+        if !names.iter().any(|name| name.eq_ignore_ascii_case(host)) {
             return Err(Fault::request(
                 StatusCode::MISDIRECTED_REQUEST,
                 "wrong_host",
@@ -92,9 +89,11 @@ impl Authorities {
     fn check_page(&self, headers: &HeaderMap, host: &str) -> Result<(), Fault> {
         let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
         let own_site = matches!(site, None | Some(b"same-origin" | b"none"));
-        let mut origins = headers.get_all(header::ORIGIN).iter();
-        let own = format!("{}://{host}", self.scheme);
-        let own_origin = origins.all(|it| it.as_bytes().eq_ignore_ascii_case(own.as_bytes()));
+        let own = |origin: &HeaderValue| {
+            let own = format!("{}://{host}", self.scheme);
+            origin.as_bytes().eq_ignore_ascii_case(own.as_bytes())
+        };
+        let own_origin = headers.get_all(header::ORIGIN).iter().all(own);
         if own_site && own_origin {
             return Ok(());
         }

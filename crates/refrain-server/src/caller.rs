@@ -151,6 +151,9 @@ pub(crate) async fn identify(
             "the request shows something else than a bearer",
         ));
     };
+    if let Some(known) = connection.remembered(key) {
+        return Ok(Caller::Key(known));
+    }
     match ApiKey::parse(key) {
         Ok(key) => by_key(&key, connection, shared).await,
         Err(error) => Err(refused(connection, shared, &words(error))),
@@ -164,12 +167,6 @@ pub(crate) async fn by_key(
     shared: &Shared,
 ) -> Result<Caller, Fault> {
     let now = shared.clock().uptime();
-    if let Some(known) = connection
-        .remembered(key)
-        .filter(|known| known.is_fresh(now))
-    {
-        return Ok(Caller::Key(known));
-    }
     if let Some(known) = shared.keys().at_hand(key, shared.refrain()) {
         if known.is_due(now) {
             let (keys, refrain) = (Arc::clone(shared.keys()), shared.refrain().clone());

@@ -15,7 +15,8 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use refrain::access::ApiKey;
+use refrain::{Grant, access::ApiKey, keeper::Live};
+use subtle::ConstantTimeEq as _;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
@@ -24,9 +25,10 @@ use tokio::{
 use crate::{
     authority::Authorities,
     body::Answer,
+    fault::Fault,
     keys::Known,
     listen::{paced::Paced, pulse::Pulse},
-    proxy::upstream::Upstream,
+    proxy::{prepared::Prepared, upstream::Upstream},
     route,
     server::Shared,
 };
@@ -64,8 +66,18 @@ pub(crate) struct Connection {
     pulse: Arc<Pulse>,
     upstream: Arc<Upstream>,
     shared: Arc<Shared>,
-    /// The key that was shown last: most connections show the same again.
-    shown: Mutex<Option<(ApiKey, Arc<Known>)>>,
+    /// The key that was shown last, and when it was looked at: most connections show the same again.
+    shown: Mutex<Option<Shown>>,
+    /// What goes with the token that was sent last.
+    prepared: Mutex<Option<Arc<Prepared>>>,
+}
+
+#[derive(Debug)]
+struct Shown {
+    key: ApiKey,
+    known: Arc<Known>,
+    /// The second in which it was fresh.
+    at: u32,
 }
 
 impl Connection {
@@ -76,14 +88,14 @@ impl Connection {
         upstream: Arc<Upstream>,
         shared: Arc<Shared>,
     ) -> Arc<Self> {
-        let shown = Mutex::default();
         Arc::new(Self {
             peer,
             authorities,
             pulse,
             upstream,
             shared,
-            shown,
+            shown: Mutex::default(),
+            prepared: Mutex::default(),
         })
     }
 
@@ -115,16 +127,32 @@ impl Connection {
         &self.shared
     }
 
-    /// What is known about a key, where this connection has shown it before.
-    pub(crate) fn remembered(&self, key: &ApiKey) -> Option<Arc<Known>> {
+    /// What is known about a key, where this connection has shown it in this very second.
+    pub(crate) fn remembered(&self, key: &str) -> Option<Arc<Known>> {
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        let (before, known) = shown.as_ref()?;
-        before.ct_eq(key).then(|| Arc::clone(known))
+        let shown = shown.as_ref().filter(|it| it.at == self.pulse.now())?;
+        let same: bool = shown.key.expose().as_bytes().ct_eq(key.as_bytes()).into();
+        same.then(|| Arc::clone(&shown.known))
     }
 
     pub(crate) fn remember(&self, key: &ApiKey, known: &Arc<Known>) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        *shown = Some((key.clone(), Arc::clone(known)));
+        *shown = Some(Shown {
+            key: key.clone(),
+            known: Arc::clone(known),
+            at: self.pulse.now(),
+        });
+    }
+
+    /// What goes with a token, made once for as long as it is the one that is sent.
+    pub(crate) fn prepared(&self, live: &Arc<Live>, grant: &Grant) -> Result<Arc<Prepared>, Fault> {
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(prepared) = prepared.as_ref().filter(|it| it.is_of(live)) {
+            return Ok(Arc::clone(prepared));
+        }
+        let made = Arc::new(Prepared::new(live, grant)?);
+        *prepared = Some(Arc::clone(&made));
+        Ok(made)
     }
 }
 
@@ -138,13 +166,15 @@ pub(crate) async fn serve<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let io = TokioIo::new(Paced::new(socket, Arc::clone(&connection.pulse)));
+    let pulse = Arc::clone(&connection.pulse);
+    let io = TokioIo::new(Paced::new(socket, Arc::clone(&pulse)));
     let service = service_fn(move |request| {
         let connection = Arc::clone(&connection);
         async move { answer(request, connection).await }
     });
     // A connection that breaks concerns nobody but its client, who knows.
     if http2 {
+        pulse.share();
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())

@@ -1,6 +1,6 @@
 //! The keys that callers show: checked against the store, and remembered for seconds.
 //!
-//! A key that was good two seconds ago is taken as it was, while one task asks the store again; after four
+//! A key that was good two seconds ago is taken as it was, while one task asks the store again; after three
 //! seconds nobody goes on without an answer. So a key that is revoked anywhere is refused here within five
 //! seconds, and a request costs no read. A store that gives no answer says nothing about a key: what was
 //! known before goes on.
@@ -23,10 +23,10 @@ use refrain::{
 
 /// A key that was checked longer ago than this is checked again, behind the callers' backs.
 const FRESH: Duration = Duration::from_secs(2);
-/// And than this, before it is used.
-const STALE: Duration = Duration::from_secs(4);
+/// And than this, before it is used; a connection remembers what it was told for another second.
+const STALE: Duration = Duration::from_secs(3);
 const _: () = assert!(
-    STALE.as_secs() < 5,
+    STALE.as_secs() + 1 < 5,
     "a revoked key is refused within five seconds"
 );
 /// So many are remembered; more than that are not in use at once.

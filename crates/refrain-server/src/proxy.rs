@@ -13,6 +13,7 @@ pub(crate) mod headers;
 pub(crate) mod held;
 mod limits;
 pub(crate) mod links;
+pub(crate) mod prepared;
 pub(crate) mod target;
 pub(crate) mod upstream;
 
@@ -29,7 +30,8 @@ use refrain::{Grant, keeper::Live, secret::AccessToken};
 use self::{
     held::Held,
     links::Links,
-    upstream::{Lease, Upstream, UpstreamError},
+    prepared::Prepared,
+    upstream::{Lease, UpstreamError},
 };
 use crate::{
     body::{Answer, Relayed, Sent},
@@ -47,8 +49,9 @@ const REPLAYS: u8 = 2;
 /// A request that is on its way through.
 struct Passage<'a> {
     shared: &'a Shared,
-    upstream: &'a Arc<Upstream>,
+    connection: &'a Connection,
     grant: Grant,
+    prepared: Arc<Prepared>,
     method: Method,
     target: PathAndQuery,
     headers: HeaderMap,
@@ -80,6 +83,8 @@ pub(crate) async fn relay(
     target::check(&target)?;
     let grant = caller.grant(&head.headers, shared).await?;
     let live = token(&grant, shared).await?;
+    let gates = shared.gates();
+    let probe = limits::enter(gates, live.app())?;
     let rewritten = caller
         .rewrites_links()
         .then(|| own_origin(&head, connection))
@@ -92,16 +97,15 @@ pub(crate) async fn relay(
     }
     let mut passage = Passage {
         shared,
-        upstream: connection.upstream(),
+        connection,
+        prepared: connection.prepared(&live, &grant)?,
         grant,
         method: head.method,
         target,
         headers: head.headers,
         body: Held::read(body).await?,
     };
-    let gates = shared.gates();
-    let probe = limits::enter(gates, live.app())?;
-    let mut answered = passage.send(&live).await?;
+    let mut answered = passage.send().await?;
     limits::note(&mut answered, shared, live.app(), probe).await;
     Ok(passage.finish(answered, rewritten.as_deref()))
 }
@@ -119,12 +123,13 @@ async fn token(grant: &Grant, shared: &Shared) -> Result<Arc<Live>, Fault> {
 
 impl Passage<'_> {
     /// Sends, and repairs a 401.
-    async fn send(&mut self, live: &Live) -> Result<Answered, Fault> {
-        let mut token = live.token().clone();
+    async fn send(&mut self) -> Result<Answered, Fault> {
+        let mut token = self.prepared.live().token().clone();
+        let mut bearer = self.prepared.bearer.clone();
         let mut again = false;
         let mut replays = 0;
         loop {
-            let (response, lease) = self.send_once(&token).await?;
+            let (response, lease) = self.send_once(&bearer).await?;
             let answered = Answered {
                 response,
                 begun: None,
@@ -145,6 +150,7 @@ impl Passage<'_> {
                 again = true;
                 self.shared.clock().sleep(SECOND_THOUGHT).await;
             }
+            bearer = prepared::bearer(&newer)?;
             token = newer;
             replays = replays.saturating_add(1);
         }
@@ -170,21 +176,22 @@ impl Passage<'_> {
 
     async fn send_once(
         &mut self,
-        token: &AccessToken,
+        bearer: &HeaderValue,
     ) -> Result<(Response<Incoming>, Option<Lease>), Fault> {
-        let sent = self.upstream.send(self.request(token)?).await;
+        let (upstream, pulse) = (self.connection.upstream(), self.connection.pulse());
+        let sent = upstream.send(self.request(bearer), pulse).await;
         let reads = self.method == Method::GET || self.method == Method::HEAD;
         match sent {
             // An idle connection that the other side has just closed looks like this; what only reads may
             // be sent again.
             Err(UpstreamError::Broken { .. }) if reads && self.body.repeats() => {
-                Ok(self.upstream.send(self.request(token)?).await?)
+                Ok(upstream.send(self.request(bearer), pulse).await?)
             }
             sent => Ok(sent?),
         }
     }
 
-    fn request(&mut self, token: &AccessToken) -> Result<Request<upstream::Outgoing>, Fault> {
+    fn request(&mut self, bearer: &HeaderValue) -> Request<upstream::Outgoing> {
         let writes = [Method::POST, Method::PUT, Method::PATCH].contains(&self.method);
         let empty = self.body.is_empty();
         let mut request = Request::new(self.body.outgoing());
@@ -196,8 +203,8 @@ impl Passage<'_> {
             // Spotify answers 411 without it.
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        headers.insert(header::AUTHORIZATION, bearer(token)?);
-        Ok(request)
+        headers.insert(header::AUTHORIZATION, bearer.clone());
+        request
     }
 
     /// The answer as the caller gets it.
@@ -228,31 +235,22 @@ impl Passage<'_> {
 
     /// Says whose token it was, of which login and generation, and whether a 401 was repaired.
     fn mark(&self, headers: &mut HeaderMap, repaired: bool) {
-        if let Ok(grant) = HeaderValue::from_str(self.grant.name().as_str()) {
-            headers.insert("refrain-grant", grant);
+        let line = if repaired {
+            let live = self.grant.at_hand();
+            live.and_then(|live| prepared::line(live.line()))
+        } else {
+            self.prepared.line.clone()
+        };
+        if let Some(grant) = &self.prepared.grant {
+            headers.insert("refrain-grant", grant.clone());
         }
-        let line = self.grant.at_hand().map(|live| live.line());
-        if let Some((epoch, generation)) = line
-            && let Ok(line) = HeaderValue::from_str(&format!("{}.{}", epoch.0, generation.0))
-        {
+        if let Some(line) = line {
             headers.insert("refrain-generation", line);
         }
         if repaired {
             headers.insert("refrain-repaired", HeaderValue::from_static("1"));
         }
     }
-}
-
-/// The header with a token in it.
-fn bearer(token: &AccessToken) -> Result<HeaderValue, Fault> {
-    let text = [b"Bearer ", token.expose().as_bytes()].concat();
-    let value = HeaderValue::from_maybe_shared(Bytes::from(text));
-    let mut value = value.map_err(|_| {
-        let (code, what) = ("token_illegal", "Spotify's token cannot stand in a header");
-        Fault::later(code, what, Duration::from_secs(60))
-    })?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 /// Where the caller has reached refrain, as links are to lead there again.

@@ -10,7 +10,7 @@
 //! | a request's head is under way | 10 s as a whole |
 //! | the client sends a body | 1 KiB in each 10 s in which it is waited for |
 //! | the client takes an answer | 1 KiB in each 10 s in which it is waited for |
-//! | the API sends an answer | one byte in each minute in which it is waited for |
+//! | the API is asked | the first byte of its answer within a minute, and one in each minute after that |
 //! | nothing is under way | 75 s, as other servers do; 10 s before the first request |
 
 use std::{
@@ -36,7 +36,8 @@ const API: Step = Step {
     seconds: 60,
 };
 
-/// What a connection is at.
+/// What a connection is at. One that carries several requests at a time is busy with the first, and has no
+/// heads of its own: HTTP/2 has limits for those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Phase {
@@ -56,12 +57,19 @@ pub(crate) struct Pulse {
     seconds: Arc<AtomicU32>,
     phase: AtomicU8,
     since: AtomicU32,
+    /// So many requests are being answered.
+    requests: AtomicU32,
+    /// Whether several requests share the connection.
+    shared: AtomicBool,
     /// The request body on its way in.
     pub(crate) inward: Flow,
     /// The answer on its way out.
     pub(crate) outward: Flow,
     /// The API's answer on its way here.
     pub(crate) upstream: Flow,
+    /// The beginning of it.
+    pub(crate) answer: Flow,
+    late: AtomicBool,
     cut: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
@@ -136,15 +144,30 @@ impl Pulse {
             seconds: Arc::clone(seconds),
             phase: AtomicU8::new(Phase::New as u8),
             since: AtomicU32::new(seconds.load(Ordering::Relaxed)),
+            requests: AtomicU32::new(0),
+            shared: AtomicBool::new(false),
             inward: Flow::new(CLIENT),
             outward: Flow::new(CLIENT),
             upstream: Flow::new(API),
+            answer: Flow::new(API),
+            late: AtomicBool::new(false),
             cut: AtomicBool::new(false),
             waker: Mutex::default(),
         }
     }
 
-    fn now(&self) -> u32 {
+    /// Several requests share the connection (HTTP/2).
+    pub(crate) fn share(&self) {
+        self.shared.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether they do.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
+    }
+
+    /// The seconds that have passed, from one.
+    pub(crate) fn now(&self) -> u32 {
         self.seconds.load(Ordering::Relaxed)
     }
 
@@ -159,13 +182,14 @@ impl Pulse {
 
     /// Bytes have come that belong to no request that is being answered.
     pub(crate) fn bytes_come(&self) {
-        if self.is(Phase::New) || self.is(Phase::Idle) {
+        if (self.is(Phase::New) || self.is(Phase::Idle)) && !self.is_shared() {
             self.enter(Phase::Head);
         }
     }
 
     /// A request's head is complete.
     pub(crate) fn request_begins(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         self.enter(Phase::Busy);
     }
 
@@ -173,7 +197,9 @@ impl Pulse {
     pub(crate) fn request_ends(&self) {
         self.inward.ends();
         self.upstream.ends();
-        self.enter(Phase::Idle);
+        if self.requests.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.enter(Phase::Idle);
+        }
     }
 
     /// Whether the connection has been given up.
@@ -203,8 +229,12 @@ impl Pulse {
             || ahead && self.upstream.is_stuck(now)
     }
 
-    fn cut(&self) {
-        self.cut.store(true, Ordering::Relaxed);
+    /// Whether the API has been asked too long ago.
+    pub(crate) fn is_late(&self) -> bool {
+        self.late.swap(false, Ordering::Relaxed)
+    }
+
+    fn wake(&self) {
         let waker = self
             .waker
             .lock()
@@ -231,6 +261,11 @@ impl Sweep {
         }
     }
 
+    /// The seconds that have passed, for whoever wants no clock.
+    pub(crate) fn seconds(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.seconds)
+    }
+
     /// The pulse of a new connection.
     pub(crate) fn pulse(&self) -> Arc<Pulse> {
         let pulse = Arc::new(Pulse::new(&self.seconds));
@@ -245,7 +280,7 @@ impl Sweep {
             .seconds
             .fetch_add(1, Ordering::Relaxed)
             .saturating_add(1);
-        let mut over = Vec::new();
+        let (mut over, mut late) = (Vec::new(), Vec::new());
         let mut pulses = self.pulses.lock().unwrap_or_else(PoisonError::into_inner);
         pulses.retain(|pulse| {
             let Some(pulse) = pulse.upgrade() else {
@@ -253,12 +288,19 @@ impl Sweep {
             };
             if pulse.is_over(now) {
                 over.push(pulse);
+            } else if pulse.answer.is_stuck(now) {
+                late.push(pulse);
             }
             true
         });
         drop(pulses);
         for pulse in over {
-            pulse.cut();
+            pulse.cut.store(true, Ordering::Relaxed);
+            pulse.wake();
+        }
+        for pulse in late {
+            pulse.late.store(true, Ordering::Relaxed);
+            pulse.wake();
         }
     }
 }

@@ -74,14 +74,14 @@ impl Workers {
             let runtime = Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(StartError::Worker)?;
             let api = shared.refrain().parts().provider.api.clone();
-            let clock = Arc::clone(shared.clock());
-            let upstream = Upstream::new(api, Arc::clone(dialer), clock);
+            let sweep = Sweep::new();
+            let upstream = Upstream::new(api, Arc::clone(dialer), sweep.seconds());
             let upstream = upstream.map_err(StartError::Dialer)?;
             let (give, take) = mpsc::unbounded_channel();
             let worker = Worker {
                 shared: Arc::clone(shared),
                 upstream,
-                sweep: Sweep::new(),
+                sweep,
             };
             let living = Arc::clone(&living);
             let name = format!("worker-{number}");

@@ -5,100 +5,77 @@
 
 use http::{HeaderMap, HeaderName, header};
 
-/// About one connection alone, whether `Connection` names them or not.
-const HOP_BY_HOP: [HeaderName; 8] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    HeaderName::from_static("proxy-connection"),
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
-
-/// What a caller's request keeps for itself: his credentials, where he comes from, and what his browser
-/// says about him.
-const NOT_FORWARDED: [HeaderName; 13] = [
-    header::AUTHORIZATION,
-    header::COOKIE,
-    header::HOST,
-    header::EXPECT,
-    header::FORWARDED,
-    header::VIA,
-    header::ORIGIN,
-    header::REFERER,
-    header::TRAILER,
-    // Set anew from the body that is sent.
-    header::CONTENT_LENGTH,
-    HeaderName::from_static("x-real-ip"),
-    HeaderName::from_static("client-token"),
-    HeaderName::from_static("content-access-token"),
-];
-
-/// What an answer keeps for Spotify's own clients: its cookies, its promises about its host, and the
-/// permission for every web page to read it.
-const NOT_RETURNED: [HeaderName; 9] = [
-    header::SET_COOKIE,
-    header::ALT_SVC,
-    header::STRICT_TRANSPORT_SECURITY,
-    header::WWW_AUTHENTICATE,
-    header::TRAILER,
-    header::VIA,
-    header::SERVER,
-    header::PUBLIC_KEY_PINS,
-    HeaderName::from_static("clear-site-data"),
-];
-
 /// Leaves in a request's headers what the API may see.
 pub(crate) fn strip_request(headers: &mut HeaderMap) {
-    strip_connection(headers);
-    for name in &NOT_FORWARDED {
-        headers.remove(name);
-    }
-    strip_if(headers, |name| {
-        // An underscore is a hyphen to some servers: X_Forwarded_For.
-        name.contains('_')
-            || ["x-forwarded-", "proxy-", "sec-", "refrain-"]
-                .iter()
-                .any(|prefix| name.starts_with(prefix))
-    });
+    strip(headers, is_own_to_request);
 }
 
 /// Leaves in an answer's headers what the caller may see.
 pub(crate) fn strip_response(headers: &mut HeaderMap) {
-    strip_connection(headers);
-    for name in &NOT_RETURNED {
-        headers.remove(name);
-    }
-    strip_if(headers, |name| {
-        ["access-control-", "proxy-", "refrain-"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
-    });
+    strip(headers, is_own_to_response);
 }
 
-/// Drops what is about the connection, what `Connection` names included.
-fn strip_connection(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in named.iter().chain(&HOP_BY_HOP) {
-        headers.remove(name);
-    }
+/// About one connection alone, whether `Connection` names them or not.
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection" | "keep-alive" | "te" | "trailer" | "transfer-encoding" | "upgrade"
+    ) || name.starts_with("proxy-")
 }
 
-fn strip_if(headers: &mut HeaderMap, drops: impl Fn(&str) -> bool) {
-    // Most requests have none of these: nothing is allocated then.
-    let dropped: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| drops(name.as_str()))
-        .cloned()
-        .collect();
+/// What a caller's request keeps for itself: his credentials, where he comes from, and what his browser
+/// says about him. The length is set anew from the body that is sent.
+fn is_own_to_request(name: &str) -> bool {
+    is_hop_by_hop(name)
+        || matches!(
+            name,
+            "authorization"
+                | "content-length"
+                | "cookie"
+                | "expect"
+                | "forwarded"
+                | "host"
+                | "origin"
+                | "referer"
+                | "via"
+                | "x-real-ip"
+                | "client-token"
+                | "content-access-token"
+        )
+        || name.starts_with("x-forwarded-")
+        || name.starts_with("sec-")
+        || name.starts_with("refrain-")
+        // An underscore is a hyphen to some servers: X_Forwarded_For.
+        || name.contains('_')
+}
+
+/// What an answer keeps for Spotify's own clients: its cookies, its promises about its host, and the
+/// permission for every web page to read it.
+fn is_own_to_response(name: &str) -> bool {
+    is_hop_by_hop(name)
+        || matches!(
+            name,
+            "alt-svc"
+                | "clear-site-data"
+                | "public-key-pins"
+                | "server"
+                | "set-cookie"
+                | "strict-transport-security"
+                | "via"
+                | "www-authenticate"
+        )
+        || name.starts_with("access-control-")
+        || name.starts_with("refrain-")
+}
+
+/// Looks at each header once; nearly all of them stay.
+fn strip(headers: &mut HeaderMap, is_own: fn(&str) -> bool) {
+    let mut dropped: Vec<HeaderName> = Vec::new();
+    for value in headers.get_all(header::CONNECTION) {
+        let names = value.to_str().unwrap_or_default().split(',');
+        dropped.extend(names.filter_map(|name| name.trim().parse().ok()));
+    }
+    dropped.extend(headers.keys().filter(|name| is_own(name.as_str())).cloned());
     for name in dropped {
         headers.remove(&name);
     }

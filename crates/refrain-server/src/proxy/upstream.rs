@@ -6,8 +6,15 @@
 //! and goes out on another connection.
 
 use std::{
-    fmt, io,
-    sync::{Arc, Mutex, PoisonError},
+    fmt,
+    future::poll_fn,
+    io,
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::Poll,
     time::Duration,
 };
 
@@ -21,11 +28,13 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use refrain::{
     oauth::origin::Origin,
-    time::{Clock, Uptime},
     transport::dial::{Dialer, speaks_http2},
 };
 
-use crate::body::{BoxError, Sent};
+use crate::{
+    body::{BoxError, Sent},
+    listen::pulse::Pulse,
+};
 
 /// What is sent: a body that is held, or one that passes through.
 pub(crate) type Outgoing = Either<Full<Bytes>, Sent>;
@@ -34,8 +43,8 @@ pub(crate) type Outgoing = Either<Full<Bytes>, Sent>;
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long the API may take to begin an answer; it has been seen to take three quarters of a minute.
 const ANSWER: Duration = Duration::from_secs(60);
-/// An idle connection older than this is likely to be closed by the other side at this very moment.
-const IDLE: Duration = Duration::from_secs(20);
+/// An idle connection that has rested for so many seconds is likely to be closed by the other side at this very moment.
+const IDLE: u32 = 20;
 /// So many idle connections are kept.
 const KEPT: usize = 256;
 /// So often a request that was not sent is tried on another connection.
@@ -75,8 +84,9 @@ pub(crate) struct Upstream {
     base: Uri,
     host: HeaderValue,
     dialer: Arc<Dialer>,
-    clock: Arc<dyn Clock>,
-    idle: Mutex<Vec<(http1::SendRequest<Outgoing>, Uptime)>>,
+    /// The seconds of its worker.
+    seconds: Arc<AtomicU32>,
+    idle: Mutex<Vec<(http1::SendRequest<Outgoing>, u32)>>,
     shared: Mutex<Option<http2::SendRequest<Outgoing>>>,
 }
 
@@ -118,14 +128,14 @@ impl Upstream {
     pub(crate) fn new(
         origin: Origin,
         dialer: Arc<Dialer>,
-        clock: Arc<dyn Clock>,
+        seconds: Arc<AtomicU32>,
     ) -> Result<Arc<Self>, BoxError> {
         Ok(Arc::new(Self {
             base: origin.join("/").parse()?,
             host: HeaderValue::from_str(&origin.authority())?,
             origin,
             dialer,
-            clock,
+            seconds,
             idle: Mutex::default(),
             shared: Mutex::default(),
         }))
@@ -138,19 +148,19 @@ impl Upstream {
     pub(crate) async fn send(
         self: &Arc<Self>,
         mut request: Request<Outgoing>,
+        pulse: &Pulse,
     ) -> Result<(Response<Incoming>, Option<Lease>), UpstreamError> {
         let mut broke = None;
         for _ in 0..TRIES {
             let line = self.line().await?;
-            let sent = tokio::time::timeout(ANSWER, self.on(line, request));
-            match sent.await {
-                Ok(Ok(answered)) => return Ok(answered),
-                Ok(Err(Failed::Unsent(error, back))) => {
+            match unless_late(self.on(line, request), pulse).await {
+                Some(Ok(answered)) => return Ok(answered),
+                Some(Err(Failed::Unsent(error, back))) => {
                     broke = Some(error);
                     request = *back;
                 }
-                Ok(Err(Failed::Sent(error))) => return Err(self.broken(error.into())),
-                Err(_) => {
+                Some(Err(Failed::Sent(error))) => return Err(self.broken(error.into())),
+                None => {
                     let origin = self.origin.to_string();
                     return Err(UpstreamError::Silent { origin });
                 }
@@ -242,7 +252,8 @@ impl Upstream {
     fn take(&self) -> Option<http1::SendRequest<Outgoing>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let (sender, since) = idle.pop()?;
-        if self.clock.uptime().since(since) < IDLE {
+        let now = self.seconds.load(Ordering::Relaxed);
+        if now.saturating_sub(since) < IDLE {
             return Some(sender);
         }
         // Those below are older still.
@@ -251,7 +262,7 @@ impl Upstream {
     }
 
     fn keep(&self, sender: http1::SendRequest<Outgoing>) {
-        let now = self.clock.uptime();
+        let now = self.seconds.load(Ordering::Relaxed);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < KEPT {
             idle.push((sender, now));
@@ -267,6 +278,24 @@ impl Upstream {
         let origin = self.origin.to_string();
         UpstreamError::Broken { origin, source }
     }
+}
+
+/// Waits for an answer, a minute at most: by the connection's pulse, or by a timer where several requests
+/// share one.
+async fn unless_late<T>(answer: impl Future<Output = T>, pulse: &Pulse) -> Option<T> {
+    if pulse.is_shared() {
+        return tokio::time::timeout(ANSWER, answer).await.ok();
+    }
+    let mut answer = pin!(answer);
+    pulse.answer.waits(pulse);
+    let answered = poll_fn(|context| match answer.as_mut().poll(context) {
+        Poll::Ready(answered) => Poll::Ready(Some(answered)),
+        Poll::Pending if pulse.is_late() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    let answered = answered.await;
+    pulse.answer.ends();
+    answered
 }
 
 /// How sending failed.
