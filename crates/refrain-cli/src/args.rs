@@ -3,6 +3,7 @@
 mod custody;
 mod grant;
 mod init;
+mod key;
 mod operate;
 
 use std::path::PathBuf;
@@ -13,7 +14,10 @@ pub(crate) use self::{
     custody::{BackupArgs, RestoreArgs, RotateArgs, SealingCommand},
     grant::{ApiArgs, GrantArgs, LoginArgs, TokenArgs},
     init::InitArgs,
-    operate::{CompletionsArgs, ConfigCommand, DemoArgs, ManArgs, SimArgs, rotation_name},
+    key::{CreateKeyArgs, KEY_HELP, KeyCommand, RevokeKeyArgs},
+    operate::{
+        CompletionsArgs, ConfigCommand, DemoArgs, ManArgs, ServeArgs, SimArgs, rotation_name,
+    },
 };
 
 const EXIT_CODES: &str = "\
@@ -99,6 +103,9 @@ pub(crate) enum Command {
     /// Destroy the tokens of a grant here, and say what remains to do at Spotify
     #[command(after_help = "Example:\n  refrain logout alice")]
     Logout(GrantArgs),
+    /// Make, list and revoke API keys: what programs show to a refrain that they ask
+    #[command(subcommand, after_help = KEY_HELP)]
+    Key(KeyCommand),
     /// Change how tokens are sealed
     #[command(subcommand, after_help = "Example:\n  refrain sealing rotate")]
     Sealing(SealingCommand),
@@ -108,6 +115,9 @@ pub(crate) enum Command {
     /// Put a backup in the store's place; the old store is kept under another name
     #[command(after_help = "Example:\n  refrain restore /media/stick/refrain.backup")]
     Restore(RestoreArgs),
+    /// Serve programs in any language: Spotify's Web API with a fresh token, behind refrain's own keys
+    #[command(after_help = "Example:\n  refrain serve --listen 127.0.0.1:4280")]
+    Serve(ServeArgs),
     /// Look for misconfiguration before a user finds it
     #[command(after_help = "Example:\n  refrain doctor --json")]
     Doctor,
@@ -144,15 +154,15 @@ mod tests {
 
     #[test]
     fn every_command_shows_an_example() {
-        for command in Args::command().get_subcommands() {
-            let help = command.get_after_help().map(ToString::to_string);
-            let name = command.get_name();
-            assert!(
-                help.unwrap_or_default()
-                    .contains(&format!("refrain {name}")),
-                "{name}"
-            );
+        fn look(command: &clap::Command, path: &str) {
+            for command in command.get_subcommands() {
+                let help = command.get_after_help().map(ToString::to_string);
+                let path = format!("{path} {}", command.get_name());
+                assert!(help.unwrap_or_default().contains(&path), "{path}");
+                look(command, &path);
+            }
         }
+        look(&Args::command(), "refrain");
     }
 
     #[test]

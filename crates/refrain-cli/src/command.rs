@@ -7,6 +7,8 @@ mod config_show;
 mod demo;
 mod doctor;
 mod init;
+mod key;
+mod limit;
 mod list;
 mod login;
 mod logout;
@@ -14,6 +16,7 @@ mod man;
 mod refresh;
 mod restore;
 mod sealing;
+mod serve;
 mod sim;
 mod token;
 mod why;
@@ -51,11 +54,13 @@ pub(crate) fn run(args: Args) -> Result<(), Explanation> {
         Command::Token(args) => block_on(orderly(token::run(&global, &args))),
         Command::Refresh(args) => block_on(orderly(refresh::run(&global, &args))),
         Command::List => block_on(orderly(list::run(&global))),
+        Command::Serve(args) => block_on_all(serve::run(&global, &args)),
         Command::Sim(args) => block_on(sim::run(&global, &args)),
         Command::OpenBrowser { url } => login::browser::run(&url),
         Command::Login(args) => block_on(login::run(&global, &args)),
         Command::Logout(args) => block_on(orderly(logout::run(&global, &args))),
         Command::Why(args) => block_on(orderly(why::run(&global, &args))),
+        Command::Key(command) => block_on(unwaited(key::run(&global, &command))),
         Command::Sealing(SealingCommand::Rotate(args)) => {
             block_on(unwaited(sealing::run(&global, &args)))
         }
@@ -70,7 +75,18 @@ pub(crate) fn run(args: Args) -> Result<(), Explanation> {
 
 /// Runs a command that waits for things; one thread is enough for one command.
 fn block_on(command: impl Future<Output = Result<(), Explanation>>) -> Result<(), Explanation> {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    block_on_runtime(tokio::runtime::Builder::new_current_thread(), command)
+}
+
+/// Runs the server: on every processor.
+fn block_on_all(command: impl Future<Output = Result<(), Explanation>>) -> Result<(), Explanation> {
+    block_on_runtime(tokio::runtime::Builder::new_multi_thread(), command)
+}
+
+fn block_on_runtime(
+    mut runtime: tokio::runtime::Builder,
+    command: impl Future<Output = Result<(), Explanation>>,
+) -> Result<(), Explanation> {
     let runtime = runtime.enable_all().build().map_err(|error| Explanation {
         code: "runtime_failed",
         what: format!("the system did not let refrain wait for files and sockets: {error}"),
@@ -86,7 +102,11 @@ fn block_on(command: impl Future<Output = Result<(), Explanation>>) -> Result<()
 static OPENED: OnceLock<Refrain> = OnceLock::new();
 
 async fn open(global: &GlobalArgs) -> Result<Refrain, Explanation> {
-    let refrain = Refrain::open(load(global)?).await?;
+    open_with(load(global)?).await
+}
+
+async fn open_with(config: Config) -> Result<Refrain, Explanation> {
+    let refrain = Refrain::open(config).await?;
     Ok(OPENED.get_or_init(|| refrain).clone())
 }
 

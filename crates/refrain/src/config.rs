@@ -14,6 +14,9 @@
 //! client_secret_file = "client-secret"
 //! redirect_uri = "http://127.0.0.1:4280/callback"
 //! scopes = ["user-read-recently-played"]
+//! developer = "my-account"
+//! [server]
+//! listen = "127.0.0.1:4280"
 //! ```
 
 mod environment;
@@ -26,13 +29,14 @@ mod nearest;
 mod network;
 mod resolve;
 mod secret_file;
+mod server;
 mod source;
 mod store;
 
 use std::{collections::BTreeMap, fmt, num::NonZeroU32, path::PathBuf, str::FromStr};
 
 use crate::{
-    id::AppName,
+    id::{AppName, DeveloperName},
     oauth::{authorization::RedirectUri, client::Client, scope::Scope},
     provider::Provider,
 };
@@ -41,6 +45,7 @@ pub use self::{
     error::ConfigError,
     network::{Network, Proxy, ProxyUrl},
     secret_file::SecretFileError,
+    server::{HostName, HostNameError, Server, TlsFiles},
     source::{Setting, Source, Sources},
     store::{PostgresUrl, StoreLocation},
 };
@@ -61,6 +66,8 @@ pub struct Config {
     pub provider: Provider,
     /// How connections leave this machine.
     pub network: Network,
+    /// How the server is reached.
+    pub server: Server,
     /// `$XDG_STATE_HOME/refrain`: where the processes of this machine make themselves known to one
     /// another when the store is on another one.
     pub state_folder: Option<PathBuf>,
@@ -103,6 +110,9 @@ pub struct App {
     pub redirect_uri: RedirectUri,
     /// What a login asks for unless told otherwise.
     pub scopes: Scope,
+    /// Whose app it is: the apps of one developer account share its quota. An app of which nothing is
+    /// said has a developer of its own name.
+    pub developer: DeveloperName,
     /// How many refreshes a second each process starts ahead of expiry; those that somebody waits for
     /// are not held back.
     pub refreshes_per_second: NonZeroU32,
@@ -168,6 +178,7 @@ impl Config {
             },
             provider,
             network: Network::default(),
+            server: Server::default(),
             state_folder: None,
             settings: Vec::new(),
         }

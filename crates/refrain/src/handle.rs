@@ -1,5 +1,7 @@
 //! What a program holds: [`Refrain`], one open store, and [`Grant`], one user's authorization in it.
 
+mod keys;
+
 use std::{sync::Arc, time::Duration};
 
 use crate::{
@@ -13,6 +15,7 @@ use crate::{
         Event, GrantRow,
         row::{Account, Consent, Status},
     },
+    limit::{Gate, Gates},
     oauth::{origin::Origin, scope::Scope},
     secret::{AccessToken, BrowserSecret},
     store::Versioned,
@@ -64,6 +67,15 @@ impl Refrain {
         let name: GrantName = name.parse().map_err(Problem::Name)?;
         let row = self.keeper.read(&name).await?.value;
         Ok(self.handle(&row))
+    }
+
+    /// The handle of one grant, without asking the store whether it exists: that is found out when the
+    /// handle is used.
+    pub fn grant_named(&self, name: &GrantName) -> Grant {
+        Grant {
+            keeper: Arc::clone(&self.keeper),
+            cell: self.keeper.cell(name),
+        }
     }
 
     /// The handle of the only grant.
@@ -131,23 +143,36 @@ impl Refrain {
         self.keeper.check_client(app).await
     }
 
+    /// The gates of the Web API's limits, for whoever sends requests to it: to be asked before each, and
+    /// told of each 429. Those that the store has are among them from the first call on, and from then on
+    /// all processes on the store hear of one another's within two seconds.
+    ///
+    /// # Errors
+    /// Where the store cannot be read for the first time. Later this process goes by what it knows.
+    pub async fn gates(&self) -> Result<Gates, Error> {
+        self.keeper.gates().await
+    }
+
+    /// The gates that the store has, for people to look at.
+    pub async fn limits(&self) -> Result<Vec<Gate>, Error> {
+        let gates = self.keeper.parts().store.limits().await?;
+        Ok(gates.into_iter().map(|gate| gate.value).collect())
+    }
+
     /// The parts it runs on, for diagnosis.
     pub fn parts(&self) -> &Parts {
         self.keeper.parts()
     }
 
     /// Waits until no refresh is in flight, `most` at most; answers whether all have ended. A refresh
-    /// that is still going on is not lost: its intent is in the store.
+    /// that is still going on is not lost: its intent is in the store. A gate that has just closed is
+    /// written too.
     pub async fn close(&self, most: Duration) -> bool {
         self.keeper.drain(most).await
     }
 
     fn handle(&self, row: &GrantRow) -> Grant {
-        let cell = self.keeper.cell(&row.name);
-        Grant {
-            keeper: Arc::clone(&self.keeper),
-            cell,
-        }
+        self.grant_named(&row.name)
     }
 
     fn summary(&self, row: GrantRow) -> Summary {
@@ -211,6 +236,25 @@ impl Grant {
         }
         let served = self.keeper.token(&self.cell, None).await?;
         Ok(served.live.token().clone())
+    }
+
+    /// The token in memory, as long as it is not due: no lock, no allocation, no I/O. `None` says nothing
+    /// about the grant; [`current`](Self::current) finds out.
+    pub fn at_hand(&self) -> Option<Arc<Live>> {
+        self.keeper.fresh_live(&self.cell, Arc::clone)
+    }
+
+    /// As [`access_token`](Self::access_token), with what is known about the token, and with the reason
+    /// where it is not a fresh one.
+    ///
+    /// # Cancel safety
+    /// As [`access_token`](Self::access_token).
+    pub async fn current(&self) -> Result<Served, Error> {
+        if let Some(live) = self.at_hand() {
+            let warning = None;
+            return Ok(Served { live, warning });
+        }
+        self.keeper.token(&self.cell, None).await
     }
 
     /// A token that lives at least `min_ttl`, where the provider's tokens live that long, with what is

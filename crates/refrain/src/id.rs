@@ -67,6 +67,21 @@ name! {
     /// What the configuration calls an app: `default`.
     AppName
 }
+name! {
+    /// What a person calls an API key: `phone`.
+    ApiKeyName
+}
+name! {
+    /// What the configuration calls a developer account: the owner of one app, or of several.
+    DeveloperName
+}
+
+impl From<&AppName> for DeveloperName {
+    /// An app of which nothing is said is its developer's only one, and stands for him.
+    fn from(app: &AppName) -> Self {
+        Self(app.0.clone())
+    }
+}
 
 /// A grant's identity in the store; unlike its name it is never used twice.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -19,6 +19,8 @@ mod error;
 mod explain;
 mod feed;
 mod flight;
+pub mod keys;
+mod limits;
 mod live;
 pub mod login;
 pub mod logout;
@@ -49,6 +51,8 @@ use crate::{
         cells::Cells,
         feed::Feed,
         flight::Goal,
+        keys::Uses,
+        limits::Limits,
         live::Abouts,
         look::Looks,
         sync::{AtomicBool, spawn},
@@ -95,8 +99,10 @@ pub struct Keeper {
     feed: Feed,
     looks: Looks,
     abouts: Abouts,
+    limits: Limits,
     paces: BTreeMap<AppName, Arc<Pace>>,
     walks: AtomicBool,
+    uses: Uses,
     tasks: TaskTracker,
 }
 
@@ -105,6 +111,7 @@ impl Keeper {
     pub fn new(parts: Parts) -> Result<Arc<Self>, Error> {
         let instance = InstanceId::random(parts.random.as_ref())?;
         let paces = ahead::paces(&parts.apps, parts.clock.uptime());
+        let limits = Limits::new(&parts.apps, Arc::clone(&parts.clock));
         Ok(Arc::new(Self {
             parts,
             instance,
@@ -113,8 +120,10 @@ impl Keeper {
             feed: Feed::new(),
             looks: Looks::default(),
             abouts: Abouts::default(),
+            limits,
             paces,
             walks: AtomicBool::new(false),
+            uses: Uses::default(),
             tasks: TaskTracker::new(),
         }))
     }
@@ -271,8 +280,13 @@ impl Keeper {
     /// Waits until no refresh is in flight, or until `most` has passed; answers whether all ended.
     pub async fn drain(&self, most: Duration) -> bool {
         self.tasks.close();
+        let ended = async {
+            self.tasks.wait().await;
+            // The feed may end with this process.
+            self.keep_gates().await;
+        };
         tokio::select! {
-            () = self.tasks.wait() => true,
+            () = ended => true,
             () = self.parts.clock.sleep(most) => false,
         }
     }

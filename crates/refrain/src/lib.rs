@@ -29,6 +29,8 @@
 //! | [`lifecycle`] | pure: what may happen to a grant. The promises are read off here |
 //! | [`transport`] | real sockets: connect, then send once |
 //! | [`seal`] | encryption of one field of one row |
+//! | [`access`] | refrain's own API keys: their text, and what they may do; pure |
+//! | [`limit`] | pure: what the Web API's 429s mean, and who may ask it again |
 //! | [`store`] | rows by compare-and-set: memory and SQLite, one contract suite |
 //! | [`keeper`] | the one module that calls the provider and orders the steps |
 //! | [`custody`] | key and store as wholes: a new master key, a backup, a restore |
@@ -43,6 +45,7 @@
 #[cfg(test)]
 extern crate self as refrain; // the name by which fixtures in `tests/support` know it
 
+pub mod access;
 pub mod config;
 pub mod custody;
 #[cfg(feature = "failpoints")]
@@ -54,6 +57,7 @@ mod handle;
 pub mod id;
 pub mod keeper;
 pub mod lifecycle;
+pub mod limit;
 pub mod middleware;
 pub mod oauth;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -5,6 +5,9 @@
 //! was acknowledged is durable. The contract is a test suite (`store::contract`, feature `contract`),
 //! and an engine is whatever passes it.
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod api_key_record;
+mod api_keys;
 pub mod attempt;
 #[cfg(any(test, feature = "contract"))]
 #[expect(
@@ -19,6 +22,7 @@ mod error;
 mod group;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod instances;
+mod limits;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -32,7 +36,11 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-pub use self::error::{Cause, StoreError, cause};
+pub use self::{
+    api_keys::ApiKeys,
+    error::{Cause, StoreError, cause},
+    limits::Limits,
+};
 use crate::{
     id::{AppName, Epoch, GrantId, GrantName, InstanceId, Minting},
     lifecycle::{Change, Event, GrantRow, app::AppState},
@@ -110,7 +118,7 @@ pub struct Changed {
 /// Keeps grants. Every method is safe with several processes on one store, and cancel safe: a dropped
 /// write has happened or it has not.
 #[async_trait]
-pub trait Store: Send + Sync + fmt::Debug {
+pub trait Store: ApiKeys + Limits + Send + Sync + fmt::Debug {
     /// What to call it in a message; no secret.
     fn place(&self) -> String;
 

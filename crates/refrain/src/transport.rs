@@ -4,6 +4,8 @@
 //! when to send a request again, and a refresh token must not be presented twice by accident. There
 //! are no redirects, no cookies and no environment proxies unless the configuration asks for them.
 
+pub mod dial;
+
 use std::{
     collections::HashMap,
     fmt,
@@ -13,22 +15,16 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderValue, Uri, header};
+use http::{HeaderValue, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
     body::{Body as _, Incoming},
     client::conn::http1::{self, SendRequest},
 };
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::{
-    legacy::connect::{HttpConnector, proxy::Tunnel},
-    proxy::matcher::Matcher,
-};
-use tower_service::Service as _;
 use zeroize::Zeroizing;
 
 use crate::{
-    config::{Network, Proxy},
+    config::Network,
     failpoint,
     lifecycle::timing::{CONNECT, TOKEN_CALL},
     oauth::{
@@ -36,6 +32,7 @@ use crate::{
         transport::{Answer, BODY_LIMIT, ConnectError, Connection, Request, SendError, Transport},
     },
     time::{BoxFuture, Clock, Uptime},
+    transport::dial::{Dialer, Versions},
 };
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -63,14 +60,9 @@ pub struct HyperTransport {
 struct Shared {
     clock: Arc<dyn Clock>,
     network: Network,
+    /// Made on first use: reading the system's certificates takes longer than a cached token.
     dialer: OnceLock<Result<Dialer, String>>,
     idle: Mutex<HashMap<String, Vec<(Sender, Uptime)>>>,
-}
-
-/// Made on first use: reading the system's certificates takes longer than a cached token.
-struct Dialer {
-    tls: rustls::ClientConfig,
-    proxy: Option<Matcher>,
 }
 
 impl fmt::Debug for HyperTransport {
@@ -94,52 +86,13 @@ impl HyperTransport {
     }
 }
 
-impl Dialer {
-    fn new(network: &Network) -> Result<Self, BoxError> {
-        use hyper_rustls::ConfigBuilderExt as _;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .try_with_platform_verifier()?
-            .with_no_client_auth();
-        let proxy = match &network.proxy {
-            Proxy::None => None,
-            Proxy::Environment => Some(Matcher::from_env()),
-            Proxy::Url(url) => Some(Matcher::builder().all(url.expose().as_str()).build()),
-        };
-        Ok(Self { tls, proxy })
-    }
-
-    async fn dial(&self, origin: &Origin) -> Result<Sender, BoxError> {
-        let uri: Uri = origin.join("/").parse()?;
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        // Plain http is loopback alone, and loopback needs no proxy.
-        let proxy = self.proxy.as_ref().filter(|_| origin.is_https());
-        let io = match proxy.and_then(|proxy| proxy.intercept(&uri)) {
-            None => self.tls(tcp).call(uri).await?,
-            Some(proxy) => {
-                let mut tunnel = Tunnel::new(proxy.uri().clone(), tcp);
-                if let Some(credentials) = proxy.basic_auth() {
-                    tunnel = tunnel.with_auth(credentials.clone());
-                }
-                self.tls(tunnel).call(uri).await?
-            }
-        };
-        let (sender, connection) = http1::handshake::<_, Body>(io).await?;
-        // The connection ends when its sender is dropped or the other side closes.
-        tokio::spawn(async move { connection.await.unwrap_or_default() });
-        Ok(sender)
-    }
-
-    fn tls<C>(&self, inner: C) -> HttpsConnector<C> {
-        HttpsConnectorBuilder::new()
-            .with_tls_config(self.tls.clone())
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(inner)
-    }
+/// Speaks HTTP/1.1 on a new connection.
+async fn handshake(dialer: &Dialer, origin: &Origin) -> Result<Sender, BoxError> {
+    let io = dialer.dial(origin).await?;
+    let (sender, connection) = http1::handshake::<_, Body>(io).await?;
+    // The connection ends when its sender is dropped or the other side closes.
+    tokio::spawn(async move { connection.await.unwrap_or_default() });
+    Ok(sender)
 }
 
 impl Shared {
@@ -182,11 +135,13 @@ impl Transport for HyperTransport {
             let dialer = self
                 .shared
                 .dialer
-                .get_or_init(|| Dialer::new(network).map_err(|error| error.to_string()))
+                .get_or_init(|| {
+                    Dialer::new(network, Versions::Http1).map_err(|error| error.to_string())
+                })
                 .as_ref()
                 .map_err(|text| error(text.as_str().into()))?;
             tokio::select! {
-                dialled = dialer.dial(origin) => dialled.map_err(error)?,
+                dialled = handshake(dialer, origin) => dialled.map_err(error)?,
                 () = self.shared.clock.sleep(CONNECT) => {
                     return Err(error("timed out while connecting".into()));
                 }

@@ -14,6 +14,13 @@ pub(crate) struct DemoArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Listen here instead of where the configuration says
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct SimArgs {
     /// Where the Accounts service listens; the Web API gets the next port. Port 0 takes free ones
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4290")]
@@ -83,6 +90,7 @@ pub(crate) fn rotation_name(rotation: Rotation) -> String {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Show each value and where it came from; secrets are left out
+    #[command(after_help = "Example:\n  refrain config show")]
     Show,
 }
 

@@ -3,7 +3,7 @@
 use refrain::{Summary, time::UnixMillis};
 use serde::Serialize;
 
-use super::words;
+use super::{limit, words};
 use crate::{
     args::GlobalArgs,
     output,
@@ -25,15 +25,26 @@ struct Json<'a> {
     reauthorize_by: Option<String>,
     /// Whole days until `reauthorize_by`.
     days_left: Option<u64>,
+    /// What keeps its requests from being sent at the moment.
+    limit: Option<limit::Json>,
 }
 
 pub(super) async fn run(global: &GlobalArgs) -> Result<(), Explanation> {
     let refrain = super::open(global).await?;
-    let grants = refrain.grants().await;
-    let now = refrain.parts().clock.wall();
+    let (grants, gates) = tokio::join!(refrain.grants(), refrain.limits());
+    let now = refrain.parts().clock.now();
     super::close(&refrain).await;
-    let grants = grants?;
-    let grants: Vec<_> = grants.iter().map(|grant| to_json(grant, now)).collect();
+    let (grants, gates) = (grants?, limit::closed(gates?, &now));
+    let grants: Vec<_> = grants
+        .iter()
+        .map(|grant| {
+            let gate = limit::of_app(&gates, &refrain, &grant.app, &now);
+            Json {
+                limit: gate.map(|gate| limit::to_json(gate, &now)),
+                ..to_json(grant, now.wall)
+            }
+        })
+        .collect();
     if global.json {
         return output::json(&grants);
     }
@@ -50,7 +61,11 @@ pub(super) async fn run(global: &GlobalArgs) -> Result<(), Explanation> {
         "CONSENT UNTIL",
         "SCOPES",
     ];
-    output::table(&headings, grants.into_iter().map(to_row))
+    output::table(&headings, grants.into_iter().map(to_row))?;
+    for gate in &gates {
+        report::notice(&limit::sentence(gate, &now));
+    }
+    Ok(())
 }
 
 fn to_json(grant: &Summary, now: UnixMillis) -> Json<'_> {
@@ -71,6 +86,7 @@ fn to_json(grant: &Summary, now: UnixMillis) -> Json<'_> {
             .map(|consent| consent.authorized_at.to_string()),
         reauthorize_by: due.map(|at| at.to_string()),
         days_left: due.map(|at| words::days_left(at, now)),
+        limit: None,
     }
 }
 

@@ -10,7 +10,7 @@ use refrain::{
     Refrain,
     config::{Config, StoreLocation},
     custody::{Restoration, Taken, take_over},
-    id::GrantName,
+    id::{ApiKeyName, GrantName},
     time::SystemClock,
 };
 use serde::Serialize;
@@ -38,6 +38,8 @@ struct Json<'a> {
     doubtful: Vec<&'a str>,
     /// Grants without a token, or that need a login.
     others: Vec<&'a str>,
+    /// API keys that are valid now, unless they have expired; some may have been revoked since.
+    keys: Vec<&'a str>,
 }
 
 /// What was restored to where.
@@ -136,6 +138,7 @@ impl Told<'_> {
             usable: texts(&self.taken.usable),
             doubtful: texts(&self.taken.doubtful),
             others: texts(&self.taken.others),
+            keys: self.taken.keys.iter().map(ApiKeyName::as_str).collect(),
         }
     }
 
@@ -144,6 +147,7 @@ impl Told<'_> {
             usable,
             doubtful,
             others,
+            keys,
         } = &self.taken;
         let count = |grants: &[GrantName]| words::count(grants.len() as u64, "grant");
         let mut lines = vec![match self.file {
@@ -178,6 +182,16 @@ impl Told<'_> {
         let signed_out = "Whoever logged out after the backup was made is signed in here again: for them run \
                           `refrain logout GRANT`.";
         lines.push(signed_out.to_owned());
+        if !keys.is_empty() {
+            lines.push(format!(
+                "API keys: {}{}\n\
+                 Those that were revoked after the backup was made are valid again, and newer ones are gone. \
+                 Look through `refrain key list`, and for each that nobody should have run \
+                 `refrain key revoke NAME`.",
+                words::count(keys.len() as u64, "key"),
+                named(keys)
+            ));
+        }
         lines.join("\n") + "\n"
     }
 }
@@ -186,11 +200,13 @@ fn texts(grants: &[GrantName]) -> Vec<&str> {
     grants.iter().map(GrantName::as_str).collect()
 }
 
-fn named(grants: &[GrantName]) -> String {
-    let names: Vec<_> = grants.iter().take(SHOWN).map(GrantName::as_str).collect();
-    match grants.len() {
+fn named<T: ToString>(all: &[T]) -> String {
+    let names: Vec<_> = all.iter().take(SHOWN).map(ToString::to_string).collect();
+    match all.len() {
         0 => ".".to_owned(),
-        all if all > SHOWN => format!(": {}, and {} more.", names.join(", "), all - SHOWN),
+        count if count > SHOWN => {
+            format!(": {}, and {} more.", names.join(", "), count - SHOWN)
+        }
         _ => format!(": {}.", names.join(", ")),
     }
 }
@@ -210,6 +226,7 @@ mod tests {
                 usable: vec![name("alice")],
                 doubtful: vec![name("bob"), name("carol")],
                 others: vec![],
+                keys: vec!["phone".parse().unwrap()],
             },
         };
         let text = told.to_text();
@@ -219,8 +236,18 @@ mod tests {
         );
         assert!(text.contains("In doubt: 2 grants: bob, carol.\n"), "{text}");
         assert!(text.contains("`refrain refresh GRANT`"), "{text}");
+        assert!(text.contains("API keys: 1 key: phone.\n"), "{text}");
+        let without = Taken {
+            keys: vec![],
+            ..told.taken.clone()
+        };
+        let told = Told {
+            taken: without,
+            ..told
+        };
+        assert!(!told.to_text().contains("key list"));
         let many: Vec<_> = (0..12).map(|n| name(&format!("g{n}"))).collect();
         assert!(named(&many).ends_with("g9, and 2 more."));
-        assert_eq!(named(&[]), ".");
+        assert_eq!(named::<GrantName>(&[]), ".");
     }
 }

@@ -10,12 +10,13 @@ use refrain::{
         row::{Account, Reason},
         timing,
     },
+    limit::Gate,
     time::{Moment, UnixMillis},
 };
 use serde::Serialize;
 use serde_json::Value;
 
-use super::words;
+use super::{limit, words};
 use crate::{
     args::{GlobalArgs, GrantArgs},
     output,
@@ -40,6 +41,8 @@ struct Json {
     days_left: Option<u64>,
     token_expires_at: Option<String>,
     next: Next,
+    /// What keeps its requests from being sent at the moment.
+    limit: Option<limit::Json>,
     /// Oldest first.
     events: Vec<Value>,
 }
@@ -56,6 +59,8 @@ struct Subject {
     row: GrantRow,
     events: Vec<Event>,
     app: AppState,
+    /// The limit that holds its requests up.
+    limit: Option<Gate>,
     now: Moment,
 }
 
@@ -82,10 +87,13 @@ impl Subject {
         let row = grant.row().await?;
         let parts = refrain.parts();
         let app = parts.store.app_state(&row.app).await?.value;
+        let now = parts.clock.now();
+        let gates = limit::closed(refrain.limits().await?, &now);
         Ok(Self {
             events: grant.story().await?,
             app,
-            now: parts.clock.now(),
+            limit: limit::of_app(&gates, refrain, &row.app, &now).cloned(),
+            now,
             row,
         })
     }
@@ -117,6 +125,10 @@ impl Subject {
                 what,
                 at: at.map(|at| at.to_string()),
             },
+            limit: self
+                .limit
+                .as_ref()
+                .map(|gate| limit::to_json(gate, &self.now)),
             events: self.events.iter().map(story::to_json).collect(),
         }
     }
@@ -159,14 +171,13 @@ impl Subject {
             ),
             ("next", next),
         ];
+        let limit = self.limit.as_ref();
+        let limit = limit.map(|gate| ("requests", limit::sentence(gate, &self.now)));
+        let lines = lines.into_iter().chain(limit);
         let head = lines.map(|(name, value)| format!("{name:<15} {}", report::plain(&value)));
         let story = story::to_lines(&self.events);
         let story = story.iter().map(|line| report::plain(line));
-        let lines: Vec<String> = head
-            .into_iter()
-            .chain([String::new()])
-            .chain(story)
-            .collect();
+        let lines: Vec<String> = head.chain([String::new()]).chain(story).collect();
         lines.join(
             "
 ",

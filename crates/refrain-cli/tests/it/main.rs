@@ -13,6 +13,8 @@ mod doctor;
 mod grants;
 mod home;
 mod init;
+mod keys;
+mod limits;
 mod login;
 mod plain;
 mod usage;

@@ -4,7 +4,7 @@ use refrain_sim::Profile;
 
 use crate::home::Home;
 
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 20] = [
     &["demo"],
     &["init"],
     &["login"],
@@ -14,6 +14,10 @@ const COMMANDS: [&[&str]; 16] = [
     &["why"],
     &["refresh"],
     &["logout"],
+    &["key"],
+    &["key", "create"],
+    &["key", "list"],
+    &["key", "revoke"],
     &["doctor"],
     &["sim"],
     &["config"],

@@ -37,6 +37,18 @@ const VERIFIER: &str = "verifier";
 const STATE: &str = "state";
 const CLIENT_SECRET: &str = "client secret";
 const MASTER_KEY: &str = "master key";
+/// Of refrain's own: shown once, and on no disk.
+const API_KEY: &str = "API key";
+const KINDS: [&str; 8] = [
+    ACCESS,
+    REFRESH,
+    CODE,
+    VERIFIER,
+    STATE,
+    CLIENT_SECRET,
+    MASTER_KEY,
+    API_KEY,
+];
 const SECRET_VARIABLE: &str = "REFRAIN_APPS_DEFAULT_CLIENT_SECRET";
 
 /// Something that was written, and the kinds of secret that belong there.
@@ -168,11 +180,31 @@ impl Canary {
         let ran = finish(child);
         let stdout: &[_] = if args.contains(&"token") {
             &[ACCESS]
+        } else if args.contains(&"create") {
+            &[API_KEY]
         } else {
             &[]
         };
         self.sink_run(&label, &ran, stdout, &[]);
         ran
+    }
+
+    /// Makes an API key, which is a secret from then on.
+    fn make_key(&mut self, args: &[&str]) {
+        let ran = self.run(args);
+        ran.assert_done();
+        let (_, behind) = ran.stdout.split_once("rfk_").unwrap();
+        let digits: String = behind
+            .chars()
+            .take_while(char::is_ascii_alphanumeric)
+            .collect();
+        let (id, secret) = digits.split_at(10);
+        assert_eq!((digits.len(), ran.stdout.matches(secret).count()), (43, 1));
+        // Its id is no secret, and in every list.
+        let list = self.run(&["key", "list"]);
+        assert!(list.stdout.contains(id), "{list:?}");
+        self.secrets.push(text(API_KEY, &format!("rfk_{digits}")));
+        self.secrets.push(text(API_KEY, secret));
     }
 
     /// A login with the address pasted; `paste` makes of the right address what is pasted.
@@ -346,15 +378,7 @@ impl Canary {
         }
         self.secrets.sort();
         self.secrets.dedup();
-        for kind in [
-            ACCESS,
-            REFRESH,
-            CODE,
-            VERIFIER,
-            STATE,
-            CLIENT_SECRET,
-            MASTER_KEY,
-        ] {
+        for kind in KINDS {
             assert!(
                 self.secrets.iter().any(|it| it.kind == kind),
                 "no {kind} was seen"
@@ -440,6 +464,14 @@ fn no_secret_leaves_by_any_way_but_its_own() {
             .iter()
             .any(|it| it.kind == ACCESS && it.written_as == "raw, start")
     );
+    for created in ["key create phone", "--json key create hub"] {
+        let shown = canary
+            .sinks
+            .iter()
+            .find(|sink| sink.label.contains(created) && sink.label.ends_with("stdout"));
+        let found = scanner.scan(&shown.unwrap().bytes);
+        assert!(found.iter().any(|it| it.kind == API_KEY), "{created}");
+    }
     // And a planted one in a file is.
     let planted = canary.home.path().join("tmp/planted");
     let secret = canary.secrets.iter().find(|it| it.kind == REFRESH).unwrap();
@@ -462,17 +494,7 @@ fn no_secret_leaves_by_any_way_but_its_own() {
             canary.secrets.iter().filter(|it| it.kind == kind).count()
         )
     };
-    let kinds = [
-        ACCESS,
-        REFRESH,
-        CODE,
-        VERIFIER,
-        STATE,
-        CLIENT_SECRET,
-        MASTER_KEY,
-    ]
-    .map(by_kind)
-    .join(", ");
+    let kinds = KINDS.map(by_kind).join(", ");
     tell(&format!(
         "canary: {kinds}; {} places, {} KiB searched, {} found",
         canary.sinks.len(),
@@ -497,6 +519,7 @@ fn a_client_secret_in_the_environment_is_not_handed_on_to_the_browser() {
     canary
         .run_with(&["token", "alice"], &[(SECRET_VARIABLE, &secret)])
         .assert_done();
+    canary.make_key(&["key", "create", "phone", "--all-grants"]);
     canary.learn();
     let leaks = canary.leaks(&Scanner::new(&canary.secrets));
     assert!(
@@ -511,7 +534,19 @@ fn a_client_secret_in_the_environment_is_not_handed_on_to_the_browser() {
 fn ordinary(canary: &mut Canary) {
     canary.login_pasted("alice", str::to_owned).assert_done();
     canary.login_browser("bob", &[]);
-    let commands: [&[&str]; 15] = [
+    canary.make_key(&["key", "create", "phone", "-g", "alice", "--expires", "90d"]);
+    let hub = [
+        "--json",
+        "key",
+        "create",
+        "hub",
+        "--all-grants",
+        "--allow=token,proxy",
+    ];
+    canary.make_key(&hub);
+    let commands: [&[&str]; 17] = [
+        &["key", "list"],
+        &["--json", "key", "list"],
         &["token", "alice"],
         &["--json", "token", "bob"],
         &["refresh", "alice"],
@@ -695,6 +730,14 @@ fn mistakes(canary: &mut Canary) {
     }
     write_private(&canary.home.config, &config);
 
+    // A name that is taken, and a key that there is not.
+    canary
+        .run(&["key", "create", "phone", "-g", "alice"])
+        .assert_fails_with(2);
+    canary
+        .run(&["key", "revoke", "nobody"])
+        .assert_fails_with(2);
+
     // A key file that cannot be read says nothing of what is in it.
     let key = fs::read_to_string(&canary.home.key).unwrap();
     write_private(&canary.home.key, &key.replace("rfmk1_", "rfmk2_"));
@@ -707,6 +750,11 @@ fn mistakes(canary: &mut Canary) {
 fn ending(canary: &mut Canary) {
     let sealed = sealed(canary);
     assert!(sealed.len() >= 6, "three of each grant: {}", sealed.len());
+    canary.run(&["key", "revoke", "phone"]).assert_done();
+    canary
+        .run(&["--json", "key", "revoke", "hub"])
+        .assert_done();
+    canary.run(&["key", "list"]).assert_done();
     canary.run(&["logout", "alice"]).assert_done();
     canary.run(&["--json", "logout", "bob"]).assert_done();
     let mut left = Vec::new();

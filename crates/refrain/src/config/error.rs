@@ -1,6 +1,6 @@
 //! What can be wrong with a configuration, where it is, and what to write instead.
 
-use std::{io, path::PathBuf};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 use super::{secret_file::SecretFileError, source::Source};
 
@@ -144,6 +144,25 @@ pub enum ConfigError {
         /// Why not.
         source: SecretFileError,
     },
+    /// Of two values that make sense together alone, one is there.
+    #[error("{at}: {given} is given, and {missing} is not")]
+    Incomplete {
+        /// Where the one is.
+        at: Source,
+        /// The one.
+        given: String,
+        /// The other.
+        missing: String,
+    },
+    /// The server would be reached from other machines without encryption: whoever is on the way could
+    /// read the keys and the tokens that go through it.
+    #[error("{at}: at {listen} the server would be reached from other machines without encryption")]
+    PlainHttp {
+        /// Where the address is given.
+        at: Source,
+        /// The address.
+        listen: SocketAddr,
+    },
     /// A systemd credential is named, and systemd passed none.
     #[error("{at}: {key} names a systemd credential, and $CREDENTIALS_DIRECTORY is not set")]
     NoCredentials {
@@ -172,6 +191,8 @@ impl ConfigError {
             Self::Conflict { .. } => "config_conflict",
             Self::NoClientId { .. } => "config_no_client_id",
             Self::SecretFile { source, .. } => source.code(),
+            Self::Incomplete { .. } => "config_incomplete",
+            Self::PlainHttp { .. } => "config_plain_http",
             Self::NoCredentials { .. } => "config_no_credentials",
         }
     }
@@ -224,6 +245,15 @@ impl ConfigError {
                 format!("add client_id to [apps.{app}]; Spotify's developer dashboard shows it")
             }
             Self::SecretFile { path, source, .. } => source.fix(path),
+            Self::Incomplete { given, missing, .. } => {
+                format!("give {missing} too, or remove {given}")
+            }
+            Self::PlainHttp { .. } => {
+                "give it a certificate (server.tls_certificate_file and server.tls_key_file), let it \
+                 listen at 127.0.0.1 alone, or say server.plain_http = true where a proxy in front of \
+                 it ends the encryption"
+                    .to_owned()
+            }
             Self::NoCredentials { .. } => {
                 "pass it in the unit with LoadCredential=, or name a file instead".to_owned()
             }

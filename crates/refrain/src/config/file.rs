@@ -1,6 +1,6 @@
 //! Reads `refrain.toml` into a layer. Whatever is not known is refused, with its line.
 
-use std::{fs, io, path::Path};
+use std::{error::Error, fs, io, path::Path};
 
 use toml::{
     Spanned,
@@ -12,9 +12,10 @@ use crate::{id::AppName, oauth::scope::Scope};
 
 use super::{
     error::ConfigError,
-    key::{APP_KEYS, AppKey, Key, SECTIONS},
+    key::{APP_KEYS, AppKey, Form, Key, SECTIONS},
     layer::{Given, Layer},
     nearest::nearest,
+    server::{HostName, uid},
     source::Source,
 };
 
@@ -61,6 +62,17 @@ fn parse(path: &Path, text: &str) -> Result<Layer, ConfigError> {
 
 type Name<'a> = Spanned<std::borrow::Cow<'a, str>>;
 type Value<'a> = Spanned<DeValue<'a>>;
+
+/// Whether one item of a list makes sense.
+fn check_item(key: &Key, text: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+    match key {
+        Key::App(_, AppKey::Scopes) => Scope::try_from(vec![text.to_owned()]).map(drop)?,
+        Key::ServerNames => text.parse::<HostName>().map(drop)?,
+        Key::ServerSocketUids => uid(text).map(drop)?,
+        _ => {}
+    }
+    Ok(())
+}
 
 struct Reader<'a> {
     path: &'a Path,
@@ -115,54 +127,62 @@ impl Reader<'_> {
         layer: &mut Layer,
     ) -> Result<(), ConfigError> {
         let at = self.at(field.span().start);
-        let text = match &key {
-            Key::App(_, AppKey::ClientSecret) => {
-                let key = key.to_string();
-                return Err(ConfigError::InlineSecret { at, key });
+        if matches!(key, Key::App(_, AppKey::ClientSecret)) {
+            let key = key.to_string();
+            return Err(ConfigError::InlineSecret { at, key });
+        }
+        let wrong = |expected| ConfigError::WrongType {
+            at: at.clone(),
+            key: key.to_string(),
+            expected,
+        };
+        let written = value.get_ref();
+        let text = match (key.form(), written) {
+            (Form::Texts(expected) | Form::Numbers(expected), DeValue::Array(items)) => {
+                self.items(&key, expected, items)?
             }
-            Key::App(_, AppKey::Scopes) => self.scopes(&key, field, value)?.to_string(),
-            // A number as the file has it; what it means is asked later.
-            Key::App(_, AppKey::RefreshesPerSecond) if value.get_ref().as_integer().is_some() => {
-                value
-                    .get_ref()
-                    .as_integer()
-                    .map(ToString::to_string)
-                    .unwrap_or_default()
+            (Form::Texts(expected) | Form::Numbers(expected), _) => return Err(wrong(expected)),
+            // What it means is asked later.
+            (Form::Number, DeValue::Integer(number)) => number.to_string(),
+            (Form::Flag, DeValue::Boolean(flag)) => flag.to_string(),
+            (Form::Flag, _) => return Err(wrong("true or false, without quotes")),
+            (Form::Number | Form::Text, _) => {
+                let text = written.as_str().ok_or_else(|| wrong("text in quotes"))?;
+                text.to_owned()
             }
-            _ => value
-                .get_ref()
-                .as_str()
-                .ok_or_else(|| ConfigError::WrongType {
-                    at: at.clone(),
-                    key: key.to_string(),
-                    expected: "text in quotes",
-                })?
-                .to_owned(),
         };
         layer.insert(key, Given::new(text, at));
         Ok(())
     }
 
-    fn scopes(&self, key: &Key, field: &Name<'_>, value: &Value<'_>) -> Result<Scope, ConfigError> {
-        let wrong = |value: Option<&Value<'_>>| ConfigError::WrongType {
-            at: self.at(value.map_or(field.span().start, |value| value.span().start)),
-            key: key.to_string(),
-            expected: "a list of scopes, each in quotes",
-        };
-        let items = value.get_ref().as_array().ok_or_else(|| wrong(None))?;
-        let mut scopes = Scope::default();
+    /// The items of a list as the environment would have them; each has to make sense by itself, so that
+    /// an error names its line, and two items in one pair of quotes are not taken for two.
+    fn items(
+        &self,
+        key: &Key,
+        expected: &'static str,
+        items: &[Value<'_>],
+    ) -> Result<String, ConfigError> {
+        let mut texts = Vec::with_capacity(items.len());
         for item in items {
-            let text = item.get_ref().as_str().ok_or_else(|| wrong(Some(item)))?;
-            let one =
-                Scope::try_from(vec![text.to_owned()]).map_err(|error| ConfigError::Invalid {
-                    at: self.at(item.span().start),
-                    key: key.to_string(),
-                    example: key.example(&self.at(item.span().start)),
-                    source: Box::new(error),
-                })?;
-            scopes = scopes.union(&one);
+            let at = self.at(item.span().start);
+            let text = match (key.form(), item.get_ref()) {
+                (Form::Texts(_), DeValue::String(text)) => text.to_string(),
+                (Form::Numbers(_), DeValue::Integer(number)) => number.to_string(),
+                _ => {
+                    let key = key.to_string();
+                    return Err(ConfigError::WrongType { at, key, expected });
+                }
+            };
+            check_item(key, &text).map_err(|source| ConfigError::Invalid {
+                key: key.to_string(),
+                example: key.example(&at),
+                at,
+                source,
+            })?;
+            texts.push(text);
         }
-        Ok(scopes)
+        Ok(texts.join(" "))
     }
 
     fn table<'v, 'd>(

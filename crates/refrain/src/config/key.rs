@@ -14,6 +14,7 @@ pub(super) const DEFAULT_REFRESHES: &str = "20";
 pub(super) const DEFAULT_STORE: &str = "sqlite:$XDG_DATA_HOME/refrain/refrain.db";
 pub(super) const DEFAULT_KEY_FILE: &str = "$XDG_CONFIG_HOME/refrain/master.key";
 pub(super) const DEFAULT_REDIRECT_URI: &str = "http://127.0.0.1:4280/callback";
+pub(super) const DEFAULT_LISTEN: &str = "127.0.0.1:4280";
 
 /// The name of one value. The order is the one in which they are shown.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +28,25 @@ pub(super) enum Key {
     SpotifyApiUrl,
     SpotifyRevocationUrl,
     NetworkProxy,
+    ServerListen,
+    ServerSocket,
+    ServerSocketUids,
+    ServerNames,
+    ServerTlsCertificateFile,
+    ServerTlsKeyFile,
+    ServerPlainHttp,
+}
+
+/// How a value is written in the file; in the environment all are texts, and the items of a list are
+/// parted by spaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Text,
+    Number,
+    Flag,
+    /// A list of texts, or of numbers, with what to call its items.
+    Texts(&'static str),
+    Numbers(&'static str),
 }
 
 /// The name of one value of an app.
@@ -38,11 +58,12 @@ pub(super) enum AppKey {
     ClientSecretCredential,
     RedirectUri,
     Scopes,
+    Developer,
     RefreshesPerSecond,
 }
 
 /// Section, name and key of every value that is not an app's; a section of "" is the top of the file.
-const FIXED: [(&str, &str, Key); 8] = [
+const FIXED: [(&str, &str, Key); 15] = [
     ("", "store", Key::Store),
     ("sealing", "key_file", Key::SealingKeyFile),
     ("sealing", "key_credential", Key::SealingKeyCredential),
@@ -51,20 +72,32 @@ const FIXED: [(&str, &str, Key); 8] = [
     ("spotify", "api_url", Key::SpotifyApiUrl),
     ("spotify", "revocation_url", Key::SpotifyRevocationUrl),
     ("network", "proxy", Key::NetworkProxy),
+    ("server", "listen", Key::ServerListen),
+    ("server", "socket", Key::ServerSocket),
+    ("server", "socket_uids", Key::ServerSocketUids),
+    ("server", "names", Key::ServerNames),
+    (
+        "server",
+        "tls_certificate_file",
+        Key::ServerTlsCertificateFile,
+    ),
+    ("server", "tls_key_file", Key::ServerTlsKeyFile),
+    ("server", "plain_http", Key::ServerPlainHttp),
 ];
 
-pub(super) const APP_KEYS: [(&str, AppKey); 7] = [
+pub(super) const APP_KEYS: [(&str, AppKey); 8] = [
     ("client_id", AppKey::ClientId),
     ("client_secret", AppKey::ClientSecret),
     ("client_secret_file", AppKey::ClientSecretFile),
     ("client_secret_credential", AppKey::ClientSecretCredential),
     ("redirect_uri", AppKey::RedirectUri),
     ("scopes", AppKey::Scopes),
+    ("developer", AppKey::Developer),
     ("refreshes_per_second", AppKey::RefreshesPerSecond),
 ];
 
 /// The sections of the file that hold values of their own.
-pub(super) const SECTIONS: [&str; 4] = ["sealing", "sessions", "spotify", "network"];
+pub(super) const SECTIONS: [&str; 5] = ["sealing", "sessions", "spotify", "network", "server"];
 
 impl Key {
     /// The key of a name in a section.
@@ -105,18 +138,40 @@ impl Key {
             Self::App(_, AppKey::ClientSecretCredential) => "refrain-client-secret",
             Self::App(_, AppKey::RedirectUri) => DEFAULT_REDIRECT_URI,
             Self::App(_, AppKey::Scopes) => "user-read-email",
+            Self::App(_, AppKey::Developer) => "my-account",
             Self::App(_, AppKey::RefreshesPerSecond) => DEFAULT_REFRESHES,
             Self::SessionsKeep => "store",
             Self::SpotifyAccountsUrl => ACCOUNTS_URL,
             Self::SpotifyApiUrl => API_URL,
             Self::SpotifyRevocationUrl => "https://accounts.example/revoke",
             Self::NetworkProxy => "http://proxy.example:3128",
+            Self::ServerListen => DEFAULT_LISTEN,
+            Self::ServerSocket => "/run/refrain/refrain.sock",
+            Self::ServerSocketUids => "1000",
+            Self::ServerNames => "refrain.example",
+            Self::ServerTlsCertificateFile => "/etc/refrain/certificate.pem",
+            Self::ServerTlsKeyFile => "/etc/refrain/key.pem",
+            Self::ServerPlainHttp => "true",
         };
-        match (at, self) {
-            (Source::Environment { variable }, _) => format!("{variable}='{value}'"),
-            (_, Self::App(_, AppKey::Scopes)) => format!("scopes = [\"{value}\"]"),
-            (_, Self::App(_, AppKey::RefreshesPerSecond)) => format!("{self} = {value}"),
-            (_, _) => format!("{self} = \"{value}\""),
+        match (at, self, self.form()) {
+            (Source::Environment { variable }, ..) => format!("{variable}='{value}'"),
+            (_, Self::App(_, AppKey::Scopes), _) => format!("scopes = [\"{value}\"]"),
+            (_, _, Form::Texts(_)) => format!("{self} = [\"{value}\"]"),
+            (_, _, Form::Numbers(_)) => format!("{self} = [{value}]"),
+            (_, _, Form::Number | Form::Flag) => format!("{self} = {value}"),
+            (_, _, Form::Text) => format!("{self} = \"{value}\""),
+        }
+    }
+
+    /// How it is written in the file.
+    pub(super) fn form(&self) -> Form {
+        match self {
+            Self::App(_, AppKey::Scopes) => Form::Texts("a list of scopes, each in quotes"),
+            Self::App(_, AppKey::RefreshesPerSecond) => Form::Number,
+            Self::ServerSocketUids => Form::Numbers("a list of numbers, without quotes"),
+            Self::ServerNames => Form::Texts("a list of names, each in quotes"),
+            Self::ServerPlainHttp => Form::Flag,
+            _ => Form::Text,
         }
     }
 
@@ -141,6 +196,7 @@ impl Key {
                 AppKey::ClientId
                 | AppKey::RedirectUri
                 | AppKey::Scopes
+                | AppKey::Developer
                 | AppKey::RefreshesPerSecond,
             )
             | Self::Store
@@ -148,7 +204,14 @@ impl Key {
             | Self::SpotifyAccountsUrl
             | Self::SpotifyApiUrl
             | Self::SpotifyRevocationUrl
-            | Self::NetworkProxy => vec![self.clone()],
+            | Self::NetworkProxy
+            | Self::ServerListen
+            | Self::ServerSocket
+            | Self::ServerSocketUids
+            | Self::ServerNames
+            | Self::ServerTlsCertificateFile
+            | Self::ServerTlsKeyFile
+            | Self::ServerPlainHttp => vec![self.clone()],
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Says what each value means, and keeps the list of who said it.
 
+mod server;
+
 use std::{error::Error, fmt, path::PathBuf};
 
 use crate::{
@@ -54,6 +56,7 @@ impl<'a> Resolver<'a> {
         let keep = self.value(&Key::SessionsKeep, "store", str::parse::<SessionKeep>)?;
         let provider = self.provider()?;
         let proxy = self.value(&Key::NetworkProxy, "", Proxy::parse)?;
+        let server = self.server()?;
         Ok(Config {
             store,
             sealing: Sealing { key },
@@ -61,6 +64,7 @@ impl<'a> Resolver<'a> {
             sessions: Sessions { keep },
             provider,
             network: Network { proxy },
+            server,
             state_folder: self
                 .sources
                 .folder("XDG_STATE_HOME")
@@ -117,6 +121,7 @@ impl<'a> Resolver<'a> {
                 str::parse,
             )?,
             scopes: self.value(&key(AppKey::Scopes), "", str::parse)?,
+            developer: self.value(&key(AppKey::Developer), name.as_str(), str::parse)?,
             refreshes_per_second: self.value(
                 &key(AppKey::RefreshesPerSecond),
                 DEFAULT_REFRESHES,

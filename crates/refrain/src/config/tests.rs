@@ -5,6 +5,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::oauth::client::ClientAuth;
 
+mod server;
+
 const CANARY: &str = "canary-5f3a91";
 
 /// A home folder with a configuration file in the default place, and an environment.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     custody::CustodyError,
-    id::{AppName, GrantName},
+    id::{ApiKeyName, AppName, GrantName},
     lifecycle::{self, GrantRow, Habit, Status},
     store::{Store, Versioned, Written},
     time::Clock,
@@ -28,6 +28,8 @@ pub struct Taken {
     pub doubtful: Vec<GrantName>,
     /// Grants without a token, or that needed a login when the backup was made.
     pub others: Vec<GrantName>,
+    /// API keys that are not revoked in it: those that were revoked since are valid again.
+    pub keys: Vec<ApiKeyName>,
 }
 
 /// Takes every grant of a store over from a backup. Nobody may work with the store meanwhile.
@@ -48,6 +50,9 @@ pub async fn take_over(store: &dyn Store, clock: &dyn Clock) -> Result<Taken, Cu
             mark(store, row, doubtful, clock).await?;
         }
     }
+    let keys = store.api_keys().await?.into_iter();
+    let live = keys.filter(|key| key.revoked_at.is_none());
+    taken.keys = live.map(|key| key.name).collect();
     Ok(taken)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     config::ConfigError,
     id::{AppName, GrantName, NameError},
-    keeper::login::LoginError,
+    keeper::{keys::KeyError, login::LoginError},
     lifecycle::{GrantRow, Hold, row::Reason},
     random::RandomError,
     seal::{KeyFileError, KeyId, SealError},
@@ -29,7 +29,7 @@ pub enum Kind {
     Usage,
     /// Have the user log in again.
     Reauthorize,
-    /// Get permission at the provider.
+    /// Get permission, at the provider or from whoever runs refrain.
     NotPermitted,
     /// Come back later.
     TryLater,
@@ -246,6 +246,9 @@ pub enum Problem {
     /// A login.
     #[error(transparent)]
     Login(#[from] LoginError),
+    /// An API key.
+    #[error(transparent)]
+    ApiKey(#[from] KeyError),
 }
 
 fn listed(names: &[GrantName]) -> String {
@@ -416,6 +419,7 @@ impl Problem {
             Self::StillRefreshing { .. } => "still_refreshing",
             Self::BrokeOff { .. } => "broke_off",
             Self::Login(error) => error.code(),
+            Self::ApiKey(error) => error.code(),
         }
     }
 
@@ -447,6 +451,7 @@ impl Problem {
             | Self::StillRefreshing { .. }
             | Self::BrokeOff { .. } => Kind::TryLater,
             Self::Login(error) => error.kind(),
+            Self::ApiKey(error) => error.kind(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     id::AppName,
-    keeper::{Error, Problem, login::LoginError, present::chain},
+    keeper::{Error, Problem, keys::KeyError, login::LoginError, present::chain},
     seal::SealError,
     store::StoreError,
     time::UnixMillis,
@@ -63,6 +63,7 @@ impl Problem {
             Self::Sealed { .. } => "the row was not touched; other grants are not affected",
             Self::Store(_) => "no token was presented or thrown away because of this",
             Self::Login(_) => LoginError::SAFE,
+            Self::ApiKey(_) => KeyError::SAFE,
             Self::Config(_)
             | Self::KeyFile(_)
             | Self::WrongKey { .. }
@@ -161,6 +162,7 @@ impl Problem {
                 own("try again; if it goes on, report it with what standard error says")
             }
             Self::Login(error) => error.fix(),
+            Self::ApiKey(error) => error.fix(),
         }
     }
 

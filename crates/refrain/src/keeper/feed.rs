@@ -20,6 +20,7 @@ use crate::{
         live::Cell,
         sync::{AtomicBool, AtomicI64, Mutex, spawn},
     },
+    limit::Gates,
     store::{Changed, Mark},
     time::{BoxFuture, Uptime},
 };
@@ -135,14 +136,36 @@ async fn run(running: Running) {
         let Some(strong) = running.keeper() else {
             return;
         };
-        strong.hear().await;
+        tokio::join!(strong.hear(), strong.keep_gates());
         // Each of the two sees to the other.
         strong.refresh_ahead();
         let clock = &strong.parts.clock;
         let (settled, asked) = (clock.sleep(SETTLE), clock.sleep(ASK));
+        let gates = strong.limits.gates().clone();
+        drop(strong);
+        let next = async {
+            settled.await;
+            hint_or(&mut hints, asked).await;
+        };
+        tokio::select! {
+            () = next => {}
+            () = keep(&running, &gates) => return,
+        }
+    }
+}
+
+/// Makes gates durable as soon as they close; ends with the keeper.
+async fn keep(running: &Running, gates: &Gates) {
+    loop {
+        gates.news().await;
+        let Some(strong) = running.keeper() else {
+            return;
+        };
+        strong.keep_gates().await;
+        // A burst of refusals is one write, or a few.
+        let settled = strong.parts.clock.sleep(SETTLE);
         drop(strong);
         settled.await;
-        hint_or(&mut hints, asked).await;
     }
 }
 

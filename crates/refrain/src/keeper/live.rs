@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    id::{AppName, Epoch, GrantName, Minting},
+    id::{AppName, Epoch, Generation, GrantName, Minting},
     keeper::{
         Error, Keeper, Problem,
         ahead::Pace,
@@ -105,6 +105,7 @@ pub struct Live {
     token: AccessToken,
     pub(super) epoch: Epoch,
     pub(super) minting: Minting,
+    generation: Generation,
     due: Uptime,
     end: Uptime,
     expires_at: UnixMillis,
@@ -156,13 +157,23 @@ impl Live {
         self.expires_at
     }
 
+    /// The app that it was issued to.
+    pub fn app(&self) -> &AppName {
+        &self.about.app
+    }
+
+    /// The login that it belongs to, and how many refresh tokens that had when it came.
+    pub fn line(&self) -> (Epoch, Generation) {
+        (self.epoch, self.generation)
+    }
+
     /// What it was granted for.
     pub fn scope(&self) -> &Scope {
         &self.about.scope
     }
 
     /// How long it still lives.
-    pub(crate) fn remaining(&self, now: Uptime) -> Duration {
+    pub fn remaining(&self, now: Uptime) -> Duration {
         self.end.since(now)
     }
 
@@ -202,6 +213,15 @@ pub struct Served {
 impl Keeper {
     /// The token, if it is not due and the feed vouches for it.
     pub(crate) fn fresh(&self, cell: &Cell) -> Option<AccessToken> {
+        self.fresh_live(cell, |live| live.token.clone())
+    }
+
+    /// The same with what is known about it.
+    pub(crate) fn fresh_live<T>(
+        &self,
+        cell: &Cell,
+        take: impl FnOnce(&Arc<Live>) -> T,
+    ) -> Option<T> {
         let now = self.parts.clock.uptime();
         if !self.vouched(cell, now) {
             return None;
@@ -209,7 +229,7 @@ impl Keeper {
         let live = cell.live.load();
         let live = live.as_ref().filter(|live| now < live.due)?;
         cell.note_use();
-        Some(live.token.clone())
+        Some(take(live))
     }
 
     /// Whether a change to the cell's row would have been heard of by now.
@@ -272,6 +292,7 @@ impl Keeper {
             token: AccessToken::new(text.as_str()),
             epoch: row.epoch,
             minting: row.minting,
+            generation: row.generation,
             due,
             end,
             expires_at: now.wall.after(remaining),

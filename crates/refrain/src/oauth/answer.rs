@@ -120,23 +120,40 @@ impl RetryAfter {
 
     /// The wait from `now`, between one second and seven days.
     pub fn wait(self, now: UnixMillis) -> Duration {
-        let wait = match self {
-            Self::In(wait) => wait,
-            Self::At(date) => date.since(now),
-        };
-        wait.clamp(Self::SHORTEST, Self::LONGEST)
+        self.told(now).clamp(Self::SHORTEST, Self::LONGEST)
     }
 
     /// Reads the header; of several the longest counts, and one that cannot be read counts as absent.
     pub fn from_headers(headers: &http::HeaderMap) -> Option<Self> {
-        let values = headers.get_all(header::RETRY_AFTER).iter();
-        values
-            .filter_map(|value| Self::parse(value.to_str().ok()?.trim()))
+        Self::all(headers)
             // A number of seconds needs no clock to be right, so it goes before a date.
             .max_by_key(|retry| match retry {
                 Self::In(wait) => (true, i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)),
                 Self::At(date) => (false, date.0),
             })
+    }
+
+    /// Every value of the header that can be read.
+    pub fn all(headers: &http::HeaderMap) -> impl Iterator<Item = Self> {
+        let values = headers.get_all(header::RETRY_AFTER).iter();
+        values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|text| match Self::parse(text.trim()) {
+                Some(one) => vec![one],
+                // Somebody on the way may have made one line of two.
+                None => text
+                    .split(',')
+                    .filter_map(|it| Self::parse(it.trim()))
+                    .collect(),
+            })
+    }
+
+    /// The wait from `now` as it was said, however short or long.
+    pub fn told(self, now: UnixMillis) -> Duration {
+        match self {
+            Self::In(wait) => wait,
+            Self::At(date) => date.since(now),
+        }
     }
 
     fn parse(text: &str) -> Option<Self> {

@@ -2,9 +2,11 @@
 //!
 //! [`run`] takes a way to open the same empty store twice: two handles stand for two processes.
 
+mod api_keys;
 mod feed;
 mod fixture;
 mod keys;
+mod limits;
 mod others;
 mod rows;
 
@@ -29,8 +31,16 @@ where
     rows::of_two_writers_who_read_the_same_row_one_wins(open_pair().await).await;
     rows::a_hundred_racing_writers_lose_no_step(open_pair().await).await;
     rows::a_story_is_told_in_order_and_forgotten_on_demand(open_pair().await).await;
+    api_keys::a_key_reads_back_whole(open_pair().await).await;
+    api_keys::a_name_is_taken_until_its_key_is_revoked(open_pair().await).await;
+    api_keys::of_many_who_want_one_name_one_gets_it(open_pair().await).await;
+    api_keys::a_key_is_revoked_once_and_for_ever(open_pair().await).await;
+    api_keys::a_use_is_noted_and_never_moves_backwards(open_pair().await).await;
     others::an_app_state_is_compared_and_set(open_pair().await).await;
     others::an_attempt_is_taken_once_and_not_after_its_time(open_pair().await).await;
+    limits::a_gate_is_compared_and_set(open_pair().await).await;
+    limits::a_gate_that_is_gone_is_never_taken_for_the_next_one(open_pair().await).await;
+    limits::of_many_who_close_a_gate_none_is_overwritten_unseen(open_pair().await).await;
     keys::the_first_identity_stays(open_pair().await).await;
     others::the_clock_runs_forwards(open_pair().await).await;
     others::an_announced_process_is_alive(open_pair().await).await;

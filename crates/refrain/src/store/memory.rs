@@ -1,5 +1,8 @@
 //! A store in memory: for tests, and the contract in its shortest form.
 
+mod api_keys;
+mod limits;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     ops::Bound,
@@ -9,8 +12,10 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
+    access::KeyRecord,
     id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, app::AppState},
+    limit::{Bucket, Gate},
     seal::{self, KeyCheck, KeyId},
     store::{
         Changed, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
@@ -33,8 +38,10 @@ struct Tables {
     events: HashMap<GrantId, Vec<Event>>,
     apps: HashMap<AppName, Versioned<AppState>>,
     attempts: HashMap<String, Attempt>,
+    api_keys: Vec<KeyRecord>,
     dead: HashSet<InstanceId>,
     changes: Vec<Changed>,
+    limits: BTreeMap<Bucket, (Version, Option<Gate>)>,
 }
 
 impl MemoryStore {

@@ -8,7 +8,9 @@
 //! A lease is counted on the server's clock, which all nodes read alike. `NOTIFY` tells the others to
 //! look; it is a hint and no more, and whoever waits polls all the same.
 
+mod api_keys;
 mod error;
+mod limits;
 mod listen;
 mod open;
 mod session;

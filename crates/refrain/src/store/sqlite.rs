@@ -4,11 +4,13 @@
 //! begins IMMEDIATE, because one that upgrades later can fail half-way. One connection writes and a few
 //! read, so that a reader never waits for a refresh.
 
+mod api_keys;
 mod connections;
 mod copy;
 mod files;
 mod full;
 mod gate;
+mod limits;
 mod open;
 mod write;
 

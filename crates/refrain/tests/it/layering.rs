@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The order; `lib.rs` re-exports and is above all.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 21] = [
     "failpoint",
     "files",
     "secret",
@@ -19,6 +19,8 @@ const ORDER: [&str; 19] = [
     "lifecycle",
     "transport",
     "seal",
+    "access",
+    "limit",
     "store",
     "keeper",
     "custody",

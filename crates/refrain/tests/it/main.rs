@@ -18,7 +18,9 @@ mod assembled;
 mod between;
 mod clocks;
 mod incidents;
+mod keys;
 mod layering;
+mod limits;
 mod login;
 #[cfg(feature = "reqwest")]
 mod middleware;

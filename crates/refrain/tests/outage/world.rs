@@ -341,6 +341,7 @@ fn config(sim: &Sim, store: StoreLocation, folder: &tempfile::TempDir) -> Config
         },
         redirect_uri: "http://127.0.0.1/callback".parse().unwrap(),
         scopes: "user-read-private".parse().unwrap(),
+        developer: "default".parse().unwrap(),
         refreshes_per_second: App::REFRESHES_PER_SECOND,
     };
     config.apps.insert(app.name.clone(), app);

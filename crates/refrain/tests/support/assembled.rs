@@ -86,6 +86,7 @@ pub fn app(sim: &Sim) -> App {
         scopes: "user-read-recently-played user-read-private"
             .parse()
             .expect("a scope"),
+        developer: "default".parse().expect("a name"),
         refreshes_per_second: App::REFRESHES_PER_SECOND,
     }
 }

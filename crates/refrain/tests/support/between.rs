@@ -4,12 +4,14 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use refrain::{
+    access::{ApiKeyId, KeyRecord},
     id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, app::AppState},
+    limit::{Bucket, Gate},
     seal::{KeyCheck, KeyId},
     store::{
-        Changed, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
-        attempt::Attempt,
+        ApiKeys, Changed, Identity, Limits, Liveness, Mark, Store, StoreError, Version, Versioned,
+        Written, attempt::Attempt,
     },
     time::{StoreInstant, UnixMillis},
 };
@@ -57,6 +59,43 @@ impl<B: Between> Watched<B> {
         let done = done.await?;
         self.between.after(call).await?;
         Ok(done)
+    }
+}
+
+#[async_trait]
+impl<B: Between> ApiKeys for Watched<B> {
+    async fn insert_api_key(&self, key: &KeyRecord) -> Result<Written, StoreError> {
+        self.call(Call::Write, self.inner.insert_api_key(key)).await
+    }
+    async fn api_key(&self, id: &ApiKeyId) -> Result<Option<KeyRecord>, StoreError> {
+        self.call(Call::Read, self.inner.api_key(id)).await
+    }
+    async fn api_keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        self.call(Call::Read, self.inner.api_keys()).await
+    }
+    async fn revoke_api_key(&self, id: &ApiKeyId, at: UnixMillis) -> Result<bool, StoreError> {
+        self.call(Call::Write, self.inner.revoke_api_key(id, at))
+            .await
+    }
+    async fn note_api_key_use(&self, id: &ApiKeyId, at: UnixMillis) -> Result<(), StoreError> {
+        self.call(Call::Write, self.inner.note_api_key_use(id, at))
+            .await
+    }
+}
+
+#[async_trait]
+impl<B: Between> Limits for Watched<B> {
+    async fn limits(&self) -> Result<Vec<Versioned<Gate>>, StoreError> {
+        // As the feed: it asks by itself.
+        self.inner.limits().await
+    }
+    async fn replace_limit(&self, seen: Version, gate: &Gate) -> Result<Written, StoreError> {
+        let done = self.inner.replace_limit(seen, gate);
+        self.call(Call::Write, done).await
+    }
+    async fn remove_limit(&self, seen: Version, bucket: &Bucket) -> Result<Written, StoreError> {
+        let done = self.inner.remove_limit(seen, bucket);
+        self.call(Call::Write, done).await
     }
 }
 

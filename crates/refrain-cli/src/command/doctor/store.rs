@@ -6,6 +6,7 @@ use refrain::{
     config::{PostgresUrl, StoreLocation},
     id::AppName,
     lifecycle::{GrantRow, app::AppState},
+    limit::{Gate, Kind},
     seal::{Keyring, SealError, Sealer},
     store::{
         Identity, Store, StoreError,
@@ -16,7 +17,7 @@ use refrain::{
 };
 
 use super::{Finding, Patient, files};
-use crate::report;
+use crate::{command::limit, report};
 
 const CHECK: &str = "store";
 /// So many grants are looked at; a store with more has other means of watching them.
@@ -106,6 +107,8 @@ async fn look_inside(
         let state = store.app_state(app).await?.value;
         findings.extend(held_up(app, &state, &patient.clock.now()));
     }
+    let gates = store.limits().await?.into_iter().map(|gate| gate.value);
+    findings.extend(limited(gates.collect(), &patient.clock.now()));
     let rows = store.grants(None, GRANTS).await?;
     Ok(rows.into_iter().map(|row| row.value).collect())
 }
@@ -132,6 +135,20 @@ fn held_up(app: &AppName, state: &AppState, now: &Moment) -> Vec<Finding> {
         Finding::warn("limit", "app_refused", detail, fix)
     });
     throttled.into_iter().chain(refusing).collect()
+}
+
+/// What keeps requests from being sent at the moment.
+fn limited(gates: Vec<Gate>, now: &Moment) -> Vec<Finding> {
+    let gates = limit::closed(gates, now).into_iter();
+    let findings = gates.map(|gate| {
+        let code = match gate.kind() {
+            Kind::Rate => "api_rate_limited",
+            Kind::Quota => "api_quota_exceeded",
+        };
+        let (detail, fix) = (limit::sentence(&gate, now), limit::advice(gate.kind()));
+        Finding::warn("limit", code, detail, fix)
+    });
+    findings.collect()
 }
 
 /// Whether the key file holds the key of this store; what is wrong with the file is told elsewhere.

@@ -161,6 +161,7 @@ fn app() -> App {
         },
         redirect_uri: "http://127.0.0.1:4280/callback".parse().unwrap(),
         scopes: "user-read-private".parse().unwrap(),
+        developer: "default".parse().unwrap(),
         refreshes_per_second: App::REFRESHES_PER_SECOND,
     }
 }

@@ -17,9 +17,11 @@ use crate::{
 };
 
 /// The layouts, oldest first; an applied one is never edited.
-const MIGRATIONS: [&str; 1] = [include_str!(
-    "../../../migrations/postgres/0001_initial.sql"
-)];
+pub(super) const MIGRATIONS: [&str; 3] = [
+    include_str!("../../../migrations/postgres/0001_initial.sql"),
+    include_str!("../../../migrations/postgres/0002_api_keys.sql"),
+    include_str!("../../../migrations/postgres/0003_limits.sql"),
+];
 /// Held, for the length of a transaction, by whoever changes the layout.
 const LAYOUT_LOCK: i64 = 0x7265_6672_6169_6e00;
 /// How long the layout may take to change.

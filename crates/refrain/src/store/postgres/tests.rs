@@ -9,7 +9,7 @@ mod tls;
 use super::*;
 use crate::{
     random::SystemRandom,
-    store::{contract, contract::full_row},
+    store::{Limits as _, contract, contract::full_row},
     time::SystemClock,
 };
 
@@ -136,12 +136,29 @@ async fn what_the_server_says_is_told_apart() {
             error,
             StoreError::Newer {
                 found: 99,
-                known: 1,
+                known: 3,
                 ..
             }
         ),
         "{error:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_the_first_layout_gets_the_rest_and_keeps_what_is_in_it() {
+    let cluster = Cluster::shared();
+    let address = cluster.database();
+    cluster.sql(database(&address), open::MIGRATIONS[0]);
+    cluster.sql(
+        database(&address),
+        "INSERT INTO refrain.layout (layout) VALUES (1)",
+    );
+    let store = connect(&address).await.unwrap();
+    store.insert(&change("alice")).await.unwrap();
+    assert!(store.limits().await.is_err());
+    store.prepare().await.unwrap();
+    assert_eq!(store.limits().await.unwrap(), []);
+    assert_eq!(store.grants(None, 10).await.unwrap().len(), 1);
 }
 
 /// The name of the database of an address.

@@ -17,9 +17,12 @@ use crate::{
     time::Clock,
 };
 
-/// The tables that make a database a store.
+/// The tables that make a database a store, `api_keys` since the second layout.
 const TABLES: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' \
-     AND name IN ('store', 'grants', 'events', 'apps', 'attempts')";
+     AND name IN ('store', 'grants', 'events', 'apps', 'attempts', 'api_keys')";
+
+/// How long the file has to be.
+const LENGTH: &str = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
 
 /// What a sound file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +94,6 @@ pub(crate) async fn inspect(path: &Path) -> Result<Contents, StoreError> {
 
 async fn look(path: &Path, connection: &mut SqliteConnection) -> Result<Contents, StoreError> {
     let error = |error| open::store_error(path, error);
-    let place = || path.display().to_string();
     let layout: i64 = sqlx::query_scalar("PRAGMA user_version")
         .fetch_one(&mut *connection)
         .await
@@ -100,28 +102,48 @@ async fn look(path: &Path, connection: &mut SqliteConnection) -> Result<Contents
         .fetch_one(&mut *connection)
         .await
         .map_err(error)?;
-    if layout < 1 || tables < 5 {
-        let source = cause("it is a database, and none of refrain's");
-        let place = place();
-        return Err(StoreError::Damaged { place, source });
+    let expected = if layout < 2 { 5 } else { 6 };
+    if layout < 1 || tables < expected {
+        return Err(damaged(path, "it is a database, and none of refrain's"));
     }
     if layout > open::known() {
         return Err(StoreError::Newer {
-            place: place(),
+            place: path.display().to_string(),
             found: layout,
             known: open::known(),
         });
     }
+    whole(path, connection).await?;
+    contents(path, connection).await
+}
+
+/// Makes sure that every page is there and sound.
+async fn whole(path: &Path, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let error = |error| open::store_error(path, error);
     let complaints: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(3)")
         .fetch_all(&mut *connection)
         .await
         .map_err(error)?;
     if complaints != ["ok"] {
-        let source = cause(&complaints.join("; "));
-        let place = place();
-        return Err(StoreError::Damaged { place, source });
+        return Err(damaged(path, &complaints.join("; ")));
     }
-    contents(path, connection).await
+    // SQLite takes what is missing of the last page for zeros.
+    let length: i64 = sqlx::query_scalar(LENGTH)
+        .fetch_one(connection)
+        .await
+        .map_err(error)?;
+    let file = std::fs::metadata(path).map_err(|error| files::io_error(path, error))?;
+    if file.len() < length.unsigned_abs() {
+        return Err(damaged(path, "its end is missing"));
+    }
+    Ok(())
+}
+
+fn damaged(path: &Path, why: &str) -> StoreError {
+    StoreError::Damaged {
+        place: path.display().to_string(),
+        source: cause(why),
+    }
 }
 
 async fn contents(path: &Path, connection: &mut SqliteConnection) -> Result<Contents, StoreError> {
@@ -132,9 +154,7 @@ async fn contents(path: &Path, connection: &mut SqliteConnection) -> Result<Cont
         .await
         .map_err(|error| open::store_error(path, error))?;
     let Some(row) = row else {
-        let source = cause("it is an empty store");
-        let place = path.display().to_string();
-        return Err(StoreError::Damaged { place, source });
+        return Err(damaged(path, "it is an empty store"));
     };
     let error = |error| open::store_error(path, error);
     Ok(Contents {

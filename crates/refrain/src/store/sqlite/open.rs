@@ -15,7 +15,11 @@ use crate::store::{
 };
 
 /// The layouts, oldest first; an applied one is never edited.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_initial.sql")];
+pub(super) const MIGRATIONS: [&str; 3] = [
+    include_str!("../../../migrations/sqlite/0001_initial.sql"),
+    include_str!("../../../migrations/sqlite/0002_api_keys.sql"),
+    include_str!("../../../migrations/sqlite/0003_limits.sql"),
+];
 
 /// Opens the file. Its connections stay: with the last of them log and index go, and where the disk has
 /// filled up meanwhile they could not be made again.

@@ -3,7 +3,11 @@
 use std::os::unix::fs::MetadataExt as _;
 
 use super::*;
-use crate::{random::SystemRandom, store::contract, time::SystemClock};
+use crate::{
+    random::SystemRandom,
+    store::{ApiKeys as _, Limits as _, contract},
+    time::SystemClock,
+};
 
 fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock::new())
@@ -123,6 +127,29 @@ async fn a_damaged_file_is_named_and_left_alone() {
 }
 
 #[tokio::test]
+async fn a_store_of_the_first_layout_gets_the_rest_and_keeps_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("refrain.db");
+    let store = SqliteStore::open(&path, clock()).await.unwrap();
+    let writer = store.connections.writer().await.unwrap();
+    for statement in [open::MIGRATIONS[0], "PRAGMA user_version = 1"] {
+        sqlx::raw_sql(statement).execute(writer).await.unwrap();
+    }
+    let row = contract::full_row("alice");
+    let written = Change {
+        row: row.clone(),
+        events: vec![],
+        forgets: false,
+    };
+    store.insert(&written).await.unwrap();
+    assert!(store.limits().await.is_err());
+    store.prepare().await.unwrap();
+    assert_eq!(store.limits().await.unwrap(), []);
+    let kept = store.grant(&row.name).await.unwrap().unwrap();
+    assert_eq!(kept.value, row);
+}
+
+#[tokio::test]
 async fn a_newer_layout_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("refrain.db");
@@ -138,12 +165,50 @@ async fn a_newer_layout_is_refused() {
             error,
             StoreError::Newer {
                 found: 99,
-                known: 1,
+                known: 3,
                 ..
             }
         ),
         "{error:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_the_first_layout_is_brought_up_with_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("refrain.db");
+    // A store as the first refrain has left it.
+    let store = SqliteStore::open(&path, clock()).await.unwrap();
+    sqlx::raw_sql(include_str!("../../../migrations/sqlite/0001_initial.sql"))
+        .execute(store.connections.writer().await.unwrap())
+        .await
+        .unwrap();
+    sqlx::raw_sql("PRAGMA user_version = 1")
+        .execute(store.connections.writer().await.unwrap())
+        .await
+        .unwrap();
+    let change = Change {
+        row: contract::full_row("alice"),
+        events: vec![],
+        forgets: false,
+    };
+    store.insert(&change).await.unwrap();
+    let keys = store.api_keys().await.unwrap_err();
+    assert!(keys.to_string().contains("refrain.db"), "{keys:?}");
+    // Several who come at once, and once more.
+    let mut openers = tokio::task::JoinSet::new();
+    for _ in 0..5 {
+        let path = path.clone();
+        openers.spawn(async move { SqliteStore::open(&path, clock()).await?.prepare().await });
+    }
+    while let Some(opened) = openers.join_next().await {
+        opened.unwrap().unwrap();
+    }
+    store.prepare().await.unwrap();
+    assert_eq!(store.layout().await.unwrap(), 2);
+    assert_eq!(store.api_keys().await.unwrap(), []);
+    let alice = store.grant(&change.row.name).await.unwrap().unwrap();
+    assert_eq!(alice.value, change.row);
 }
 
 #[tokio::test]
@@ -203,4 +268,34 @@ async fn a_database_is_replaced_while_nobody_has_it_open() {
     assert!(!waiting.is_finished());
     drop(closed);
     waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_value_of_a_key_that_makes_no_sense_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("refrain.db")).await;
+    for (column, value) in [
+        ("id", "'phone'"),
+        ("name", "'a b'"),
+        ("hash", "x'00'"),
+        ("permissions", "'token,all'"),
+        ("grants", "'alice'"),
+    ] {
+        let row = "DELETE FROM api_keys; INSERT INTO api_keys VALUES \
+             ('R3fra1nKey', 'phone', zeroblob(32), 'token', '[\"alice\"]', 0, 1, NULL, NULL, NULL)";
+        let spoiled = format!("{row}; UPDATE api_keys SET {column} = {value}");
+        for (statement, good) in [(row.to_owned(), true), (spoiled, false)] {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+                .execute(store.connections.writer().await.unwrap())
+                .await
+                .unwrap();
+            match store.api_keys().await {
+                Ok(keys) => assert!(good && keys.len() == 1, "{column}"),
+                Err(StoreError::Value { column: named, .. }) => {
+                    assert!(!good && named == column, "{column}");
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+    }
 }

@@ -1,0 +1,144 @@
+//! The limits of Spotify's Web API, as `doctor`, `list` and `why` tell of them.
+
+use refrain::{
+    Refrain,
+    id::AppName,
+    limit::{Bucket, Gate, Kind},
+    time::Moment,
+};
+use serde::Serialize;
+
+use super::words;
+
+/// A limit that holds an app up, in JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct Json {
+    /// `rate`: the app has asked too often. `quota`: its developer account has used up what it has.
+    kind: &'static str,
+    /// `app:NAME` or `developer:NAME`.
+    whose: String,
+    since: String,
+    until: String,
+    seconds_left: u64,
+    /// What the answer said, where it did.
+    told_seconds: Option<u64>,
+}
+
+pub(super) fn to_json(gate: &Gate, now: &Moment) -> Json {
+    let left = gate.remaining(now);
+    Json {
+        kind: gate.kind().word(),
+        whose: gate.bucket.to_string(),
+        since: gate.since.to_string(),
+        until: gate.ends(now).to_string(),
+        seconds_left: left.as_secs() + u64::from(left.subsec_nanos() > 0),
+        told_seconds: gate.told.map(|told| told.as_secs()),
+    }
+}
+
+/// The gates that are closed; one that has ended is nobody's concern until a request has tried it.
+pub(super) fn closed(gates: Vec<Gate>, now: &Moment) -> Vec<Gate> {
+    let closed = gates
+        .into_iter()
+        .filter(|gate| !gate.remaining(now).is_zero());
+    closed.collect()
+}
+
+/// The gate that holds an app up the longest.
+pub(super) fn of_app<'a>(
+    gates: &'a [Gate],
+    refrain: &Refrain,
+    app: &AppName,
+    now: &Moment,
+) -> Option<&'a Gate> {
+    let known = refrain.parts().apps.get(app);
+    let developer = known.map_or_else(|| app.into(), |app| app.developer.clone());
+    let gates = gates.iter().filter(|it| it.bucket.holds(app, &developer));
+    gates.max_by_key(|gate| gate.remaining(now))
+}
+
+/// Who has to wait until when, and why, in one sentence.
+pub(super) fn sentence(gate: &Gate, now: &Moment) -> String {
+    let until = words::when(gate.ends(now), now.wall);
+    let what = match (&gate.bucket, gate.kind()) {
+        (Bucket::App(app), _) => format!("the app {app} has asked too often"),
+        (Bucket::Developer(developer), _) => {
+            format!("the quota of the developer account {developer} is used up")
+        }
+    };
+    let told = match gate.told {
+        Some(told) if gate.is_capped() => {
+            format!(
+                "; it said {}, which is not believed",
+                words::count(told.as_secs(), "second")
+            )
+        }
+        _ => String::new(),
+    };
+    format!("Spotify's Web API is asked nothing until {until}: {what}{told}")
+}
+
+/// What helps.
+pub(super) fn advice(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Rate => "wait, and let programs ask more slowly",
+        Kind::Quota => {
+            "wait; all apps of the account count together, so another client id does not help"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use refrain::{
+        limit::Limit,
+        time::{BootId, UnixMillis, Uptime},
+    };
+
+    use super::*;
+
+    const NOW: Moment = Moment {
+        wall: UnixMillis(1_795_000_000_000),
+        uptime: Uptime(0),
+        boot: BootId(1),
+    };
+
+    fn gate(kind: Kind, wait: u64, told: u64) -> Gate {
+        let limit = Limit {
+            kind,
+            wait: Duration::from_secs(wait),
+            told: Some(Duration::from_secs(told)),
+        };
+        let (app, developer) = ("web".parse().unwrap(), "us".parse().unwrap());
+        Gate::closed(&app, &developer, &limit, &NOW)
+    }
+
+    #[test]
+    fn a_sentence_names_who_has_to_wait_and_until_when() {
+        let text = sentence(&gate(Kind::Rate, 60, 60), &NOW);
+        assert_eq!(
+            text,
+            "Spotify's Web API is asked nothing until 2026-11-18T11:07:40Z (in 60 seconds): the app web \
+             has asked too often"
+        );
+        let text = sentence(&gate(Kind::Quota, 604_800, 1_000_000_000), &NOW);
+        assert!(text.contains("the developer account us"), "{text}");
+        assert!(
+            text.contains("it said 1000000000 seconds, which is not believed"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_limit_that_has_ended_holds_nobody_up() {
+        let gates = || vec![gate(Kind::Rate, 60, 60)];
+        assert_eq!(closed(gates(), &NOW).len(), 1);
+        let end = Moment {
+            uptime: Uptime(60_000),
+            ..NOW
+        };
+        assert_eq!(closed(gates(), &end), []);
+    }
+}

@@ -1,0 +1,225 @@
+//! Who calls: somebody with a key of refrain's, or a process of this machine behind the Unix socket.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, StatusCode, header};
+use refrain::{
+    Grant,
+    access::{ApiKey, ApiKeyError, Grants, Permission},
+    id::GrantName,
+    keeper::{Problem, keys::KeyError},
+};
+
+use crate::{connection::Connection, fault::Fault, keys::Known, server::Shared};
+
+/// The header by which a caller who reaches several grants says which one is meant.
+const GRANT: &str = "refrain-grant";
+
+/// A caller who is known.
+#[derive(Debug, Clone)]
+pub(crate) enum Caller {
+    /// Whoever holds this key.
+    Key(Arc<Known>),
+    /// A process of the user that refrain runs as, or of one that the configuration names: it could read
+    /// the store and its key itself.
+    Peer {
+        /// Its user.
+        uid: u32,
+    },
+}
+
+impl Caller {
+    /// Whether it may do something.
+    pub(crate) fn may(&self, permission: Permission) -> bool {
+        match self {
+            Self::Key(known) => known.record().permissions.allows(permission),
+            Self::Peer { .. } => true,
+        }
+    }
+
+    /// Whether it reaches a grant.
+    pub(crate) fn reaches(&self, grant: &GrantName) -> bool {
+        match self {
+            Self::Key(known) => known.record().grants.reach(grant),
+            Self::Peer { .. } => true,
+        }
+    }
+
+    /// Whether links in the API's answers are to lead to refrain.
+    pub(crate) fn rewrites_links(&self) -> bool {
+        matches!(self, Self::Key(known) if known.record().rewrite_links)
+    }
+
+    /// Who it is, for the log.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Key(known) => format!("key:{}", known.record().id),
+            Self::Peer { uid } => format!("uid:{uid}"),
+        }
+    }
+
+    /// The grant that a request is about: the one that its header names, or the only one.
+    pub(crate) async fn grant(&self, headers: &HeaderMap, shared: &Shared) -> Result<Grant, Fault> {
+        let Some(named) = headers.get(GRANT) else {
+            return self.only_grant(shared).await;
+        };
+        if headers.get_all(GRANT).iter().count() > 1 {
+            return Err(several("the request names several grants"));
+        }
+        let name: GrantName = named
+            .to_str()
+            .ok()
+            .and_then(|name| name.parse().ok())
+            .ok_or_else(|| several("Refrain-Grant is no name of a grant"))?;
+        self.reached(&name, shared)
+    }
+
+    /// A grant by name, if the caller reaches it.
+    pub(crate) fn reached(&self, name: &GrantName, shared: &Shared) -> Result<Grant, Fault> {
+        if self.reaches(name) {
+            return Ok(shared.refrain().grant_named(name));
+        }
+        // The same whether there is such a grant or not.
+        Err(Fault::not_allowed(
+            "the key does not reach this grant",
+            "use a key that does; `refrain key list` shows which",
+        ))
+    }
+
+    async fn only_grant(&self, shared: &Shared) -> Result<Grant, Fault> {
+        let known = match self {
+            Self::Key(known) => known,
+            Self::Peer { .. } => return only_of_all(shared).await,
+        };
+        if let Some(grant) = known.only() {
+            return Ok(grant.clone());
+        }
+        match &known.record().grants {
+            Grants::All => only_of_all(shared).await,
+            Grants::Only(names) if names.is_empty() => Err(Fault::not_allowed(
+                "the key reaches no grant",
+                "make one with -g GRANT: `refrain key create`",
+            )),
+            Grants::Only(names) => {
+                let names: Vec<&str> = names.iter().map(GrantName::as_str).collect();
+                Err(several(&format!(
+                    "the key reaches several grants: {}",
+                    names.join(", ")
+                )))
+            }
+        }
+    }
+}
+
+async fn only_of_all(shared: &Shared) -> Result<Grant, Fault> {
+    let refrain = shared.refrain().clone();
+    let only = shared
+        .at_home(async move { refrain.only_grant().await })
+        .await?;
+    only.map_err(|error| shared.fault(&error))
+}
+
+fn several(what: &str) -> Fault {
+    let fix = "say which grant is meant: Refrain-Grant: NAME";
+    Fault::request(StatusCode::BAD_REQUEST, "which_grant", what, fix)
+}
+
+/// Finds out who calls.
+///
+/// # Errors
+/// 401 where nothing is shown that refrain knows; 429 where one peer shows too much of that.
+pub(crate) async fn identify(
+    headers: &HeaderMap,
+    connection: &Connection,
+    shared: &Shared,
+) -> Result<Caller, Fault> {
+    let mut shown = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(first) = shown.next() else {
+        return connection
+            .peer_uid()
+            .map(|uid| Caller::Peer { uid })
+            .ok_or_else(|| Fault::unauthenticated("the request shows no key"));
+    };
+    if shown.next().is_some() {
+        return Err(Fault::unauthenticated(
+            "the request shows several credentials",
+        ));
+    }
+    let key = first.to_str().ok().and_then(bearer);
+    let Some(key) = key else {
+        return Err(Fault::unauthenticated(
+            "the request shows something else than a bearer",
+        ));
+    };
+    if let Some(known) = connection.remembered(key) {
+        return Ok(Caller::Key(known));
+    }
+    match ApiKey::parse(key) {
+        Ok(key) => by_key(&key, connection, shared).await,
+        Err(error) => Err(refused(connection, shared, &words(error))),
+    }
+}
+
+/// Who holds a key.
+pub(crate) async fn by_key(
+    key: &ApiKey,
+    connection: &Connection,
+    shared: &Shared,
+) -> Result<Caller, Fault> {
+    let now = shared.clock().uptime();
+    if let Some(known) = shared.keys().at_hand(key, shared.refrain()) {
+        if known.is_due(now) {
+            let (keys, refrain) = (Arc::clone(shared.keys()), shared.refrain().clone());
+            let (key, known) = (key.clone(), Arc::clone(&known));
+            shared.behind(async move { keys.check_again(key, known, refrain).await });
+        }
+        connection.remember(key, &known);
+        return Ok(Caller::Key(known));
+    }
+    let (keys, refrain) = (Arc::clone(shared.keys()), shared.refrain().clone());
+    let asked = key.clone();
+    let checked = shared
+        .at_home(async move { keys.check(&asked, &refrain).await })
+        .await?;
+    match checked {
+        Ok(known) => {
+            connection.remember(key, &known);
+            Ok(Caller::Key(known))
+        }
+        Err(error) => {
+            let Problem::ApiKey(KeyError::Refused { why }) = error.problem() else {
+                return Err(shared.fault(&error));
+            };
+            tracing::info!(key = %key.id(), why = why.word(), peer = %connection.peer(), "a key was refused");
+            Err(refused(connection, shared, "the key is not valid"))
+        }
+    }
+}
+
+fn refused(connection: &Connection, shared: &Shared, what: &str) -> Fault {
+    match shared
+        .doors()
+        .failed(connection.peer(), shared.clock().uptime())
+    {
+        None => Fault::unauthenticated(what),
+        Some(wait) => {
+            let fix = "wait, and use a key that is valid";
+            let what = "too many keys were tried from there";
+            Fault::request(StatusCode::TOO_MANY_REQUESTS, "too_many_keys", what, fix).after(wait)
+        }
+    }
+}
+
+fn words(error: ApiKeyError) -> String {
+    match error {
+        ApiKeyError::Prefix => "what the request shows is no key of refrain's".to_owned(),
+        error => error.to_string(),
+    }
+}
+
+/// The token of `Bearer TOKEN` (RFC 6750 §2.1); the scheme's case does not matter.
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}

@@ -1,0 +1,281 @@
+//! What refrain itself has to say when it has no answer of Spotify's to pass on.
+//!
+//! Each fault has a status, a stable code and words. Below `/v1` it is told in the shape of Spotify's own
+//! errors, so that SDKs read it; at `/api/token` in that of RFC 6749; everywhere else as RFC 9457 has it.
+
+use std::time::Duration;
+
+use http::{HeaderValue, Response, StatusCode, header};
+use refrain::{Error, Explanation, Kind, keeper::Problem, time::UnixMillis};
+use serde_json::{Value, json};
+
+use crate::{
+    body::Answer,
+    proxy::{target::TargetError, upstream::UpstreamError},
+};
+
+/// How long to wait where nobody knows better.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Which shape a fault is told in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// `{"error":{"status","message","reason"}}`, as Spotify's Web API.
+    Spotify,
+    /// `{"error","error_description"}` (RFC 6749 §5.2).
+    OAuth,
+    /// `application/problem+json` (RFC 9457).
+    Problem,
+}
+
+/// What is wrong with a request, or with what it needs.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    status: StatusCode,
+    code: &'static str,
+    what: String,
+    fix: String,
+    retry_after: Option<Duration>,
+    /// The `error` of RFC 6749.
+    oauth: &'static str,
+    /// Whether the connection is not to be used again.
+    closes: bool,
+}
+
+impl Fault {
+    /// A fault in the request itself.
+    pub(crate) fn request(
+        status: StatusCode,
+        code: &'static str,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            what: what.into(),
+            fix: fix.into(),
+            retry_after: None,
+            oauth: "invalid_request",
+            closes: false,
+        }
+    }
+
+    /// Nobody is known by what was shown, or nothing was shown.
+    pub(crate) fn unauthenticated(what: &str) -> Self {
+        let fix =
+            "send a key of refrain's: Authorization: Bearer rfk_…; `refrain key create` makes one";
+        Self {
+            oauth: "invalid_grant",
+            ..Self::request(StatusCode::UNAUTHORIZED, "key_needed", what, fix)
+        }
+    }
+
+    /// The caller is known, and this is not for him.
+    pub(crate) fn not_allowed(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            oauth: "unauthorized_client",
+            ..Self::request(StatusCode::FORBIDDEN, "not_allowed", what, fix)
+        }
+    }
+
+    /// Something that no user and no caller can do anything about right now.
+    pub(crate) fn later(code: &'static str, what: impl Into<String>, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            oauth: "temporarily_unavailable",
+            ..Self::request(
+                StatusCode::SERVICE_UNAVAILABLE,
+                code,
+                what,
+                "try again later",
+            )
+        }
+    }
+
+    /// The connection closes behind the answer.
+    #[must_use]
+    pub(crate) fn closing(self) -> Self {
+        Self {
+            closes: true,
+            ..self
+        }
+    }
+
+    /// What RFC 6749 calls it.
+    #[must_use]
+    pub(crate) fn told(self, oauth: &'static str) -> Self {
+        Self { oauth, ..self }
+    }
+
+    /// When to come back.
+    #[must_use]
+    pub(crate) fn after(self, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..self
+        }
+    }
+
+    /// Its stable code.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The answer that tells it.
+    pub(crate) fn answer(&self, shape: Shape) -> Response<Answer> {
+        let body = match shape {
+            Shape::Spotify => self.spotify(),
+            Shape::OAuth => self.oauth(),
+            Shape::Problem => self.problem(),
+        };
+        let mut answer = Response::new(Answer::own(body.to_string()));
+        *answer.status_mut() = match shape {
+            // RFC 6749 §5.2 knows 400 and 401; the rest is about the server.
+            Shape::OAuth if self.status.is_client_error() => StatusCode::BAD_REQUEST,
+            Shape::OAuth | Shape::Spotify | Shape::Problem => self.status,
+        };
+        let headers = answer.headers_mut();
+        let json = match shape {
+            Shape::Problem => "application/problem+json",
+            Shape::Spotify | Shape::OAuth => "application/json",
+        };
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(json));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert("refrain-error", HeaderValue::from_static(self.code));
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"refrain\"");
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(wait) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait)));
+        }
+        if self.closes {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
+    }
+
+    fn spotify(&self) -> Value {
+        let reason = format!("REFRAIN_{}", self.code.to_ascii_uppercase());
+        json!({ "error": {
+            "status": self.status.as_u16(),
+            "message": format!("refrain: {}; {}", self.what, self.fix),
+            "reason": reason,
+        }})
+    }
+
+    fn oauth(&self) -> Value {
+        json!({
+            "error": self.oauth,
+            "error_description": format!("{}; {}", self.what, self.fix),
+            "refrain_code": self.code,
+        })
+    }
+
+    fn problem(&self) -> Value {
+        json!({
+            "type": format!("urn:refrain:error:{}", self.code),
+            "title": self.what,
+            "status": self.status.as_u16(),
+            "detail": self.fix,
+            "code": self.code,
+        })
+    }
+}
+
+/// Whole seconds, rounded up: whoever comes back a moment too early is sent away again.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs()
+        .saturating_add(u64::from(wait.subsec_nanos() > 0))
+        .max(1)
+}
+
+impl Fault {
+    /// What stands between a caller and a token.
+    pub(crate) fn refrain(error: &Error, now: UnixMillis) -> Self {
+        let Explanation {
+            code,
+            what,
+            safe,
+            fix,
+            retry_at,
+        } = error.explain();
+        let (status, oauth) = status_of(error);
+        let wait = retry_at.map(|at| at.since(now));
+        let retries = status == StatusCode::SERVICE_UNAVAILABLE;
+        Self {
+            status,
+            code,
+            what: format!("{what}; {safe}"),
+            fix,
+            retry_after: wait.or(retries.then_some(SOON)),
+            oauth,
+            closes: false,
+        }
+    }
+}
+
+/// A fault of store, key, network or provider is never a 401: nobody is sent to log in over it.
+fn status_of(error: &Error) -> (StatusCode, &'static str) {
+    if matches!(
+        error.problem(),
+        Problem::UnknownGrant { .. } | Problem::NoGrant
+    ) {
+        return (StatusCode::NOT_FOUND, "invalid_grant");
+    }
+    match error.kind() {
+        Kind::Usage => (StatusCode::BAD_REQUEST, "invalid_request"),
+        Kind::Reauthorize => (StatusCode::UNAUTHORIZED, "invalid_grant"),
+        Kind::NotPermitted => (StatusCode::FORBIDDEN, "unauthorized_client"),
+        Kind::Configuration => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+        Kind::TryLater | Kind::Storage => {
+            (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
+        }
+    }
+}
+
+impl From<TargetError> for Fault {
+    fn from(error: TargetError) -> Self {
+        let (status, code) = match error {
+            TargetError::Elsewhere => (StatusCode::NOT_FOUND, "no_such_path"),
+            TargetError::Key => (StatusCode::BAD_REQUEST, "key_in_url"),
+            TargetError::Dots
+            | TargetError::EmptySegment
+            | TargetError::Ambiguous
+            | TargetError::BadEncoding => (StatusCode::BAD_REQUEST, "bad_path"),
+        };
+        Self::request(
+            status,
+            code,
+            error.to_string(),
+            "nothing was sent to Spotify",
+        )
+    }
+}
+
+impl From<UpstreamError> for Fault {
+    fn from(error: UpstreamError) -> Self {
+        let (status, code, fix) = match error {
+            UpstreamError::Unreachable { .. } => (
+                StatusCode::BAD_GATEWAY,
+                "api_unreachable",
+                "nothing was sent; try again later, and run `refrain doctor` if it stays so",
+            ),
+            UpstreamError::Broken { .. } => (
+                StatusCode::BAD_GATEWAY,
+                "api_broken_off",
+                "the call may or may not have been carried out",
+            ),
+            UpstreamError::Silent { .. } => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "api_silent",
+                "the call may or may not have been carried out",
+            ),
+        };
+        Self {
+            oauth: "server_error",
+            ..Self::request(status, code, error.to_string(), fix)
+        }
+    }
+}

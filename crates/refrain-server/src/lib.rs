@@ -1,0 +1,48 @@
+//! The server of refrain: a program in any language changes its base URL, and shows a key of refrain's where
+//! an access token was.
+//!
+//! It has no `main` and writes to no terminal; the command `refrain serve` is the one that starts it.
+//!
+//! ```no_run
+//! # async fn example(refrain: refrain::Refrain) -> Result<(), refrain_server::StartError> {
+//! use refrain::config;
+//! use refrain_server::Server;
+//!
+//! let server = Server::bind(&config::Server::default(), refrain).await?;
+//! println!("{}", server.places().join(", "));
+//! server.run(std::future::pending()).await;
+//! # Ok(()) }
+//! ```
+//!
+//! # The way of a request
+//!
+//! ```text
+//! listen ──► worker ──► connection ──► route ──► authority ──► caller ──► proxy │ token_endpoint │ health
+//! ```
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | `listen` | sockets, workers, and the pulse by which slow clients are told |
+//! | `connection` | one connection and its requests |
+//! | `route` | what there is, and what it needs; what is not in its table is not there |
+//! | `authority` | whom a request is meant for, and which page it comes from |
+//! | `caller`, `keys`, `doors` | who calls, and how often a wrong key may be tried |
+//! | `proxy` | `/v1/*` |
+//! | `token_endpoint` | `/api/token` |
+//! | `fault` | what refrain itself has to say, in three shapes |
+
+mod authority;
+mod body;
+mod caller;
+mod connection;
+mod doors;
+mod fault;
+mod health;
+mod keys;
+mod listen;
+mod proxy;
+mod route;
+mod server;
+mod token_endpoint;
+
+pub use crate::server::{Server, StartError};

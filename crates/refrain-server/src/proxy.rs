@@ -1,0 +1,274 @@
+//! The proxy: a request for the Web API goes out with a token that works, and its answer comes back.
+//!
+//! The way of one request: path judged → grant found → rate limit asked → token taken → body held, if it is
+//! small → headers cleaned, bearer put in last → sent → a 401 repaired → headers cleaned → passed on as it
+//! comes. Nothing here decides by the text of an answer.
+//!
+//! A 401 is repaired by the token that was rejected ([`Grant::report_rejected`]): one refresh for however
+//! many were rejected with it. The request goes out once more, if its body is held; a token that was renewed
+//! moments ago is tried once more after a second, because Spotify's player endpoints have been seen to reject
+//! good ones for about as long. Then the 401 is passed on.
+
+pub(crate) mod headers;
+pub(crate) mod held;
+mod limits;
+pub(crate) mod links;
+pub(crate) mod prepared;
+pub(crate) mod target;
+pub(crate) mod upstream;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, request, response,
+    uri::PathAndQuery,
+};
+use hyper::body::Incoming;
+use refrain::{Grant, keeper::Live, secret::AccessToken};
+
+use self::{
+    held::Held,
+    links::Links,
+    prepared::Prepared,
+    upstream::{Lease, UpstreamError},
+};
+use crate::{
+    body::{Answer, Relayed, Sent},
+    caller::Caller,
+    connection::Connection,
+    fault::Fault,
+    server::Shared,
+};
+
+/// The pause before a token that was renewed moments ago is tried again.
+const SECOND_THOUGHT: Duration = Duration::from_secs(1);
+/// So often a request is sent again at most: with the newer token, and after a second thought.
+const REPLAYS: u8 = 2;
+
+/// A request that is on its way through.
+struct Passage<'a> {
+    shared: &'a Shared,
+    connection: &'a Connection,
+    grant: Grant,
+    prepared: Arc<Prepared>,
+    method: Method,
+    target: PathAndQuery,
+    headers: HeaderMap,
+    body: Held,
+}
+
+/// What the API has answered, and what it took to get there.
+struct Answered {
+    response: Response<Incoming>,
+    /// What was read of its body.
+    begun: Option<Bytes>,
+    lease: Option<Lease>,
+    repaired: bool,
+}
+
+/// Relays a request of a caller who may make it.
+///
+/// # Errors
+/// What refrain has to say itself; whatever the API answers is no error here.
+pub(crate) async fn relay(
+    request: Request<Sent>,
+    caller: &Caller,
+    connection: &Connection,
+) -> Result<Response<Answer>, Fault> {
+    let shared = connection.shared();
+    let (mut head, body) = request.into_parts();
+    let target = head.uri.path_and_query().cloned();
+    let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
+    target::check(&target)?;
+    let grant = caller.grant(&head.headers, shared).await?;
+    let live = token(&grant, shared).await?;
+    let gates = shared.gates();
+    let probe = limits::enter(gates, live.app())?;
+    let rewritten = caller
+        .rewrites_links()
+        .then(|| own_origin(&head, connection))
+        .flatten();
+    headers::strip_request(&mut head.headers);
+    if rewritten.is_some() {
+        // A body that is compressed cannot be read on its way.
+        let identity = HeaderValue::from_static("identity");
+        head.headers.insert(header::ACCEPT_ENCODING, identity);
+    }
+    let mut passage = Passage {
+        shared,
+        connection,
+        prepared: connection.prepared(&live, &grant)?,
+        grant,
+        method: head.method,
+        target,
+        headers: head.headers,
+        body: Held::read(body).await?,
+    };
+    let mut answered = passage.send().await?;
+    limits::note(&mut answered, shared, live.app(), probe).await;
+    Ok(passage.finish(answered, rewritten.as_deref()))
+}
+
+/// A token that works; what may take long runs where it outlives this worker's connections.
+async fn token(grant: &Grant, shared: &Shared) -> Result<Arc<Live>, Fault> {
+    if let Some(live) = grant.at_hand() {
+        return Ok(live);
+    }
+    let asked = grant.clone();
+    let served = shared.at_home(async move { asked.current().await }).await?;
+    let served = served.map_err(|error| shared.fault(&error))?;
+    Ok(served.live)
+}
+
+impl Passage<'_> {
+    /// Sends, and repairs a 401.
+    async fn send(&mut self) -> Result<Answered, Fault> {
+        let mut token = self.prepared.live().token().clone();
+        let mut bearer = self.prepared.bearer.clone();
+        let mut again = false;
+        let mut replays = 0;
+        loop {
+            let (response, lease) = self.send_once(&bearer).await?;
+            let answered = Answered {
+                response,
+                begun: None,
+                lease,
+                repaired: replays > 0,
+            };
+            let rejected = answered.response.status() == StatusCode::UNAUTHORIZED;
+            if !rejected || replays == REPLAYS || !self.body.repeats() {
+                return Ok(answered);
+            }
+            let Some(newer) = self.newer(&token).await else {
+                return Ok(answered);
+            };
+            if newer.ct_eq(&token) {
+                if again {
+                    return Ok(answered);
+                }
+                again = true;
+                self.shared.clock().sleep(SECOND_THOUGHT).await;
+            }
+            bearer = prepared::bearer(&newer)?;
+            token = newer;
+            replays = replays.saturating_add(1);
+        }
+    }
+
+    /// The token to use in the place of a rejected one; `None` where there is none, and the 401 stands.
+    async fn newer(&self, rejected: &AccessToken) -> Option<AccessToken> {
+        let (grant, rejected) = (self.grant.clone(), rejected.clone());
+        let newer = self
+            .shared
+            .at_home(async move { grant.report_rejected(&rejected).await })
+            .await;
+        match newer {
+            Ok(Ok(newer)) => Some(newer),
+            Ok(Err(error)) => {
+                let (grant, code) = (self.grant.name(), error.code());
+                tracing::warn!(%grant, code, "a rejected access token could not be renewed");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    async fn send_once(
+        &mut self,
+        bearer: &HeaderValue,
+    ) -> Result<(Response<Incoming>, Option<Lease>), Fault> {
+        let (upstream, pulse) = (self.connection.upstream(), self.connection.pulse());
+        let sent = upstream.send(self.request(bearer), pulse).await;
+        let reads = self.method == Method::GET || self.method == Method::HEAD;
+        match sent {
+            // An idle connection that the other side has just closed looks like this; what only reads may
+            // be sent again.
+            Err(UpstreamError::Broken { .. }) if reads && self.body.repeats() => {
+                Ok(upstream.send(self.request(bearer), pulse).await?)
+            }
+            sent => Ok(sent?),
+        }
+    }
+
+    fn request(&mut self, bearer: &HeaderValue) -> Request<upstream::Outgoing> {
+        let writes = [Method::POST, Method::PUT, Method::PATCH].contains(&self.method);
+        let empty = self.body.is_empty();
+        let mut request = Request::new(self.body.outgoing());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = Uri::from(self.target.clone());
+        let headers = request.headers_mut();
+        *headers = self.headers.clone();
+        if writes && empty {
+            // Spotify answers 411 without it.
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        headers.insert(header::AUTHORIZATION, bearer.clone());
+        request
+    }
+
+    /// The answer as the caller gets it.
+    fn finish(&self, answered: Answered, own_origin: Option<&str>) -> Response<Answer> {
+        let Answered {
+            response,
+            begun,
+            lease,
+            repaired,
+        } = answered;
+        let (mut head, body) = response.into_parts();
+        headers::strip_response(&mut head.headers);
+        head.version = http::Version::HTTP_11;
+        head.extensions.clear();
+        self.mark(&mut head.headers, repaired);
+        let relayed = Relayed::new(begun, body, lease);
+        let body = match own_origin.filter(|_| has_links(&head)) {
+            None => Answer::relayed(relayed),
+            Some(own) => {
+                for name in [header::CONTENT_LENGTH, header::ETAG, header::ACCEPT_RANGES] {
+                    head.headers.remove(name);
+                }
+                Answer::rewritten(relayed, Links::new(&self.shared.api_origin(), own))
+            }
+        };
+        Response::from_parts(head, body)
+    }
+
+    /// Says whose token it was, of which login and generation, and whether a 401 was repaired.
+    fn mark(&self, headers: &mut HeaderMap, repaired: bool) {
+        let line = if repaired {
+            let live = self.grant.at_hand();
+            live.and_then(|live| prepared::line(live.line()))
+        } else {
+            self.prepared.line.clone()
+        };
+        if let Some(grant) = &self.prepared.grant {
+            headers.insert("refrain-grant", grant.clone());
+        }
+        if let Some(line) = line {
+            headers.insert("refrain-generation", line);
+        }
+        if repaired {
+            headers.insert("refrain-repaired", HeaderValue::from_static("1"));
+        }
+    }
+}
+
+/// Where the caller has reached refrain, as links are to lead there again.
+fn own_origin(head: &request::Parts, connection: &Connection) -> Option<String> {
+    let named = head
+        .headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let host = named.or_else(|| head.uri.authority().map(http::uri::Authority::as_str))?;
+    Some(format!("{}://{host}", connection.authorities().scheme()))
+}
+
+/// Whether an answer can have links in it: JSON, as it is.
+fn has_links(head: &response::Parts) -> bool {
+    let json = |value: &HeaderValue| {
+        let value = value.as_bytes();
+        value.starts_with(b"application/json")
+    };
+    let plain = !head.headers.contains_key(header::CONTENT_ENCODING);
+    plain && head.headers.get(header::CONTENT_TYPE).is_some_and(json)
+}

@@ -1,0 +1,224 @@
+//! The server as a whole: its sockets, its workers, and how it stops.
+
+use std::{fmt, io, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+
+use refrain::{
+    Error, Refrain, config,
+    limit::Gates,
+    time::Clock,
+    transport::dial::{Dialer, Versions},
+};
+use tokio::{runtime::Handle, sync::watch};
+
+use crate::{
+    body::BoxError,
+    doors::Doors,
+    fault::Fault,
+    keys::Keys,
+    listen::{self, Listener, worker::Workers},
+};
+
+/// How long requests that are under way may take once the server is told to stop.
+const STOPPING: Duration = Duration::from_secs(15);
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Another program has the address.
+    #[error("another program listens on {place}")]
+    InUse {
+        /// The address or path.
+        place: String,
+    },
+    /// The system refuses.
+    #[error("cannot listen on {place}")]
+    Listen {
+        /// The address or path.
+        place: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The store does not say which limits of Spotify's are to be kept.
+    #[error(transparent)]
+    Refrain(Error),
+    /// There is nowhere to listen.
+    #[error("the server is to listen nowhere")]
+    Nowhere,
+    /// The certificate or its key is of no use.
+    #[error("the certificate in {} cannot be used", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: BoxError,
+    },
+    /// No connection to the API could ever be made.
+    #[error("no connection to Spotify can be made")]
+    Dialer(#[source] BoxError),
+    /// The system gives no thread.
+    #[error("a worker cannot be started")]
+    Worker(#[source] io::Error),
+}
+
+impl StartError {
+    /// A stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InUse { .. } => "address_in_use",
+            Self::Listen { .. } => "cannot_listen",
+            Self::Refrain(error) => error.code(),
+            Self::Nowhere => "listens_nowhere",
+            Self::Certificate { .. } => "certificate",
+            Self::Dialer(_) => "tls",
+            Self::Worker(_) => "no_thread",
+        }
+    }
+}
+
+/// What all workers share.
+pub(crate) struct Shared {
+    refrain: Refrain,
+    /// The runtime that outlives all connections: whatever must not end with one of them runs there.
+    home: Handle,
+    keys: Arc<Keys>,
+    gates: Gates,
+    doors: Doors,
+    stop: watch::Receiver<bool>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shared")
+    }
+}
+
+impl Shared {
+    pub(crate) fn refrain(&self) -> &Refrain {
+        &self.refrain
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.refrain.parts().clock
+    }
+
+    pub(crate) fn keys(&self) -> &Arc<Keys> {
+        &self.keys
+    }
+
+    pub(crate) fn gates(&self) -> &Gates {
+        &self.gates
+    }
+
+    pub(crate) fn doors(&self) -> &Doors {
+        &self.doors
+    }
+
+    /// Whether the server is to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Tells when it is.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.clone()
+    }
+
+    /// The origin that links of the API begin with.
+    pub(crate) fn api_origin(&self) -> String {
+        self.refrain.parts().provider.api.to_string()
+    }
+
+    /// An error of the library as a fault.
+    pub(crate) fn fault(&self, error: &Error) -> Fault {
+        Fault::refrain(error, self.clock().wall())
+    }
+
+    /// Does something where it outlives the connection that asked for it.
+    ///
+    /// # Errors
+    /// Where the server stops meanwhile, or it has panicked.
+    pub(crate) async fn at_home<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.home.spawn(work).await.map_err(|error| {
+            let code = if error.is_panic() {
+                "broke_off"
+            } else {
+                "stopping"
+            };
+            let what = "the server could not finish what was asked";
+            Fault::later(code, what, Duration::from_secs(5))
+        })
+    }
+
+    /// Does something that nobody waits for.
+    pub(crate) fn behind(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.home.spawn(work);
+    }
+}
+
+/// One for each processor.
+fn workers() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<Listener>,
+    workers: Workers,
+    stop: watch::Sender<bool>,
+}
+
+impl Server {
+    /// Opens the sockets; the server begins to serve with [`run`](Self::run).
+    ///
+    /// # Errors
+    /// Where a socket cannot be opened or a file cannot be used; nothing is left behind.
+    pub async fn bind(config: &config::Server, refrain: Refrain) -> Result<Self, StartError> {
+        let listeners = listen::open(config).await?;
+        let gates = refrain.gates().await.map_err(StartError::Refrain)?;
+        let (stop, stopped) = watch::channel(false);
+        let parts = refrain.parts();
+        let dialer = Dialer::new(&parts.network, Versions::Http1Or2).map_err(StartError::Dialer)?;
+        let shared = Arc::new(Shared {
+            home: Handle::current(),
+            keys: Arc::default(),
+            gates,
+            doors: Doors::default(),
+            stop: stopped,
+            refrain,
+        });
+        let workers = Workers::start(workers(), &Arc::new(dialer), &shared)?;
+        Ok(Self {
+            listeners,
+            workers,
+            stop,
+        })
+    }
+
+    /// Where it listens: addresses and paths.
+    pub fn places(&self) -> Vec<String> {
+        self.listeners.iter().map(Listener::place).collect()
+    }
+
+    /// The TCP address that it listens on.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listeners.iter().find_map(Listener::address)
+    }
+
+    /// Serves until told to stop: then no connection is taken any more, requests that are under way are
+    /// answered, fifteen seconds at most, and the sockets are gone. Refreshes are the library's, which the
+    /// caller closes after this.
+    pub async fn run(self, told: impl Future<Output = ()>) {
+        let accepting = listen::accept_all(self.listeners, &self.workers);
+        tokio::select! {
+            () = accepting => {}
+            () = told => {}
+        }
+        self.stop.send_replace(true);
+        self.workers.finish(STOPPING).await;
+    }
+}

@@ -1,0 +1,17 @@
+//! The server against the simulator: everything real but the clock.
+
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "fixtures fail loudly; clippy knows test functions but not their helpers"
+)]
+
+#[expect(dead_code, reason = "the library's tests do more with it")]
+#[path = "../../../refrain/tests/support/assembled.rs"]
+mod assembled;
+mod passage;
+mod proxy;
+mod repair;
+mod token;
+mod world;

@@ -1,0 +1,127 @@
+//! A simulator, a refrain that is signed in at it, and its server.
+
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use refrain::{
+    Refrain,
+    access::{Grants, Permission},
+    config,
+    keeper::{keys::NewKey, login::LoginRequest},
+    store::{Store, memory::MemoryStore},
+    time::{Clock, ManualClock, UnixMillis},
+};
+use refrain_server::Server;
+use refrain_sim::{Profile, Sim};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use crate::assembled::{Owner, request};
+
+pub struct World {
+    pub sim: Sim,
+    pub clock: Arc<ManualClock>,
+    pub refrain: Refrain,
+    pub address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl World {
+    /// With the grant `alice` signed in.
+    pub async fn new(profile: Profile) -> Self {
+        let sim = Sim::start(profile).await.unwrap();
+        let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
+        let store: Arc<dyn Store> =
+            Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>));
+        let refrain = Owner::new().process(&sim, Arc::clone(&clock) as Arc<dyn Clock>, store);
+        sign_in(&refrain, &sim).await;
+        let mut config = config::Server::default();
+        config.listen = Some(([127, 0, 0, 1], 0).into());
+        let server = Server::bind(&config, refrain.clone()).await.unwrap();
+        let address = server.address().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(server.run(async move { stopped.await.unwrap_or_default() }));
+        Self {
+            sim,
+            clock,
+            refrain,
+            address,
+            stop: Some(stop),
+            server: Some(server),
+        }
+    }
+
+    /// A key for `alice`.
+    pub async fn key(&self, permissions: &[Permission]) -> String {
+        self.key_of(NewKey {
+            name: "a-key".parse().unwrap(),
+            grants: Grants::from_iter(["alice".parse().unwrap()]),
+            permissions: permissions.iter().copied().collect(),
+            rewrite_links: false,
+            lifetime: None,
+        })
+        .await
+    }
+
+    pub async fn key_of(&self, new: NewKey) -> String {
+        let (key, _) = self.refrain.create_key(new).await.unwrap();
+        key.expose().to_owned()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn refreshes(&self) -> u64 {
+        self.sim.counts().refreshes
+    }
+
+    /// Lets the same time pass here and at Spotify.
+    pub fn pass(&self, time: Duration) {
+        self.sim.advance(time);
+        self.clock.advance(time);
+    }
+
+    /// Runs something while time passes by itself.
+    pub async fn in_time<T>(&self, future: impl Future<Output = T>) -> T {
+        let clock = Arc::clone(&self.clock);
+        let passing = async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                clock.advance(Duration::from_millis(20));
+            }
+        };
+        tokio::select! {
+            output = future => output,
+            () = passing => unreachable!("time never ends"),
+        }
+    }
+
+    /// Stops the server and waits for its end.
+    pub async fn stop(&mut self) {
+        drop(self.stop.take());
+        self.server.take().unwrap().await.unwrap();
+    }
+}
+
+/// Signs `alice` in for everything that the simulator's Web API knows.
+async fn sign_in(refrain: &Refrain, sim: &Sim) {
+    let scope = "user-read-private user-read-recently-played user-modify-playback-state \
+                 user-read-playback-state user-library-modify playlist-modify-private ugc-image-upload";
+    let request = LoginRequest {
+        scope: Some(scope.parse().unwrap()),
+        ..request("alice")
+    };
+    let begun = refrain.begin_login(request).await.unwrap();
+    let location = sim.consent(&begun.url).unwrap();
+    let (_, query) = location.split_once('?').unwrap();
+    refrain.finish_login(query).await.unwrap();
+}
+
+/// A client as programs have it, without redirects of its own.
+pub fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
+}
