@@ -20,7 +20,7 @@ use refrain::{
     },
     provider::Provider,
     random::SystemRandom,
-    seal::Field,
+    seal::{Field, Owner},
     store::Written,
     time::{Deadline, UnixMillis},
 };
@@ -137,10 +137,10 @@ fn row(refrain: &Refrain, number: u32) -> GrantRow {
     let parts = refrain.parts();
     let now = parts.clock.now();
     let id = GrantId::random(&SystemRandom).expect("randomness");
-    let (key, data_key) =
-        parts.sealer.new_data_key(&id, Epoch(1), &SystemRandom).expect("a key");
-    let sealed = |field, text: &str| key.seal(field, 0, text, &SystemRandom).expect("a seal");
     let name = format!("user-{number}").parse().expect("a name");
+    let owner = Owner { id: &id, name: &name, epoch: Epoch(1) };
+    let (key, data_key) = parts.sealer.new_data_key(&owner, &SystemRandom).expect("a key");
+    let sealed = |field, text: &str| key.seal(field, 0, text, &SystemRandom).expect("a seal");
     let (app, client) = ("default".parse().expect("a name"), "client".parse().expect("an id"));
     let life = Duration::from_secs(3600);
     GrantRow {

@@ -25,6 +25,7 @@ mod live;
 pub mod login;
 pub mod logout;
 mod look;
+mod orphans;
 mod present;
 mod refresh;
 mod refusal;
@@ -44,18 +45,10 @@ pub use self::{
 };
 use crate::{
     config::{App, Network},
-    failpoint,
     id::{AppName, GrantName, InstanceId},
     keeper::{
-        ahead::Pace,
-        cells::Cells,
-        feed::Feed,
-        flight::Goal,
-        keys::Uses,
-        limits::Limits,
-        live::Abouts,
-        look::Looks,
-        sync::{AtomicBool, spawn},
+        ahead::Pace, cells::Cells, feed::Feed, flight::Goal, keys::Uses, limits::Limits,
+        live::Abouts, look::Looks, sync::AtomicBool,
     },
     lifecycle::{Cause, GrantRow, app::AppState, timing},
     oauth::transport::Transport,
@@ -63,7 +56,7 @@ use crate::{
     random::Random,
     seal::Sealer,
     secret::AccessToken,
-    store::{Liveness, Store, Versioned, Written},
+    store::{Store, Versioned, Written},
     time::Clock,
 };
 pub(crate) use live::Cell;
@@ -242,33 +235,6 @@ impl Keeper {
         let row = self.read(&cell.name).await?.value;
         self.refresh(cell, &Goal::After(row.epoch, row.minting, Cause::Asked))
             .await
-    }
-
-    /// Takes up, behind the caller's back, what dead processes have left undone: an answer may be
-    /// missing, and a provider that forgives a second presentation does so for seconds.
-    pub(crate) fn take_up_orphans(self: &Arc<Self>) {
-        let keeper = Arc::clone(self);
-        spawn(self.tasks.track_future(async move {
-            if let Err(error) = keeper.orphans().await {
-                tracing::warn!(
-                    code = error.code(),
-                    "what dead processes left could not be looked for"
-                );
-            }
-        }));
-    }
-
-    async fn orphans(self: &Arc<Self>) -> Result<(), Error> {
-        failpoint::at!(self.parts.clock, BootIntentScan, broken => Err(broken.into()));
-        for row in self.parts.store.armed().await? {
-            let row = row.value;
-            let Some(intent) = &row.intent else { continue };
-            if self.parts.store.liveness(intent.owner).await? == Liveness::Dead {
-                let cell = self.cell(&row.name);
-                self.board(&cell, &Goal::After(row.epoch, row.minting, Cause::Due));
-            }
-        }
-        Ok(())
     }
 
     /// Reads a grant, which has to be there.

@@ -46,8 +46,9 @@ type Sender = SendRequest<Body>;
 const IDLE: Duration = Duration::from_secs(10);
 /// A request with less time than this left is not sent.
 const SHORTEST_WAIT: Duration = Duration::from_secs(5);
-/// How long after its time an answer that is already on this machine may still be read.
-const GRACE: Duration = Duration::from_millis(500);
+/// How long after its time an answer that is already on this machine may still be read; a machine that has
+/// just woken up has other things to do first.
+const GRACE: Duration = Duration::from_secs(2);
 /// So many idle connections are kept per origin.
 const KEPT: usize = 64;
 

@@ -125,8 +125,10 @@ impl Boot {
         let wrong = self.afterwards(&mut process, &mut seen);
         drop(process);
         tell(&format!("| {name} | {seen}"));
-        let late =
-            seen.resolved > RESOLVED || seen.first_retry > FIRST || !seen.troubles.is_empty();
+        // Where half of them are past saving, the breaker opens and the rest is taken up by and by.
+        let late = seen.resolved > RESOLVED && seen.lost == 0
+            || seen.first_retry > FIRST
+            || !seen.troubles.is_empty();
         // What could not be saved may be called otherwise where so many look like an outage.
         let saved = seen.refreshed + seen.lost >= seen.orphans;
         if wrong.is_none() && !late && saved && seen.healthy_first < FIRST {

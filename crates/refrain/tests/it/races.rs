@@ -198,6 +198,30 @@ async fn the_intent_of_a_living_process_holds_until_its_lease_and_the_skew_are_o
     world.in_time(alice.access_token()).await.unwrap();
 }
 
+#[tokio::test]
+async fn an_orphan_that_has_to_wait_is_looked_for_again() {
+    let (world, store) = world_with_orphan(Rotation::Static).await;
+    store.bury(LOST);
+    let app = "default".parse().unwrap();
+    let seen = store.app_state(&app).await.unwrap();
+    let now = world.clock.now();
+    let throttled = seen.value.throttled(Duration::from_secs(45), &now);
+    store
+        .replace_app_state(&app, seen.version, &throttled)
+        .await
+        .unwrap();
+    world.refrain.take_up_orphans();
+    let taken_up = async {
+        while world.row("alice").await.intent.is_some() {
+            let passed = world.clock.now().uptime.since(now.uptime);
+            assert!(passed < Duration::from_secs(300), "nobody has looked again");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    world.in_time(taken_up).await;
+    assert_eq!(world.refreshes(), 1, "nobody had to ask");
+}
+
 /// A living process takes an orphan over right after somebody has found it dead.
 #[derive(Debug)]
 struct Rival {
