@@ -19,7 +19,7 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 
 /// What a caller's request keeps for itself: his credentials, where he comes from, and what his browser
 /// says about him.
-const NOT_FORWARDED: [HeaderName; 13] = [
+const NOT_FORWARDED: [HeaderName; 14] = [
     header::AUTHORIZATION,
     header::COOKIE,
     header::HOST,
@@ -32,13 +32,27 @@ const NOT_FORWARDED: [HeaderName; 13] = [
     // Set anew from the body that is sent.
     header::CONTENT_LENGTH,
     HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("x-host"),
     HeaderName::from_static("client-token"),
     HeaderName::from_static("content-access-token"),
 ];
 
+/// And what begins so. The last four name another method or path than the one that was allowed, to servers
+/// that listen to them: a key that may only read would write.
+const NOT_FORWARDED_PREFIXES: [&str; 8] = [
+    "x-forwarded-",
+    "proxy-",
+    "sec-",
+    "refrain-",
+    "x-http-method",
+    "x-method-override",
+    "x-original-",
+    "x-rewrite-",
+];
+
 /// What an answer keeps for Spotify's own clients: its cookies, its promises about its host, and the
 /// permission for every web page to read it.
-const NOT_RETURNED: [HeaderName; 9] = [
+const NOT_RETURNED: [HeaderName; 13] = [
     header::SET_COOKIE,
     header::ALT_SVC,
     header::STRICT_TRANSPORT_SECURITY,
@@ -48,6 +62,11 @@ const NOT_RETURNED: [HeaderName; 9] = [
     header::SERVER,
     header::PUBLIC_KEY_PINS,
     HeaderName::from_static("clear-site-data"),
+    HeaderName::from_static("set-cookie2"),
+    // Browsers would report what they see of refrain to whoever is named here.
+    HeaderName::from_static("nel"),
+    HeaderName::from_static("report-to"),
+    HeaderName::from_static("reporting-endpoints"),
 ];
 
 /// Leaves in a request's headers what the API may see.
@@ -59,7 +78,7 @@ pub(crate) fn strip_request(headers: &mut HeaderMap) {
     strip_if(headers, |name| {
         // An underscore is a hyphen to some servers: X_Forwarded_For.
         name.contains('_')
-            || ["x-forwarded-", "proxy-", "sec-", "refrain-"]
+            || NOT_FORWARDED_PREFIXES
                 .iter()
                 .any(|prefix| name.starts_with(prefix))
     });
@@ -83,9 +102,9 @@ fn strip_connection(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
+        // Byte by byte: one name that is none must not hide the others.
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
         .collect();
     for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);
@@ -150,6 +169,12 @@ mod tests {
             ("origin", "http://127.0.0.1:4280"),
             ("sec-fetch-site", "same-origin"),
             ("refrain-grant", "alice"),
+            ("x-http-method-override", "DELETE"),
+            ("x-http-method", "DELETE"),
+            ("x-method-override", "DELETE"),
+            ("x-original-url", "/v1/x"),
+            ("x-rewrite-url", "/v1/x"),
+            ("x-host", "10.0.0.1"),
         ]);
         strip_request(&mut headers);
         assert_eq!(
@@ -165,12 +190,25 @@ mod tests {
     }
 
     #[test]
+    fn what_connection_names_is_dropped_whatever_else_it_names() {
+        let mut headers = map(&[("x-secret", "1")]);
+        let named = http::HeaderValue::from_bytes(b"x y, X-Secret , \xe9").unwrap();
+        headers.append(header::CONNECTION, named);
+        strip_request(&mut headers);
+        assert!(headers.is_empty(), "{headers:?}");
+    }
+
+    #[test]
     fn an_answer_brings_no_cookie_and_opens_no_page() {
         let mut headers = map(&[
             ("content-type", "application/json"),
             ("etag", "\"x\""),
             ("retry-after", "3"),
             ("cache-control", "private"),
+            ("nel", "{}"),
+            ("report-to", "{}"),
+            ("reporting-endpoints", "a=\"https://a\""),
+            ("set-cookie2", "a=b"),
             ("set-cookie", "a=b"),
             ("set-cookie", "c=d"),
             ("access-control-allow-origin", "*"),
