@@ -20,6 +20,8 @@
 mod assembled;
 mod confinement;
 mod dice;
+mod malformed;
 mod place;
 mod recorder;
+mod smuggling;
 mod wire;

@@ -92,6 +92,33 @@ impl Place {
         grant.access_token().await.unwrap().expose().to_owned()
     }
 
+    /// A request without a body, written out.
+    pub fn plain(&self, path: &str, key: &str) -> String {
+        format!("{}\r\n", self.head("GET", path, key))
+    }
+
+    /// One with a body of a length that is told.
+    pub fn with_body(&self, path: &str, key: &str, body: &str) -> String {
+        let (head, length) = (self.head("POST", path, key), body.len());
+        format!("{head}Content-Length: {length}\r\n\r\n{body}")
+    }
+
+    /// One with a body in chunks.
+    pub fn chunked(&self, path: &str, key: &str, chunks: &[&str]) -> String {
+        let head = self.head("POST", path, key);
+        let chunks = chunks
+            .iter()
+            .map(|it| format!("{:x}\r\n{it}\r\n", it.len()));
+        let chunks: String = chunks.collect();
+        format!("{head}Transfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n")
+    }
+
+    /// Its first lines.
+    pub fn head(&self, method: &str, path: &str, key: &str) -> String {
+        let own = self.address;
+        format!("{method} {path} HTTP/1.1\r\nHost: {own}\r\nAuthorization: Bearer {key}\r\n")
+    }
+
     /// Stops the server and waits for its end.
     pub async fn stop(&mut self) {
         drop(self.stop.take());
