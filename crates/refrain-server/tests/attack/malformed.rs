@@ -11,7 +11,7 @@ use crate::{
 };
 
 const USUAL: u64 = 4_000;
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 96;
 /// What stands in requests, and what has been used to break the readers of some.
 const WORDS: [&str; 36] = [
     "\r\n",

@@ -244,7 +244,8 @@ pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 }
 
 fn parse(head: &[u8], here: SocketAddr, connection: usize) -> Result<Heard, String> {
-    let text = std::str::from_utf8(head).map_err(|_| "not UTF-8")?;
+    // Values may have bytes beyond ASCII (RFC 9110 §5.5).
+    let text = String::from_utf8_lossy(head);
     let bare = text.replace("\r\n", "");
     if bare.contains(['\r', '\n', '\0']) {
         return Err("a control character".to_owned());
