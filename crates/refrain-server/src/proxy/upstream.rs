@@ -36,6 +36,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(60);
 /// An idle connection older than this is likely to be closed by the other side at this very moment.
 const IDLE: Duration = Duration::from_secs(20);
+/// How long an idle connection may take to be ready.
+const ANY_MOMENT: Duration = Duration::from_millis(10);
 /// So many idle connections are kept.
 const KEPT: usize = 256;
 /// So often a request that was not sent is tried on another connection.
@@ -204,8 +206,9 @@ impl Upstream {
             return Ok(Line::Shared(shared));
         }
         while let Some(mut sender) = self.take() {
-            // Its task may not have noted yet that the answer before is over.
-            if sender.is_ready() || sender.ready().await.is_ok() {
+            // Its task may not have noted yet that the answer before is over. Or the API has answered an
+            // upload before its end, which is none of this request's business.
+            if sender.is_ready() || is_soon_ready(&mut sender).await {
                 return Ok(Line::One(sender));
             }
         }
@@ -267,6 +270,11 @@ impl Upstream {
         let origin = self.origin.to_string();
         UpstreamError::Broken { origin, source }
     }
+}
+
+async fn is_soon_ready(sender: &mut http1::SendRequest<Outgoing>) -> bool {
+    let ready = tokio::time::timeout(ANY_MOMENT, sender.ready()).await;
+    ready.is_ok_and(|ready| ready.is_ok())
 }
 
 /// How sending failed.
