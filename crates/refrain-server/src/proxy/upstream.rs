@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri, header, uri::Parts};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header, uri::Parts};
 use http_body_util::{Either, Full};
 use hyper::{
     body::Incoming,
@@ -146,6 +146,10 @@ impl Upstream {
             let line = self.line().await?;
             let sent = tokio::time::timeout(ANSWER, self.on(line, request));
             match sent.await {
+                Ok(Ok((response, _))) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    // Nobody has asked for another protocol, and what follows would be no HTTP.
+                    return Err(self.broken("the protocol was to be switched".into()));
+                }
                 Ok(Ok(answered)) => return Ok(answered),
                 Ok(Err(Failed::Unsent(error, back))) => {
                     broke = Some(error);

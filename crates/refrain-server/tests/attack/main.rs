@@ -24,4 +24,5 @@ mod malformed;
 mod place;
 mod recorder;
 mod smuggling;
+mod upstream;
 mod wire;
