@@ -71,13 +71,17 @@ async fn damaged_requests_are_refused_and_leave_nothing_behind() {
             some.spawn(async move { (wire::say(address, &bytes).await, bytes) });
         }
         asked += AT_ONCE;
-        let mut good = 0;
+        let (mut good, mut lost) = (0, Vec::new());
         for (said, bytes) in some.join_all().await {
             let shown = bytes.escape_ascii().to_string();
             assert!(said.took < wire::HANG, "{:?}: {shown}", said.took);
             let (answers, rest) =
                 responses(&said.bytes).unwrap_or_else(|fault| unreachable!("{fault}: {shown}"));
             assert_eq!(rest, 0, "{shown}");
+            if said.reset {
+                // Closed over what it had not read: an answer before that may not have arrived.
+                lost.push(shown.clone());
+            }
             good += answers.iter().filter(|it| it.succeeded()).count();
             for answer in answers {
                 refused += usize::from(!answer.succeeded());
@@ -89,7 +93,11 @@ async fn damaged_requests_are_refused_and_leave_nothing_behind() {
             }
         }
         // What was not damaged enough is served, and counted on both sides.
-        assert_eq!(place.recorder.take().len(), good);
+        let heard = place.recorder.take().len();
+        assert!(
+            (good..=good + lost.len()).contains(&heard),
+            "{good} served, {heard} arrived; {lost:#?}"
+        );
         served += good;
         if warm.is_none() && asked >= 2_000 {
             warm = Some((open_files(), resident()));

@@ -19,8 +19,8 @@ pub const HANG: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Said {
     pub bytes: Vec<u8>,
-    /// Whether it closed by itself.
-    pub closed: bool,
+    /// Whether it was cut off, so that what it had said may be lost.
+    pub reset: bool,
     /// From our last byte to its end, without the time that it waited for us.
     pub took: Duration,
 }
@@ -64,30 +64,26 @@ pub async fn say(address: SocketAddr, bytes: &[u8]) -> Said {
 pub async fn listen(stream: &mut TcpStream) -> Said {
     let begun = Instant::now();
     let mut bytes = Vec::new();
-    let (mut closed, mut told) = (true, false);
+    let (mut reset, mut told) = (false, false);
     let mut waited = Duration::ZERO;
     loop {
         let patience = if told { HANG } else { QUIET };
         match timeout(patience, stream.read_buf(&mut bytes)).await {
             Ok(Ok(1..)) => {}
-            Ok(_) => break,
-            Err(_) if told => {
-                closed = false;
+            Ok(Ok(0)) => break,
+            Ok(Err(_)) => {
+                reset = true;
                 break;
             }
+            Err(_) if told => break,
             Err(_) => {
                 (told, waited) = (true, QUIET);
-                closed = false;
                 let _shut = stream.shutdown().await;
             }
         }
     }
     let took = begun.elapsed().saturating_sub(waited);
-    Said {
-        bytes,
-        closed,
-        took,
-    }
+    Said { bytes, reset, took }
 }
 
 /// A connection that is kept, for one request after the other.
