@@ -177,8 +177,9 @@ async fn answer(
     request: Request<Incoming>,
     connection: Arc<Connection>,
 ) -> Result<Response<Answer>, Infallible> {
-    connection.pulse.request_begins();
+    // A request that is given up before it has an answer ends too.
+    let running = connection.pulse.begin();
     let mut answer = route::answer(request, &connection).await;
-    answer.body_mut().ends(Arc::clone(&connection.pulse));
+    answer.body_mut().ends(running);
     Ok(answer)
 }
