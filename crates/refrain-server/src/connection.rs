@@ -138,7 +138,8 @@ pub(crate) async fn serve<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let io = TokioIo::new(Paced::new(socket, Arc::clone(&connection.pulse)));
+    let paced = Paced::new(socket, Arc::clone(&connection.pulse), !http2);
+    let io = TokioIo::new(paced);
     let service = service_fn(move |request| {
         let connection = Arc::clone(&connection);
         async move { answer(request, connection).await }

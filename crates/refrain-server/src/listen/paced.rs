@@ -16,11 +16,18 @@ use crate::listen::pulse::Pulse;
 pub(crate) struct Paced<S> {
     socket: S,
     pulse: Arc<Pulse>,
+    /// Whether what comes between two requests is the head of the next. With HTTP/2 it may be anything: a
+    /// window that opens, a ping.
+    heads: bool,
 }
 
 impl<S> Paced<S> {
-    pub(crate) fn new(socket: S, pulse: Arc<Pulse>) -> Self {
-        Self { socket, pulse }
+    pub(crate) fn new(socket: S, pulse: Arc<Pulse>, heads: bool) -> Self {
+        Self {
+            socket,
+            pulse,
+            heads,
+        }
     }
 
     /// What a poll comes to: whoever is left waiting is woken when the connection is given up, and then
@@ -61,7 +68,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     ) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         let polled = Pin::new(&mut self.socket).poll_read(context, into);
-        if into.filled().len() > before {
+        if self.heads && into.filled().len() > before {
             self.pulse.bytes_come();
         }
         self.unless_cut(polled, context)
@@ -153,7 +160,7 @@ mod tests {
     #[test]
     fn whoever_does_not_take_the_last_word_is_left_without_it() {
         let sweep = Sweep::new();
-        let mut paced = Paced::new(Deaf, sweep.pulse());
+        let mut paced = Paced::new(Deaf, sweep.pulse(), true);
         drop(paced.pulse.begin());
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..10 {
@@ -171,7 +178,7 @@ mod tests {
     #[test]
     fn a_connection_that_is_given_up_does_not_even_flush() {
         let sweep = Sweep::new();
-        let mut paced = Paced::new(Deaf, sweep.pulse());
+        let mut paced = Paced::new(Deaf, sweep.pulse(), true);
         let _running = paced.pulse.begin();
         paced.pulse.inward.waits(&paced.pulse);
         let mut context = Context::from_waker(Waker::noop());
@@ -182,5 +189,27 @@ mod tests {
         }
         let polled = Pin::new(&mut paced).poll_flush(&mut context);
         assert!(matches!(polled, Poll::Ready(Err(_))));
+    }
+
+    /// Whether a connection that hears something every second between two requests is cut after ten.
+    fn is_cut_by_bytes(heads: bool) -> bool {
+        let sweep = Sweep::new();
+        let mut paced = Paced::new(&b"a ping, or a head that drips"[..], sweep.pulse(), heads);
+        drop(paced.pulse.begin());
+        let mut context = Context::from_waker(Waker::noop());
+        (0..12).any(|_| {
+            let mut bytes = [0; 1];
+            let mut into = ReadBuf::new(&mut bytes);
+            let polled = Pin::new(&mut paced).poll_read(&mut context, &mut into);
+            assert_eq!(into.filled().len(), 1);
+            sweep.tick();
+            matches!(polled, Poll::Ready(Err(_)))
+        })
+    }
+
+    #[test]
+    fn what_comes_on_an_idle_connection_is_a_head_with_http_1_alone() {
+        assert!(is_cut_by_bytes(true));
+        assert!(!is_cut_by_bytes(false));
     }
 }
