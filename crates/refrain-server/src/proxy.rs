@@ -97,7 +97,7 @@ pub(crate) async fn relay(
         method: head.method,
         target,
         headers: head.headers,
-        body: Held::read(body).await?,
+        body: Held::read(body, held::MOST).await?,
     };
     let gates = shared.gates();
     let probe = limits::enter(gates, live.app())?;
