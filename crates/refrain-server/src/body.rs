@@ -56,7 +56,7 @@ impl Body for Sent {
         match &polled {
             Poll::Pending => flow.waits(&self.pulse),
             Poll::Ready(Some(Ok(frame))) => {
-                flow.moved(frame.data_ref().map_or(0, Bytes::len), &self.pulse)
+                flow.moved(frame.data_ref().map_or(0, Bytes::len), &self.pulse);
             }
             Poll::Ready(Some(Err(_)) | None) => flow.ends(),
         }

@@ -82,14 +82,15 @@ async fn no_credential_leaves_by_any_trick_of_a_callers() {
         decoys: decoys.addresses.clone(),
         key: secrets.key.clone(),
     };
+    let talker = place.talker(&secrets.key);
     let mut dice = Dice::new();
     let (mut arrived, mut refused) = (0, 0);
     for first in (0..CASES).step_by(AT_ONCE) {
         let mut asked = JoinSet::new();
         for number in first..CASES.min(first + AT_ONCE) {
             let case = trap.case(number, &mut dice);
-            let address = place.address;
-            asked.spawn(async move { (wire::say(address, &case.bytes).await, case) });
+            let talker = talker.clone();
+            asked.spawn(async move { (talker.say(&case.bytes).await, case) });
         }
         let asked = asked.join_all().await;
         let heard = place.recorder.take();

@@ -18,11 +18,15 @@
 #[expect(dead_code, reason = "the library's tests do more with it")]
 #[path = "../../../refrain/tests/support/assembled.rs"]
 mod assembled;
+#[path = "../../../refrain/tests/support/between.rs"]
+mod between;
 mod confinement;
 mod dice;
 mod malformed;
 mod place;
+mod races;
 mod recorder;
+mod slow;
 mod smuggling;
 mod upstream;
 mod wire;

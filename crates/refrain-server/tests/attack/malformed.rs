@@ -56,19 +56,20 @@ const WORDS: [&str; 36] = [
 async fn damaged_requests_are_refused_and_leave_nothing_behind() {
     count_panics();
     let before = panics();
-    let place = Place::new(&["alice"]).await;
+    let place = Place::alone(&["alice"]).await;
     let key = place.key("alice").await;
     let most = number("REFRAIN_MALFORMED").unwrap_or(USUAL);
     let most = usize::try_from(most).unwrap();
     let valid = valid(&place, &key);
+    let talker = place.talker(&key);
     let mut dice = Dice::new();
     let (mut asked, mut served, mut refused) = (0, 0, 0);
     let mut warm = None;
     while asked < most {
         let mut some = JoinSet::new();
         for _ in 0..AT_ONCE {
-            let (bytes, address) = (damaged(&valid, &mut dice), place.address);
-            some.spawn(async move { (wire::say(address, &bytes).await, bytes) });
+            let (bytes, talker) = (damaged(&valid, &mut dice), talker.clone());
+            some.spawn(async move { (talker.say(&bytes).await, bytes) });
         }
         asked += AT_ONCE;
         let (mut good, mut lost) = (0, Vec::new());

@@ -1,30 +1,77 @@
 //! A server whose accounts service is the simulator and whose API is the recorder.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use refrain::{
     Refrain,
     access::{Grants, Permission},
     config,
     keeper::{keys::NewKey, login::LoginRequest},
-    store::{Store, memory::MemoryStore},
+    store::{Store, StoreError, memory::MemoryStore},
     time::{Clock, ManualClock, UnixMillis},
 };
 use refrain_server::Server;
 use refrain_sim::{Profile, Sim};
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{
+    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, oneshot},
+    task::JoinHandle,
+};
 
 use crate::{
     assembled::{Owner, request},
+    between::{Between, Call, Watched},
     recorder::Recorder,
+    wire::{PING, Talker},
 };
+
+/// Lets nobody at the store while it is away.
+#[derive(Debug, Clone, Default)]
+pub struct Switch(Arc<AtomicBool>);
+
+impl Switch {
+    pub fn away(&self, away: bool) {
+        self.0.store(away, Ordering::SeqCst);
+    }
+}
+
+#[async_trait::async_trait]
+impl Between for Switch {
+    async fn before(&self, _: Call) -> Result<(), StoreError> {
+        if self.0.load(Ordering::SeqCst) {
+            return Err(StoreError::Full {
+                place: "the test".into(),
+                source: refrain::store::cause("no space is left"),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Files and memory are the whole process's: whoever counts them is alone in it.
+static TURNS: RwLock<()> = RwLock::const_new(());
+
+#[expect(dead_code, reason = "held, not looked at")]
+enum Turn {
+    Together(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
 
 pub struct Place {
     pub sim: Sim,
     pub clock: Arc<ManualClock>,
     pub refrain: Refrain,
+    /// Another process on the same store.
+    pub other: Refrain,
+    pub store: Switch,
     pub recorder: Recorder,
     pub address: SocketAddr,
+    _turn: Turn,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<()>>,
 }
@@ -37,8 +84,21 @@ impl Place {
         Self::before(recorder, &api, grants).await
     }
 
+    /// With no other test beside it.
+    pub async fn alone(grants: &[&str]) -> Self {
+        let turn = Turn::Alone(TURNS.write().await);
+        let recorder = Recorder::start().await;
+        let api = format!("http://{}", recorder.address);
+        Self::within(turn, recorder, &api, grants).await
+    }
+
     /// With another API than the recorder.
     pub async fn before(recorder: Recorder, api: &str, grants: &[&str]) -> Self {
+        let turn = Turn::Together(TURNS.read().await);
+        Self::within(turn, recorder, api, grants).await
+    }
+
+    async fn within(turn: Turn, recorder: Recorder, api: &str, grants: &[&str]) -> Self {
         let sim = Sim::start(Profile::default()).await.unwrap();
         let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
         let store: Arc<dyn Store> =
@@ -52,7 +112,11 @@ impl Place {
         for grant in grants {
             sign_in(&before, &sim, grant).await;
         }
-        before.close(Duration::from_secs(10)).await;
+        let switch = Switch::default();
+        let store = Arc::new(Watched {
+            inner: store,
+            between: switch.clone(),
+        });
         let mut parts = owner.parts(&sim, Arc::clone(&clock) as Arc<dyn Clock>, store);
         parts.provider.api = api.parse().unwrap();
         let refrain = Refrain::from_parts(parts).unwrap();
@@ -66,8 +130,11 @@ impl Place {
             sim,
             clock,
             refrain,
+            other: before,
+            store: switch,
             recorder,
             address,
+            _turn: turn,
             stop: Some(stop),
             server: Some(server),
         }
@@ -75,8 +142,12 @@ impl Place {
 
     /// A key for one grant that may do everything with it.
     pub async fn key(&self, grant: &str) -> String {
+        self.named_key(&format!("key-of-{grant}"), grant).await
+    }
+
+    pub async fn named_key(&self, name: &str, grant: &str) -> String {
         let new = NewKey {
-            name: format!("key-of-{grant}").parse().unwrap(),
+            name: name.parse().unwrap(),
             grants: Grants::from_iter([grant.parse().unwrap()]),
             permissions: [Permission::Proxy, Permission::Token].into_iter().collect(),
             rewrite_links: false,
@@ -90,6 +161,12 @@ impl Place {
     pub async fn token(&self, grant: &str) -> String {
         let grant = self.refrain.grant(grant).await.unwrap();
         grant.access_token().await.unwrap().expose().to_owned()
+    }
+
+    pub fn talker(&self, key: &str) -> Talker {
+        let ping = self.plain(PING, key);
+        let address = self.address;
+        Talker { address, ping }
     }
 
     /// A request without a body, written out.

@@ -14,11 +14,11 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
+use crate::wire::PING;
+
 /// A request as it has arrived.
 #[derive(Debug, Clone)]
 pub struct Heard {
-    /// Which connection it has come on.
-    pub connection: usize,
     pub method: String,
     pub target: String,
     /// Names as they were written.
@@ -113,8 +113,8 @@ impl Recorder {
         let shared = Arc::clone(&inner);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let number = shared.connections.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(serve(stream, address, number, Arc::clone(&shared)));
+                shared.connections.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(serve(stream, address, Arc::clone(&shared)));
             }
         });
         Self { address, inner }
@@ -127,6 +127,11 @@ impl Recorder {
     /// What has arrived since the last time.
     pub fn take(&self) -> Vec<Heard> {
         std::mem::take(&mut *self.inner.heard.lock().unwrap())
+    }
+
+    /// How many have arrived since then.
+    pub fn heard(&self) -> usize {
+        self.inner.heard.lock().unwrap().len()
     }
 
     /// How many connections there were.
@@ -147,7 +152,7 @@ impl Recorder {
     }
 }
 
-async fn serve(mut stream: TcpStream, here: SocketAddr, number: usize, inner: Arc<Inner>) {
+async fn serve(mut stream: TcpStream, here: SocketAddr, inner: Arc<Inner>) {
     let mut buffer = Vec::new();
     loop {
         let head = match read_head(&mut stream, &mut buffer).await {
@@ -155,8 +160,8 @@ async fn serve(mut stream: TcpStream, here: SocketAddr, number: usize, inner: Ar
             Ok(None) => return,
             Err(fault) => return inner.faults.lock().unwrap().push(fault),
         };
-        let mut heard = match parse(&head, here, number) {
-            Ok(heard) => heard,
+        let mut request = match parse(&head, here) {
+            Ok(request) => request,
             Err(fault) => {
                 let head = String::from_utf8_lossy(&head).into_owned();
                 return inner
@@ -166,23 +171,32 @@ async fn serve(mut stream: TcpStream, here: SocketAddr, number: usize, inner: Ar
                     .push(format!("{fault}: {head}"));
             }
         };
-        let script = Arc::clone(&*inner.script.lock().unwrap());
-        let reply = script(&heard);
-        if reply.early {
-            inner.heard.lock().unwrap().push(heard.clone());
-            if !play(&mut stream, &reply.steps, &inner).await {
-                return;
-            }
-            if read_body(&mut stream, &mut buffer, &heard).await.is_none() {
+        if request.target == PING {
+            if !play(&mut stream, &Reply::echo(&request).steps, &inner).await {
                 return;
             }
             continue;
         }
-        let Some(body) = read_body(&mut stream, &mut buffer, &heard).await else {
+        let script = Arc::clone(&*inner.script.lock().unwrap());
+        let reply = script(&request);
+        if reply.early {
+            inner.heard.lock().unwrap().push(request.clone());
+            if !play(&mut stream, &reply.steps, &inner).await {
+                return;
+            }
+            if read_body(&mut stream, &mut buffer, &request)
+                .await
+                .is_none()
+            {
+                return;
+            }
+            continue;
+        }
+        let Some(body) = read_body(&mut stream, &mut buffer, &request).await else {
             return;
         };
-        heard.body = body;
-        inner.heard.lock().unwrap().push(heard);
+        request.body = body;
+        inner.heard.lock().unwrap().push(request);
         if !play(&mut stream, &reply.steps, &inner).await {
             return;
         }
@@ -243,7 +257,7 @@ pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
         .position(|window| window == needle)
 }
 
-fn parse(head: &[u8], here: SocketAddr, connection: usize) -> Result<Heard, String> {
+fn parse(head: &[u8], here: SocketAddr) -> Result<Heard, String> {
     // Values may have bytes beyond ASCII (RFC 9110 §5.5).
     let text = String::from_utf8_lossy(head);
     let bare = text.replace("\r\n", "");
@@ -264,22 +278,24 @@ fn parse(head: &[u8], here: SocketAddr, connection: usize) -> Result<Heard, Stri
         }
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
-    let heard = Heard {
-        connection,
+    let request = Heard {
         method: method.to_owned(),
         target: target.to_owned(),
         headers,
         body: 0,
     };
-    let (lengths, encodings) = (heard.all("content-length"), heard.all("transfer-encoding"));
+    let (lengths, encodings) = (
+        request.all("content-length"),
+        request.all("transfer-encoding"),
+    );
     let one_length = lengths.len() + encodings.len() <= 1;
     if !one_length || !encodings.iter().all(|it| *it == "chunked") {
         return Err("an ambiguous length".to_owned());
     }
-    if heard.all("host") != [here.to_string()] {
+    if request.all("host") != [here.to_string()] {
         return Err("another host".to_owned());
     }
-    Ok(heard)
+    Ok(request)
 }
 
 /// Reads a body; `None` where it breaks off.

@@ -23,12 +23,13 @@ async fn what_arrives_is_what_was_answered_for() {
     let key = place.key("alice").await;
     let attempts = corpus(place.address, &key, &mut Dice::new());
     assert!(attempts.len() >= 2_000, "{}", attempts.len());
+    let talker = place.talker(&key);
     let mut served = 0;
     for some in attempts.chunks(AT_ONCE) {
         let mut asked = JoinSet::new();
         for attempt in some.iter().cloned() {
-            let address = place.address;
-            asked.spawn(async move { (wire::say(address, &attempt.bytes).await, attempt) });
+            let talker = talker.clone();
+            asked.spawn(async move { (talker.say(&attempt.bytes).await, attempt) });
         }
         let asked = asked.join_all().await;
         let heard = place.recorder.take();

@@ -10,9 +10,12 @@ use tokio::{
 
 use crate::recorder::find;
 
-/// After so long without a byte, the server waits for more of us, or for nothing.
-const QUIET: Duration = Duration::from_millis(300);
-/// And after so long without an end it hangs.
+/// What is asked for to see whether others are served; the recorder does not write it down.
+pub const PING: &str = "/v1/ping";
+
+/// After so long without a byte, the server seems to wait for more of us.
+const QUIET: Duration = Duration::from_millis(200);
+/// And so long after we have hung up it hangs.
 pub const HANG: Duration = Duration::from_secs(1);
 
 /// What a server has said until it closed.
@@ -21,7 +24,7 @@ pub struct Said {
     pub bytes: Vec<u8>,
     /// Whether it was cut off, so that what it had said may be lost.
     pub reset: bool,
-    /// From our last byte to its end, without the time that it waited for us.
+    /// From where we hung up, if we had to, to its end.
     pub took: Duration,
 }
 
@@ -51,39 +54,66 @@ impl Response {
     }
 }
 
-/// Says something on a new connection, and listens to the end.
-pub async fn say(address: SocketAddr, bytes: &[u8]) -> Said {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    // Whoever is refused early is not listened to any more.
-    let _written = timeout(HANG, stream.write_all(bytes)).await;
-    listen(&mut stream).await
+/// Whoever says things to a server, and knows a request that it serves.
+#[derive(Debug, Clone)]
+pub struct Talker {
+    pub address: SocketAddr,
+    /// A request for [`PING`].
+    pub ping: String,
 }
 
-/// Listens to the end: whoever waits for more of us is told that there is none.
-pub async fn listen(stream: &mut TcpStream) -> Said {
-    let begun = Instant::now();
-    let mut bytes = Vec::new();
-    let (mut reset, mut told) = (false, false);
-    let mut waited = Duration::ZERO;
-    loop {
-        let patience = if told { HANG } else { QUIET };
-        match timeout(patience, stream.read_buf(&mut bytes)).await {
-            Ok(Ok(1..)) => {}
-            Ok(Ok(0)) => break,
-            Ok(Err(_)) => {
-                reset = true;
-                break;
-            }
-            Err(_) if told => break,
-            Err(_) => {
-                (told, waited) = (true, QUIET);
-                let _shut = stream.shutdown().await;
+impl Talker {
+    /// Says something on a new connection, and listens to the end.
+    pub async fn say(&self, bytes: &[u8]) -> Said {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        // Whoever is refused early is not listened to any more.
+        let _written = timeout(HANG, stream.write_all(bytes)).await;
+        self.listen(&mut stream).await
+    }
+
+    /// Listens to the end: a server that waits for more of us is told that there is none. That it does, and
+    /// is not only short of time, is seen by others being served meanwhile.
+    async fn listen(&self, stream: &mut TcpStream) -> Said {
+        let mut bytes = Vec::new();
+        let mut reset = false;
+        let mut hung_up: Option<Instant> = None;
+        let mut served = false;
+        loop {
+            let patience = match (hung_up, served) {
+                (Some(_), _) => HANG * 2,
+                (None, true) => QUIET / 10,
+                (None, false) => QUIET,
+            };
+            match timeout(patience, stream.read_buf(&mut bytes)).await {
+                Ok(Ok(1..)) => served = false,
+                Ok(Ok(0)) => break,
+                Ok(Err(_)) => {
+                    reset = true;
+                    break;
+                }
+                Err(_) if hung_up.is_some() => break,
+                Err(_) if served => {
+                    hung_up = Some(Instant::now());
+                    let _shut = stream.shutdown().await;
+                }
+                Err(_) => {
+                    self.others_are_served().await;
+                    served = true;
+                }
             }
         }
+        let took = hung_up.map_or(Duration::ZERO, |at| at.elapsed());
+        Said { bytes, reset, took }
     }
-    let took = begun.elapsed().saturating_sub(waited);
-    Said { bytes, reset, took }
+
+    /// One after the other, so that every worker has had its turn.
+    async fn others_are_served(&self) {
+        for _ in 0..4 {
+            let answer = Line::to(self.address).await.ask(&self.ping).await;
+            assert_eq!(answer.map(|it| it.status), Some(200), "the server lives on");
+        }
+    }
 }
 
 /// A connection that is kept, for one request after the other.

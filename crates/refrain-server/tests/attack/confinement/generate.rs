@@ -141,7 +141,7 @@ impl Trap {
         let shown = self.credentials(dice, &mut head);
         for _ in 0..dice.below(4) {
             let (name, value) = STRANGE[dice.below(STRANGE.len())];
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.push_str(&[name, ": ", value, "\r\n"].concat());
         }
         head.push_str("Connection: close\r\n");
         if *method != *"GET" {
@@ -233,11 +233,10 @@ impl Trap {
             let key = match dice.below(3) {
                 0 => self.key.clone(),
                 1 => self.key.replace('r', "%72").replace('_', "%5F"),
-                _ => self
-                    .key
-                    .bytes()
-                    .map(|byte| format!("%{byte:02x}"))
-                    .collect(),
+                _ => {
+                    let bytes = self.key.bytes().map(|byte| format!("%{byte:02x}"));
+                    bytes.collect::<Vec<_>>().concat()
+                }
             };
             target.push_str(&key);
         }

@@ -337,7 +337,8 @@ fn huge(corpus: &mut Corpus<'_>) {
     // Two lines are there already.
     for (lines, exactly) in [(97, 1), (98, 1), (99, 0), (100, 0), (500, 0), (5000, 0)] {
         let head = corpus.head(&format!("GET {} HTTP/1.1", corpus.path()));
-        let many: String = (0..lines).map(|at| format!("X-{at}: y\r\n")).collect();
+        let many: Vec<_> = (0..lines).map(|at| format!("X-{at}: y\r\n")).collect();
+        let many = many.concat();
         corpus.add(format!("{head}{many}\r\n"), 1, Some(exactly));
     }
     for (length, exactly) in [
