@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::{
-    listen::pulse::Pulse,
+    listen::pulse::{Pulse, Running},
     proxy::{links::Links, upstream::Lease},
 };
 
@@ -55,7 +55,9 @@ impl Body for Sent {
         let flow = &self.pulse.inward;
         match &polled {
             Poll::Pending => flow.waits(&self.pulse),
-            Poll::Ready(Some(Ok(frame))) => flow.moved(frame.data_ref().map_or(0, Bytes::len)),
+            Poll::Ready(Some(Ok(frame))) => {
+                flow.moved(frame.data_ref().map_or(0, Bytes::len), &self.pulse);
+            }
             Poll::Ready(Some(Err(_)) | None) => flow.ends(),
         }
         polled
@@ -92,7 +94,7 @@ fn added(begun: Option<&Bytes>, body: &Incoming) -> SizeHint {
 #[derive(Debug)]
 pub(crate) struct Answer {
     content: Content,
-    pulse: Option<Arc<Pulse>>,
+    running: Option<Running>,
 }
 
 #[derive(Debug)]
@@ -130,21 +132,13 @@ impl Answer {
     }
 
     fn of(content: Content) -> Self {
-        let pulse = None;
-        Self { content, pulse }
+        let running = None;
+        Self { content, running }
     }
 
-    /// Ends the request in its connection's pulse when it goes.
-    pub(crate) fn ends(&mut self, pulse: Arc<Pulse>) {
-        self.pulse = Some(pulse);
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        if let Some(pulse) = &self.pulse {
-            pulse.request_ends();
-        }
+    /// Ends the request when it goes.
+    pub(crate) fn ends(&mut self, running: Running) {
+        self.running = Some(running);
     }
 }
 
@@ -188,11 +182,13 @@ impl Body for Answer {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let polled = self.content.poll(context);
-        if let Some(pulse) = &self.pulse {
+        if let Some(pulse) = self.running.as_ref().map(Running::pulse) {
             match &polled {
                 Poll::Pending => pulse.upstream.waits(pulse),
                 Poll::Ready(Some(Ok(frame))) => {
-                    pulse.upstream.moved(frame.data_ref().map_or(0, Bytes::len));
+                    pulse
+                        .upstream
+                        .moved(frame.data_ref().map_or(0, Bytes::len), pulse);
                 }
                 Poll::Ready(Some(Err(_)) | None) => pulse.upstream.ends(),
             }

@@ -167,7 +167,7 @@ pub(crate) async fn serve<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pulse = Arc::clone(&connection.pulse);
-    let io = TokioIo::new(Paced::new(socket, Arc::clone(&pulse)));
+    let io = TokioIo::new(Paced::new(socket, Arc::clone(&pulse), !http2));
     let service = service_fn(move |request| {
         let connection = Arc::clone(&connection);
         async move { answer(request, connection).await }
@@ -207,8 +207,9 @@ async fn answer(
     request: Request<Incoming>,
     connection: Arc<Connection>,
 ) -> Result<Response<Answer>, Infallible> {
-    connection.pulse.request_begins();
+    // A request that is given up before it has an answer ends too.
+    let running = connection.pulse.begin();
     let mut answer = route::answer(request, &connection).await;
-    answer.body_mut().ends(Arc::clone(&connection.pulse));
+    answer.body_mut().ends(running);
     Ok(answer)
 }

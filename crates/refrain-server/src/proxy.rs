@@ -103,7 +103,7 @@ pub(crate) async fn relay(
         method: head.method,
         target,
         headers: head.headers,
-        body: Held::read(body).await?,
+        body: Held::read(body, held::MOST).await?,
     };
     let mut answered = passage.send().await?;
     limits::note(&mut answered, shared, live.app(), probe).await;

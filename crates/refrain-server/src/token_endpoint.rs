@@ -17,6 +17,10 @@ use crate::{
     proxy::held::Held,
 };
 
+/// A form with a key in it is no longer than this. It is read before anybody knows whose it is, so that no
+/// more of it is held than it takes.
+const MOST: usize = 16 * 1024;
+
 /// Answers a token request.
 pub(crate) async fn answer(
     request: Request<Sent>,
@@ -33,7 +37,7 @@ pub(crate) async fn answer(
     if !form {
         return Err(invalid("the body is not application/x-www-form-urlencoded"));
     }
-    let Held::Whole(body) = Held::read(body).await? else {
+    let Held::Whole(body) = Held::read(body, MOST).await? else {
         return Err(invalid("the body is too long").closing());
     };
     let key = presented(&body)?;

@@ -5,6 +5,8 @@
 //! among it: nothing was found that makes the command panic. All runs have `RUST_BACKTRACE=full` set, so
 //! one that came would be searched like the rest of standard error.
 
+mod serve;
+
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -447,6 +449,7 @@ fn no_secret_leaves_by_any_way_but_its_own() {
     let mut canary = Canary::new();
     ordinary(&mut canary);
     faults(&mut canary);
+    serve::serving(&mut canary);
     mistakes(&mut canary);
     ending(&mut canary);
 

@@ -24,6 +24,8 @@ mod machines;
 mod many;
 mod rekey;
 mod scan;
+mod serve;
+mod served;
 mod tap;
 #[path = "../shared/tools.rs"]
 mod tools;

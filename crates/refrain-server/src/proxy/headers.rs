@@ -38,6 +38,7 @@ fn is_own_to_request(name: &str) -> bool {
                 | "origin"
                 | "referer"
                 | "via"
+                | "x-host"
                 | "x-real-ip"
                 | "client-token"
                 | "content-access-token"
@@ -45,8 +46,18 @@ fn is_own_to_request(name: &str) -> bool {
         || name.starts_with("x-forwarded-")
         || name.starts_with("sec-")
         || name.starts_with("refrain-")
+        || names_another_target(name)
         // An underscore is a hyphen to some servers: X_Forwarded_For.
         || name.contains('_')
+}
+
+/// Names another method or path than the one that was allowed, to servers that listen to it: a key that may
+/// only read would write.
+fn names_another_target(name: &str) -> bool {
+    name.starts_with("x-http-method")
+        || name.starts_with("x-method-override")
+        || name.starts_with("x-original-")
+        || name.starts_with("x-rewrite-")
 }
 
 /// What an answer keeps for Spotify's own clients: its cookies, its promises about its host, and the
@@ -60,6 +71,11 @@ fn is_own_to_response(name: &str) -> bool {
                 | "public-key-pins"
                 | "server"
                 | "set-cookie"
+                | "set-cookie2"
+                // Browsers would report what they see of refrain to whoever is named here.
+                | "nel"
+                | "report-to"
+                | "reporting-endpoints"
                 | "strict-transport-security"
                 | "via"
                 | "www-authenticate"
@@ -72,8 +88,9 @@ fn is_own_to_response(name: &str) -> bool {
 fn strip(headers: &mut HeaderMap, is_own: fn(&str) -> bool) {
     let mut dropped: Vec<HeaderName> = Vec::new();
     for value in headers.get_all(header::CONNECTION) {
-        let names = value.to_str().unwrap_or_default().split(',');
-        dropped.extend(names.filter_map(|name| name.trim().parse().ok()));
+        // Byte by byte: one name that is none must not hide the others.
+        let names = value.as_bytes().split(|byte| *byte == b',');
+        dropped.extend(names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()));
     }
     dropped.extend(headers.keys().filter(|name| is_own(name.as_str())).cloned());
     for name in dropped {
@@ -127,6 +144,12 @@ mod tests {
             ("origin", "http://127.0.0.1:4280"),
             ("sec-fetch-site", "same-origin"),
             ("refrain-grant", "alice"),
+            ("x-http-method-override", "DELETE"),
+            ("x-http-method", "DELETE"),
+            ("x-method-override", "DELETE"),
+            ("x-original-url", "/v1/x"),
+            ("x-rewrite-url", "/v1/x"),
+            ("x-host", "10.0.0.1"),
         ]);
         strip_request(&mut headers);
         assert_eq!(
@@ -142,12 +165,25 @@ mod tests {
     }
 
     #[test]
+    fn what_connection_names_is_dropped_whatever_else_it_names() {
+        let mut headers = map(&[("x-secret", "1")]);
+        let named = http::HeaderValue::from_bytes(b"x y, X-Secret , \xe9").unwrap();
+        headers.append(header::CONNECTION, named);
+        strip_request(&mut headers);
+        assert!(headers.is_empty(), "{headers:?}");
+    }
+
+    #[test]
     fn an_answer_brings_no_cookie_and_opens_no_page() {
         let mut headers = map(&[
             ("content-type", "application/json"),
             ("etag", "\"x\""),
             ("retry-after", "3"),
             ("cache-control", "private"),
+            ("nel", "{}"),
+            ("report-to", "{}"),
+            ("reporting-endpoints", "a=\"https://a\""),
+            ("set-cookie2", "a=b"),
             ("set-cookie", "a=b"),
             ("set-cookie", "c=d"),
             ("access-control-allow-origin", "*"),

@@ -19,16 +19,16 @@ pub(crate) enum Held {
 }
 
 impl Held {
-    /// Reads a body as far as it is held.
+    /// Reads a body as far as it is held: so many bytes.
     ///
     /// # Errors
     /// Where the caller has broken it off.
-    pub(crate) async fn read(mut body: Sent) -> Result<Self, Fault> {
+    pub(crate) async fn read(mut body: Sent, most: usize) -> Result<Self, Fault> {
         let hint = body.size_hint();
         if hint.exact() == Some(0) {
             return Ok(Self::Whole(Bytes::new()));
         }
-        if hint.lower() > MOST as u64 {
+        if hint.lower() > most as u64 {
             return Ok(Self::Passing(Some(body)));
         }
         let expected = hint.exact().and_then(|exact| usize::try_from(exact).ok());
@@ -43,7 +43,7 @@ impl Held {
                 return Ok(Self::Whole(data));
             }
             read.extend_from_slice(&data);
-            if read.len() > MOST {
+            if read.len() > most {
                 return Ok(Self::Passing(Some(body.behind(read.freeze()))));
             }
         }

@@ -1,6 +1,8 @@
 //! Spotify's limits at the proxy: a request that would only be refused does not go out, and an answer that
 //! refuses one is remembered for all.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body_util::BodyExt as _;
@@ -11,6 +13,9 @@ use refrain::{
 
 use super::Answered;
 use crate::{fault::Fault, server::Shared};
+
+/// How long the reason of a refusal may take behind its head.
+const REASON: Duration = Duration::from_secs(2);
 
 /// Lets a request of an app out, or says when to come back.
 pub(super) fn enter(gates: &Gates, app: &AppName) -> Result<Option<Probe>, Fault> {
@@ -45,13 +50,20 @@ pub(super) async fn note(
 /// Reads the beginning of a body; what follows is read by whoever gets the answer.
 async fn begin(answered: &mut Answered) -> Bytes {
     let mut begun = BytesMut::new();
-    while begun.len() < BODY_PREFIX {
-        let Some(Ok(frame)) = answered.response.body_mut().frame().await else {
-            break;
-        };
-        if let Ok(data) = frame.into_data() {
-            begun.extend_from_slice(&data);
+    let body = answered.response.body_mut();
+    let read = async {
+        while begun.len() < BODY_PREFIX {
+            let Some(Ok(frame)) = body.frame().await else {
+                break;
+            };
+            if let Ok(data) = frame.into_data() {
+                begun.extend_from_slice(&data);
+            }
         }
+    };
+    // Late, the reason is not worth waiting for: others go on asking meanwhile.
+    if tokio::time::timeout(REASON, read).await.is_err() {
+        tracing::debug!("the API has not said in time which limit it means");
     }
     begun.freeze()
 }

@@ -37,7 +37,7 @@ pub(crate) enum TargetError {
 /// Judges path and query.
 pub(crate) fn check(target: &PathAndQuery) -> Result<(), TargetError> {
     let (path, query) = (target.path(), target.query().unwrap_or_default());
-    if path.contains(KEY) || query.contains(KEY) {
+    if holds_key(path) || holds_key(query) {
         return Err(TargetError::Key);
     }
     let Some(rest) = path.strip_prefix(PREFIX) else {
@@ -57,6 +57,29 @@ pub(crate) fn check(target: &PathAndQuery) -> Result<(), TargetError> {
     Ok(())
 }
 
+/// Whether there is a key, or one with percent signs for some of its characters, which Spotify would read.
+fn holds_key(text: &str) -> bool {
+    if !text.contains('%') {
+        return text.contains(KEY);
+    }
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = behind;
+        let digits = match behind {
+            [high, low, ..] if *byte == b'%' => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        decoded.push(digits.map_or(*byte, |(high, low)| high << 4 | low));
+        if digits.is_some() {
+            rest = behind.get(2..).unwrap_or_default();
+        }
+    }
+    decoded
+        .windows(KEY.len())
+        .any(|window| window == KEY.as_bytes())
+}
+
 /// Whether a byte stands for itself: visible ASCII without the backslash.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'\\'
@@ -64,7 +87,8 @@ fn is_plain(byte: u8) -> bool {
 
 fn check_segment(segment: &str) -> Result<(), TargetError> {
     let mut bytes = segment.bytes();
-    let (mut dots, mut others) = (0_usize, 0_usize);
+    // `..;x` is `..` to servers that know path parameters: what counts stands before them.
+    let (mut dots, mut others, mut in_name) = (0_usize, 0_usize, true);
     while let Some(byte) = bytes.next() {
         let decoded = if byte == b'%' {
             let digits = (bytes.next().and_then(hex), bytes.next().and_then(hex));
@@ -81,17 +105,13 @@ fn check_segment(segment: &str) -> Result<(), TargetError> {
             // Encoded once more than once, or a separator in disguise.
             b'/' | b'\\' | b'%' => return Err(TargetError::Ambiguous),
             decoded if decoded.is_ascii_control() => return Err(TargetError::Ambiguous),
-            b'.' => dots = dots.saturating_add(1),
-            _ => others = others.saturating_add(1),
+            b';' => in_name = false,
+            b'.' if in_name => dots = dots.saturating_add(1),
+            _ if in_name => others = others.saturating_add(1),
+            _ => {}
         }
     }
-    let only_dots = dots > 0 && others == 0;
-    // `..;x` is `..` to servers that know path parameters.
-    let parameters = segment
-        .split(';')
-        .next()
-        .is_some_and(|it| it == "." || it == "..");
-    if only_dots && dots <= 2 || parameters {
+    if others == 0 && (1..=2).contains(&dots) {
         return Err(TargetError::Dots);
     }
     Ok(())
@@ -123,6 +143,7 @@ mod tests {
             "/v1/search?q=../..",
             "/v1/me/",
             "/v1/artists/...",
+            "/v1/artists/...;x/a.;y/;z",
         ] {
             assert_eq!(checked(good), Ok(()), "{good}");
         }
@@ -143,6 +164,8 @@ mod tests {
             ("/v1/%2e%2E/x", E::Dots),
             ("/v1/.%2e/x", E::Dots),
             ("/v1/..;x/y", E::Dots),
+            ("/v1/%2e.;x/y", E::Dots),
+            ("/v1/%2e%3bx/y", E::Dots),
             ("/v1/a%2fb", E::Ambiguous),
             ("/v1/a%5Cb", E::Ambiguous),
             ("/v1/a%00", E::Ambiguous),
@@ -152,6 +175,8 @@ mod tests {
             ("/v1/a%zz", E::BadEncoding),
             ("/v1/me?api_key=rfk_0123", E::Key),
             ("/v1/rfk_0123", E::Key),
+            ("/v1/me?k=%72fk%5f0123", E::Key),
+            ("/v1/%72%66%6B%5F0123", E::Key),
         ] {
             assert_eq!(checked(bad), Err(why), "{bad}");
         }

@@ -19,7 +19,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri, header, uri::Parts};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header, uri::Parts};
 use http_body_util::{Either, Full};
 use hyper::{
     body::Incoming,
@@ -45,6 +45,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(60);
 /// An idle connection that has rested for so many seconds is likely to be closed by the other side at this very moment.
 const IDLE: u32 = 20;
+/// How long an idle connection may take to be ready.
+const ANY_MOMENT: Duration = Duration::from_millis(10);
 /// So many idle connections are kept.
 const KEPT: usize = 256;
 /// So often a request that was not sent is tried on another connection.
@@ -154,6 +156,10 @@ impl Upstream {
         for _ in 0..TRIES {
             let line = self.line().await?;
             match unless_late(self.on(line, request), pulse).await {
+                Some(Ok((response, _))) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    // Nobody has asked for another protocol, and what follows would be no HTTP.
+                    return Err(self.broken("the protocol was to be switched".into()));
+                }
                 Some(Ok(answered)) => return Ok(answered),
                 Some(Err(Failed::Unsent(error, back))) => {
                     broke = Some(error);
@@ -214,8 +220,9 @@ impl Upstream {
             return Ok(Line::Shared(shared));
         }
         while let Some(mut sender) = self.take() {
-            // Its task may not have noted yet that the answer before is over.
-            if sender.is_ready() || sender.ready().await.is_ok() {
+            // Its task may not have noted yet that the answer before is over. Or the API has answered an
+            // upload before its end, which is none of this request's business.
+            if sender.is_ready() || is_soon_ready(&mut sender).await {
                 return Ok(Line::One(sender));
             }
         }
@@ -296,6 +303,11 @@ async fn unless_late<T>(answer: impl Future<Output = T>, pulse: &Pulse) -> Optio
     let answered = answered.await;
     pulse.answer.ends();
     answered
+}
+
+async fn is_soon_ready(sender: &mut http1::SendRequest<Outgoing>) -> bool {
+    let ready = tokio::time::timeout(ANY_MOMENT, sender.ready()).await;
+    ready.is_ok_and(|ready| ready.is_ok())
 }
 
 /// How sending failed.

@@ -35,3 +35,24 @@ async fn a_key_is_a_refresh_token_to_those_who_need_one() {
         .unwrap();
     assert_eq!(me.status(), StatusCode::OK);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_has_a_long_form_held_before_he_has_shown_a_key() {
+    let world = World::new(Profile::default()).await;
+    let key = world.key(&[Permission::Token]).await;
+    let form = format!("grant_type=refresh_token&refresh_token={key}&scope=");
+    for (length, status) in [
+        (15 * 1024, StatusCode::OK),
+        (17 * 1024, StatusCode::BAD_REQUEST),
+        (500 * 1024, StatusCode::BAD_REQUEST),
+    ] {
+        let answer = client()
+            .post(world.url("/api/token"))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(format!("{form}{}", "x".repeat(length)))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), status, "{length}");
+    }
+}
