@@ -25,6 +25,7 @@ mod live;
 pub mod login;
 pub mod logout;
 mod look;
+mod outcomes;
 mod present;
 mod refresh;
 mod refusal;
@@ -45,7 +46,7 @@ pub use self::{
 use crate::{
     config::{App, Network},
     failpoint,
-    id::{AppName, GrantName, InstanceId},
+    id::{AppName, DeveloperName, GrantName, InstanceId},
     keeper::{
         ahead::Pace,
         cells::Cells,
@@ -55,6 +56,7 @@ use crate::{
         limits::Limits,
         live::Abouts,
         look::Looks,
+        outcomes::Outcomes,
         sync::{AtomicBool, spawn},
     },
     lifecycle::{Cause, GrantRow, app::AppState, timing},
@@ -89,6 +91,14 @@ pub struct Parts {
     pub network: Network,
 }
 
+impl Parts {
+    /// The developer account of an app; one that the configuration has not is its developer's only one.
+    pub fn developer(&self, app: &AppName) -> DeveloperName {
+        let known = self.apps.get(app);
+        known.map_or_else(|| app.into(), |app| app.developer.clone())
+    }
+}
+
 /// Keeps the grants of one store fresh for one process.
 #[derive(Debug)]
 pub struct Keeper {
@@ -103,6 +113,7 @@ pub struct Keeper {
     paces: BTreeMap<AppName, Arc<Pace>>,
     walks: AtomicBool,
     uses: Uses,
+    outcomes: Outcomes,
     tasks: TaskTracker,
 }
 
@@ -124,6 +135,7 @@ impl Keeper {
             paces,
             walks: AtomicBool::new(false),
             uses: Uses::default(),
+            outcomes: Outcomes::default(),
             tasks: TaskTracker::new(),
         }))
     }
@@ -131,6 +143,11 @@ impl Keeper {
     /// What it was given.
     pub fn parts(&self) -> &Parts {
         &self.parts
+    }
+
+    /// How many refreshes ended in which way, since the process began.
+    pub(crate) fn outcomes(&self) -> Vec<(&'static str, u64)> {
+        self.outcomes.told()
     }
 
     /// The handle of a grant; whether the grant exists is found out when it is used.
