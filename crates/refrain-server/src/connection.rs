@@ -3,9 +3,13 @@
 use std::{
     convert::Infallible,
     fmt,
+    hash::{DefaultHasher, Hash, Hasher as _},
     net::SocketAddr,
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use http::{Request, Response};
@@ -66,6 +70,8 @@ pub(crate) struct Connection {
     shared: Arc<Shared>,
     /// The key that was shown last: most connections show the same again.
     shown: Mutex<Option<(ApiKey, Arc<Known>)>>,
+    /// What was given out last here, as a hash.
+    given: AtomicU64,
 }
 
 impl Connection {
@@ -84,6 +90,7 @@ impl Connection {
             upstream,
             shared,
             shown,
+            given: AtomicU64::new(0),
         })
     }
 
@@ -120,6 +127,14 @@ impl Connection {
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let (before, known) = shown.as_ref()?;
         before.ct_eq(key).then(|| Arc::clone(known))
+    }
+
+    /// Whether something else is given out here than the last time.
+    pub(crate) fn gives_news(&self, what: impl Hash) -> bool {
+        let mut hasher = DefaultHasher::new();
+        what.hash(&mut hasher);
+        let what = hasher.finish();
+        self.given.swap(what, Ordering::Relaxed) != what
     }
 
     pub(crate) fn remember(&self, key: &ApiKey, known: &Arc<Known>) {

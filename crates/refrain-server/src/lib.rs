@@ -31,6 +31,7 @@
 //! | `token_endpoint` | `/api/token` |
 //! | `fault` | what refrain itself has to say, in three shapes |
 
+mod audit;
 mod authority;
 mod body;
 mod caller;
@@ -40,9 +41,15 @@ mod fault;
 mod health;
 mod keys;
 mod listen;
+mod manage;
+mod metrics;
 mod proxy;
+mod request_id;
 mod route;
 mod server;
 mod token_endpoint;
 
-pub use crate::server::{Server, StartError};
+pub use crate::{
+    route::table::{Listed, routes},
+    server::{Server, StartError},
+};

@@ -74,6 +74,7 @@ pub(crate) async fn relay(
     connection: &Connection,
 ) -> Result<Response<Answer>, Fault> {
     let shared = connection.shared();
+    let begun = shared.clock().uptime();
     let (mut head, body) = request.into_parts();
     let target = head.uri.path_and_query().cloned();
     let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
@@ -100,9 +101,17 @@ pub(crate) async fn relay(
         body: Held::read(body).await?,
     };
     let gates = shared.gates();
-    let probe = limits::enter(gates, live.app())?;
+    let probe = limits::enter(gates, live.app()).map_err(|closed| {
+        shared.metrics().limited(closed.kind);
+        limits::refused(&closed)
+    })?;
     let mut answered = passage.send(&live).await?;
     limits::note(&mut answered, shared, live.app(), probe).await;
+    if answered.repaired {
+        shared.metrics().repaired();
+    }
+    let took = shared.clock().uptime().since(begun);
+    shared.metrics().proxied(took);
     Ok(passage.finish(answered, rewritten.as_deref()))
 }
 
@@ -172,16 +181,32 @@ impl Passage<'_> {
         &mut self,
         token: &AccessToken,
     ) -> Result<(Response<Incoming>, Option<Lease>), Fault> {
-        let sent = self.upstream.send(self.request(token)?).await;
+        let sent = self.send_counted(token).await?;
         let reads = self.method == Method::GET || self.method == Method::HEAD;
         match sent {
             // An idle connection that the other side has just closed looks like this; what only reads may
             // be sent again.
             Err(UpstreamError::Broken { .. }) if reads && self.body.repeats() => {
-                Ok(self.upstream.send(self.request(token)?).await?)
+                Ok(self.send_counted(token).await??)
             }
             sent => Ok(sent?),
         }
+    }
+
+    /// The innermost result is the API's.
+    async fn send_counted(
+        &mut self,
+        token: &AccessToken,
+    ) -> Result<Result<(Response<Incoming>, Option<Lease>), UpstreamError>, Fault> {
+        let request = self.request(token)?;
+        let (clock, metrics) = (self.shared.clock(), self.shared.metrics());
+        let begun = clock.uptime();
+        let sent = self.upstream.send(request).await;
+        match &sent {
+            Ok(_) => metrics.upstream(clock.uptime().since(begun)),
+            Err(error) => metrics.unanswered(error),
+        }
+        Ok(sent)
     }
 
     fn request(&mut self, token: &AccessToken) -> Result<Request<upstream::Outgoing>, Fault> {

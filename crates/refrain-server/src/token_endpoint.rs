@@ -10,17 +10,20 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::{
+    audit::{Action, Subject},
     body::{Answer, Sent},
     caller,
     connection::Connection,
     fault::Fault,
     proxy::held::Held,
+    request_id::RequestId,
 };
 
 /// Answers a token request.
 pub(crate) async fn answer(
     request: Request<Sent>,
     connection: &Connection,
+    id: &RequestId<'_>,
 ) -> Result<Response<Answer>, Fault> {
     let (head, body) = request.into_parts();
     let form = head.headers.get(header::CONTENT_TYPE).is_some_and(|value| {
@@ -49,9 +52,17 @@ pub(crate) async fn answer(
     let grant = caller.grant(&head.headers, shared).await?;
     let asked = grant.clone();
     let served = shared.at_home(async move { asked.current().await }).await?;
+    let result = served
+        .as_ref()
+        .map_or_else(refrain::Error::code, |_| "done");
+    let subject = Subject::Grant(grant.name().clone());
+    let told = (result, id.text(), shared.clock().wall());
+    shared
+        .audit()
+        .note(Action::TokenGiven, &caller, subject, told);
     let served = served.map_err(|error| shared.fault(&error))?;
+    shared.metrics().token_given();
     let now = shared.clock().uptime();
-    tracing::info!(caller = caller.name(), grant = %grant.name(), "an access token was given out");
     let body = json!({
         "access_token": served.live.token().expose(),
         "token_type": "Bearer",
