@@ -151,6 +151,7 @@ impl Audit {
             key = subject.key_id(),
             result,
             request_id,
+            "audit",
         );
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         ring.last = ring.last.saturating_add(1);

@@ -4,7 +4,11 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
+use serde_json::Number;
 
 use crate::{body::Sent, fault::Fault};
 
@@ -49,6 +53,22 @@ fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Fa
     })
 }
 
+/// A whole number that may be left out. One that is written with a point is whole all the same, as JSON
+/// Schema has it.
+pub(super) fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(from)? else {
+        return Ok(None);
+    };
+    let pointed = || {
+        let number = number.as_f64().filter(|number| number.fract() == 0.0)?;
+        // Zero can have a sign, which is nothing.
+        format!("{}", number + 0.0).parse().ok()
+    };
+    let whole = number.as_u64().or_else(pointed);
+    let whole = whole.ok_or_else(|| D::Error::custom("a whole number from 0 on is needed"));
+    whole.map(Some)
+}
+
 fn is_json(value: &HeaderValue) -> bool {
     let mut parts = value.as_bytes().split(|byte| *byte == b';');
     let essence = parts.next().map(<[u8]>::trim_ascii);
@@ -84,6 +104,31 @@ async fn all(mut body: Sent) -> Result<Bytes, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point() {
+        #[derive(Deserialize)]
+        struct Numbered {
+            #[serde(default, deserialize_with = "whole")]
+            number: Option<u64>,
+        }
+        for (text, expected) in [
+            (r#"{"number":300}"#, Some(Some(300))),
+            (r#"{"number":300.0}"#, Some(Some(300))),
+            (r#"{"number":3e2}"#, Some(Some(300))),
+            (r#"{"number":-0.0}"#, Some(Some(0))),
+            (r#"{"number":null}"#, Some(None)),
+            ("{}", Some(None)),
+            (r#"{"number":300.5}"#, None),
+            (r#"{"number":-1}"#, None),
+            (r#"{"number":-0.5}"#, None),
+            (r#"{"number":1e300}"#, None),
+            (r#"{"number":"300"}"#, None),
+        ] {
+            let read = serde_json::from_str::<Numbered>(text).ok();
+            assert_eq!(read.map(|it| it.number), expected, "{text}");
+        }
+    }
 
     #[test]
     fn json_is_told_by_its_type_alone() {

@@ -38,6 +38,7 @@ struct New {
     #[serde(default)]
     rewrite_links: bool,
     /// In seconds.
+    #[serde(default, deserialize_with = "content::whole")]
     expires_in: Option<u64>,
 }
 

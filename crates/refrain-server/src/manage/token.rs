@@ -24,7 +24,8 @@ const MOST: u64 = 3600;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct How {
-    min_ttl: Option<u32>,
+    #[serde(default, deserialize_with = "content::whole")]
+    min_ttl: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -56,14 +57,13 @@ pub(super) async fn give(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
 /// `POST`: the same, with what is asked for in the body.
 pub(super) async fn told_how(asked: &Asked<'_>, body: Sent) -> Result<Response<Answer>, Fault> {
     let how: How = content::read_or_default(&asked.head.headers, body).await?;
-    let min_ttl = how.min_ttl.map(u64::from);
-    if min_ttl.is_some_and(|seconds| seconds > MOST) {
+    if how.min_ttl.is_some_and(|seconds| seconds > MOST) {
         let what = "no access token lives longer than an hour";
         let fix = "ask for a min_ttl of 3600 at most";
         let status = StatusCode::BAD_REQUEST;
         return Err(Fault::request(status, "bad_body", what, fix));
     }
-    answer(asked, min_ttl).await
+    answer(asked, how.min_ttl).await
 }
 
 async fn answer(asked: &Asked<'_>, min_ttl: Option<u64>) -> Result<Response<Answer>, Fault> {
