@@ -10,13 +10,15 @@ use std::{
 };
 
 use refrain::{
+    Grant,
     access::{ApiKeyId, Grants, KeyRecord},
     id::GrantName,
+    keeper::Live,
     time::UnixMillis,
 };
 use serde::Serialize;
 
-use crate::caller::Caller;
+use crate::{caller::Caller, connection::Connection, request_id::RequestId};
 
 /// So many are kept.
 const KEPT: usize = 1000;
@@ -220,6 +222,26 @@ impl Audit {
 
     fn id(&self, number: u64) -> String {
         format!("{}-{number:x}", self.process)
+    }
+}
+
+/// Counts a token that is given out, and notes it where it is another one than the last on its connection.
+pub(crate) fn token_given(
+    connection: &Connection,
+    caller: &Caller,
+    grant: &Grant,
+    live: &Live,
+    id: &RequestId<'_>,
+) {
+    let (shared, name) = (connection.shared(), grant.name());
+    shared.metrics().token_given();
+    let (epoch, generation) = live.line();
+    let token = (epoch.0, generation.0, live.expires_at().0);
+    if connection.gives_news((caller.mark(), name, token)) {
+        let told = ("done", id.text(), shared.clock().wall());
+        let subject = Subject::Grant(name.clone());
+        let audit = shared.audit();
+        audit.note(Action::TokenGiven, caller, subject, told);
     }
 }
 

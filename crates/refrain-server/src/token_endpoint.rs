@@ -10,7 +10,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::{
-    audit::{Action, Subject},
+    audit,
     body::{Answer, Sent},
     caller,
     connection::Connection,
@@ -52,16 +52,8 @@ pub(crate) async fn answer(
     let grant = caller.grant(&head.headers, shared).await?;
     let asked = grant.clone();
     let served = shared.at_home(async move { asked.current().await }).await?;
-    let result = served
-        .as_ref()
-        .map_or_else(refrain::Error::code, |_| "done");
-    let subject = Subject::Grant(grant.name().clone());
-    let told = (result, id.text(), shared.clock().wall());
-    shared
-        .audit()
-        .note(Action::TokenGiven, &caller, subject, told);
     let served = served.map_err(|error| shared.fault(&error))?;
-    shared.metrics().token_given();
+    audit::token_given(connection, &caller, &grant, &served.live, id);
     let now = shared.clock().uptime();
     let body = json!({
         "access_token": served.live.token().expose(),

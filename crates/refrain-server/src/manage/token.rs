@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Asked, content, json, query};
 use crate::{
-    audit::{Action, Subject},
+    audit,
     body::{Answer, Sent},
     fault::Fault,
 };
@@ -82,17 +82,9 @@ async fn answer(asked: &Asked<'_>, min_ttl: Option<u64>) -> Result<Response<Answ
             }
         })
         .await?;
-    match served {
-        Ok(Served { live, warning }) => {
-            let warning = warning.as_ref().map(refrain::Error::code);
-            told(asked, &grant, &live, warning)
-        }
-        Err(error) => {
-            let subject = Subject::Grant(grant.name().clone());
-            asked.note::<()>(Action::TokenGiven, subject, &Err(error.clone()));
-            Err(asked.fault(&error))
-        }
-    }
+    let Served { live, warning } = served.map_err(|error| asked.fault(&error))?;
+    let warning = warning.as_ref().map(refrain::Error::code);
+    told(asked, &grant, &live, warning)
 }
 
 fn told(
@@ -101,25 +93,14 @@ fn told(
     live: &Live,
     warning: Option<&'static str>,
 ) -> Result<Response<Answer>, Fault> {
-    let shared = asked.shared();
-    shared.metrics().token_given();
-    // Told once for each connection and token: see `audit`.
-    let what = (
-        asked.caller.mark(),
-        grant.name(),
-        live.line(),
-        live.expires_at().0,
-    );
-    if asked.connection.gives_news(what) {
-        let subject = Subject::Grant(grant.name().clone());
-        asked.note(Action::TokenGiven, subject, &Ok(()));
-    }
+    audit::token_given(asked.connection, asked.caller, grant, live, asked.id);
+    let now = asked.shared().clock().uptime();
     json(
         StatusCode::OK,
         &Json {
             access_token: live.token().expose(),
             token_type: "Bearer",
-            expires_in: live.remaining(shared.clock().uptime()).as_secs(),
+            expires_in: live.remaining(now).as_secs(),
             expires_at: live.expires_at(),
             scope: live.scope(),
             grant: grant.name().as_str(),
