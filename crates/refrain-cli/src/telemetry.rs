@@ -13,7 +13,15 @@ pub(crate) fn start(verbose: u8) {
     let asked = std::env::var("REFRAIN_LOG").ok();
     let (level, unknown) = level(verbose, asked.as_deref());
     // Our own modules alone: what HTTP libraries say at their lower levels includes headers.
-    let targets = Targets::new().with_target("refrain", level);
+    // Who has done what is told as long as anything is.
+    let audit = if level == LevelFilter::OFF {
+        LevelFilter::OFF
+    } else {
+        LevelFilter::INFO
+    };
+    let targets = Targets::new()
+        .with_target("refrain", level)
+        .with_target("audit", audit);
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(anstream::stderr)
         .with_target(false);

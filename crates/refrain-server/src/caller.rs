@@ -45,6 +45,15 @@ impl Caller {
         }
     }
 
+    /// Whether it reaches whatever these are.
+    pub(crate) fn reaches_all_of(&self, grants: &Grants) -> bool {
+        match (self, grants) {
+            (Self::Peer { .. }, _) => true,
+            (Self::Key(known), Grants::All) => known.record().grants == Grants::All,
+            (Self::Key(_), Grants::Only(names)) => names.iter().all(|name| self.reaches(name)),
+        }
+    }
+
     /// Whether links in the API's answers are to lead to refrain.
     pub(crate) fn rewrites_links(&self) -> bool {
         matches!(self, Self::Key(known) if known.record().rewrite_links)
@@ -55,6 +64,14 @@ impl Caller {
         match self {
             Self::Key(known) => format!("key:{}", known.record().id),
             Self::Peer { uid } => format!("uid:{uid}"),
+        }
+    }
+
+    /// What tells it from others within this process.
+    pub(crate) fn mark(&self) -> (Option<&str>, u32) {
+        match self {
+            Self::Key(known) => (Some(known.record().id.as_str()), 0),
+            Self::Peer { uid } => (None, *uid),
         }
     }
 
@@ -79,11 +96,28 @@ impl Caller {
         if self.reaches(name) {
             return Ok(shared.refrain().grant_named(name));
         }
-        // The same whether there is such a grant or not.
-        Err(Fault::not_allowed(
-            "the key does not reach this grant",
-            "use a key that does; `refrain key list` shows which",
-        ))
+        Err(out_of_reach())
+    }
+
+    /// The grant that a path names, if the caller reaches it.
+    pub(crate) fn grant_in_path(&self, name: &str, shared: &Shared) -> Result<Grant, Fault> {
+        // Most keys reach one grant, whose handle is at hand.
+        if let Self::Key(known) = self
+            && let Some(only) = known.only()
+            && only.name().as_str() == name
+        {
+            return Ok(only.clone());
+        }
+        match name.parse() {
+            Ok(name) => self.reached(&name, shared),
+            Err(_) if self.reaches_all_of(&Grants::All) => {
+                let what = "the path names no grant";
+                let fix = "/refrain/v1/grants lists those that there are";
+                let status = StatusCode::NOT_FOUND;
+                Err(Fault::request(status, "unknown_grant", what, fix))
+            }
+            Err(_) => Err(out_of_reach()),
+        }
     }
 
     async fn only_grant(&self, shared: &Shared) -> Result<Grant, Fault> {
@@ -109,6 +143,12 @@ impl Caller {
             }
         }
     }
+}
+
+/// The same whether there is such a grant or not.
+fn out_of_reach() -> Fault {
+    let fix = "use a key that does; `refrain key list` shows which";
+    Fault::not_allowed("the key does not reach this grant", fix)
 }
 
 async fn only_of_all(shared: &Shared) -> Result<Grant, Fault> {

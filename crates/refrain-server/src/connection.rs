@@ -3,9 +3,13 @@
 use std::{
     convert::Infallible,
     fmt,
+    hash::{DefaultHasher, Hash, Hasher as _},
     net::SocketAddr,
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use http::{Request, Response};
@@ -70,6 +74,8 @@ pub(crate) struct Connection {
     shown: Mutex<Option<Shown>>,
     /// What goes with the token that was sent last.
     prepared: Mutex<Option<Arc<Prepared>>>,
+    /// What was given out last here, as a hash.
+    given: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -96,6 +102,7 @@ impl Connection {
             shared,
             shown: Mutex::default(),
             prepared: Mutex::default(),
+            given: AtomicU64::new(0),
         })
     }
 
@@ -133,6 +140,14 @@ impl Connection {
         let shown = shown.as_ref().filter(|it| it.at == self.pulse.now())?;
         let same: bool = shown.key.expose().as_bytes().ct_eq(key.as_bytes()).into();
         same.then(|| Arc::clone(&shown.known))
+    }
+
+    /// Whether something else is given out here than the last time.
+    pub(crate) fn gives_news(&self, what: impl Hash) -> bool {
+        let mut hasher = DefaultHasher::new();
+        what.hash(&mut hasher);
+        let what = hasher.finish();
+        self.given.swap(what, Ordering::Relaxed) != what
     }
 
     pub(crate) fn remember(&self, key: &ApiKey, known: &Arc<Known>) {

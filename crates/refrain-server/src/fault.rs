@@ -40,6 +40,8 @@ pub(crate) struct Fault {
     oauth: &'static str,
     /// Whether the connection is not to be used again.
     closes: bool,
+    /// The methods that there are, where another was used.
+    allow: Option<Box<str>>,
 }
 
 impl Fault {
@@ -58,6 +60,7 @@ impl Fault {
             retry_after: None,
             oauth: "invalid_request",
             closes: false,
+            allow: None,
         }
     }
 
@@ -102,6 +105,26 @@ impl Fault {
         }
     }
 
+    /// Tells which methods there are (RFC 9110 §15.5.6).
+    #[must_use]
+    pub(crate) fn allowing(self, methods: String) -> Self {
+        Self {
+            allow: Some(methods.into()),
+            ..self
+        }
+    }
+
+    /// The same where the caller's own key is what a 401 would be about: that a grant needs a login is no
+    /// fault of his credentials.
+    #[must_use]
+    pub(crate) fn about_a_grant(self) -> Self {
+        let status = match self.status {
+            StatusCode::UNAUTHORIZED => StatusCode::CONFLICT,
+            status => status,
+        };
+        Self { status, ..self }
+    }
+
     /// What RFC 6749 calls it.
     #[must_use]
     pub(crate) fn told(self, oauth: &'static str) -> Self {
@@ -131,8 +154,10 @@ impl Fault {
         };
         let mut answer = Response::new(Answer::own(body.to_string()));
         *answer.status_mut() = match shape {
-            // RFC 6749 §5.2 knows 400 and 401; the rest is about the server.
-            Shape::OAuth if self.status.is_client_error() => StatusCode::BAD_REQUEST,
+            // RFC 6749 §5.2 knows 400 and 401; the rest is about the server, or no token request at all.
+            Shape::OAuth if self.status.is_client_error() && self.allow.is_none() => {
+                StatusCode::BAD_REQUEST
+            }
             Shape::OAuth | Shape::Spotify | Shape::Problem => self.status,
         };
         let headers = answer.headers_mut();
@@ -149,6 +174,10 @@ impl Fault {
         }
         if let Some(wait) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait)));
+        }
+        let allow = self.allow.as_deref().map(HeaderValue::from_str);
+        if let Some(Ok(allow)) = allow {
+            headers.insert(header::ALLOW, allow);
         }
         if self.closes {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -212,6 +241,7 @@ impl Fault {
             retry_after: wait.or(retries.then_some(SOON)),
             oauth,
             closes: false,
+            allow: None,
         }
     }
 }

@@ -144,6 +144,15 @@ impl Keys {
         Ok(entry)
     }
 
+    /// Forgets a key that was revoked here: nobody has to wait for that to come around.
+    pub(crate) fn forget(&self, id: &ApiKeyId) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.remove(id) {
+            // Connections that remember it look again.
+            known.checked.store(i64::MIN / 2, Ordering::Relaxed);
+        }
+    }
+
     fn known(&self, id: &ApiKeyId) -> Option<Arc<Known>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.get(id).map(Arc::clone)

@@ -17,20 +17,23 @@
 //! # The way of a request
 //!
 //! ```text
-//! listen ──► worker ──► connection ──► route ──► authority ──► caller ──► proxy │ token_endpoint │ health
+//! listen ─► worker ─► connection ─► route ─► authority ─► caller ─► proxy │ manage │ token_endpoint │ health
 //! ```
 //!
 //! | module | what it is |
 //! | --- | --- |
 //! | `listen` | sockets, workers, and the pulse by which slow clients are told |
 //! | `connection` | one connection and its requests |
-//! | `route` | what there is, and what it needs; what is not in its table is not there |
+//! | `route` | what there is, and what it needs; what is not in its table is not there: [`routes`] |
 //! | `authority` | whom a request is meant for, and which page it comes from |
 //! | `caller`, `keys`, `doors` | who calls, and how often a wrong key may be tried |
 //! | `proxy` | `/v1/*` |
+//! | `manage` | `/refrain/v1/*`: tokens, grants, keys, events; and `/metrics` |
 //! | `token_endpoint` | `/api/token` |
+//! | `audit`, `metrics`, `request_id` | who has done what, how often, and which request it was |
 //! | `fault` | what refrain itself has to say, in three shapes |
 
+mod audit;
 mod authority;
 mod body;
 mod caller;
@@ -40,9 +43,15 @@ mod fault;
 mod health;
 mod keys;
 mod listen;
+mod manage;
+mod metrics;
 mod proxy;
+mod request_id;
 mod route;
 mod server;
 mod token_endpoint;
 
-pub use crate::server::{Server, StartError};
+pub use crate::{
+    route::table::{Listed, routes},
+    server::{Server, StartError},
+};

@@ -77,6 +77,7 @@ pub(crate) async fn relay(
     connection: &Connection,
 ) -> Result<Response<Answer>, Fault> {
     let shared = connection.shared();
+    let begun = shared.clock().uptime();
     let (mut head, body) = request.into_parts();
     let target = head.uri.path_and_query().cloned();
     let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
@@ -84,7 +85,10 @@ pub(crate) async fn relay(
     let grant = caller.grant(&head.headers, shared).await?;
     let live = token(&grant, shared).await?;
     let gates = shared.gates();
-    let probe = limits::enter(gates, live.app())?;
+    let probe = limits::enter(gates, live.app()).map_err(|closed| {
+        shared.metrics().limited(closed.kind);
+        limits::refused(&closed)
+    })?;
     let rewritten = caller
         .rewrites_links()
         .then(|| own_origin(&head, connection))
@@ -107,6 +111,11 @@ pub(crate) async fn relay(
     };
     let mut answered = passage.send().await?;
     limits::note(&mut answered, shared, live.app(), probe).await;
+    if answered.repaired {
+        shared.metrics().repaired();
+    }
+    let took = shared.clock().uptime().since(begun);
+    shared.metrics().proxied(took);
     Ok(passage.finish(answered, rewritten.as_deref()))
 }
 
@@ -178,17 +187,32 @@ impl Passage<'_> {
         &mut self,
         bearer: &HeaderValue,
     ) -> Result<(Response<Incoming>, Option<Lease>), Fault> {
-        let (upstream, pulse) = (self.connection.upstream(), self.connection.pulse());
-        let sent = upstream.send(self.request(bearer), pulse).await;
+        let sent = self.send_counted(bearer).await;
         let reads = self.method == Method::GET || self.method == Method::HEAD;
         match sent {
             // An idle connection that the other side has just closed looks like this; what only reads may
             // be sent again.
             Err(UpstreamError::Broken { .. }) if reads && self.body.repeats() => {
-                Ok(upstream.send(self.request(bearer), pulse).await?)
+                Ok(self.send_counted(bearer).await?)
             }
             sent => Ok(sent?),
         }
+    }
+
+    async fn send_counted(
+        &mut self,
+        bearer: &HeaderValue,
+    ) -> Result<(Response<Incoming>, Option<Lease>), UpstreamError> {
+        let request = self.request(bearer);
+        let (clock, metrics) = (self.shared.clock(), self.shared.metrics());
+        let begun = clock.uptime();
+        let (upstream, pulse) = (self.connection.upstream(), self.connection.pulse());
+        let sent = upstream.send(request, pulse).await;
+        match &sent {
+            Ok(_) => metrics.upstream(clock.uptime().since(begun)),
+            Err(error) => metrics.unanswered(error),
+        }
+        sent
     }
 
     fn request(&mut self, bearer: &HeaderValue) -> Request<upstream::Outgoing> {

@@ -1,111 +1,55 @@
 //! Which request goes where, and what its caller has to be allowed.
 //!
-//! Everything that is reached by a path stands in one table, with what it needs. A path that is not in it is
-//! not there, so nothing is reachable by being forgotten.
+//! Everything that is reached by a path stands in one table ([`table`]), with what it needs. A path that is
+//! not in it is not there, so nothing is reachable by being forgotten.
+
+pub(crate) mod table;
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts,
+};
 use hyper::body::Incoming;
-use refrain::access::Permission;
 
+use self::table::{Entry, Needs, Route};
 use crate::{
     body::{Answer, Sent},
-    caller,
+    caller::{self, Caller},
     connection::Connection,
     fault::{Fault, Shape},
-    health, proxy,
-    proxy::target::PREFIX,
+    health, manage, proxy,
+    proxy::target::{KEY, TargetError},
+    request_id::{self, RequestId},
     token_endpoint,
 };
-
-/// Where a request goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Route {
-    /// The Web API.
-    Api,
-    /// The token endpoint for programs that refresh by themselves.
-    TokenEndpoint,
-    /// Whether the process lives.
-    Healthz,
-    /// Whether it can do its work.
-    Readyz,
-}
-
-/// What a caller has to show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Needs {
-    /// Nothing: it tells nothing about anybody.
-    Nothing,
-    /// Credentials in the body, which the handler looks at.
-    OwnCredentials,
-    /// A key, or being a peer, with this permission.
-    Permission(Permission),
-}
-
-impl Route {
-    /// The routes with a path of their own; the Web API is everything below `/v1/`.
-    const FIXED: [(&'static str, Self); 3] = [
-        ("/api/token", Self::TokenEndpoint),
-        ("/healthz", Self::Healthz),
-        ("/readyz", Self::Readyz),
-    ];
-
-    /// The route of a path.
-    pub(crate) fn of(path: &str) -> Option<Self> {
-        if path.starts_with(PREFIX) {
-            return Some(Self::Api);
-        }
-        let found = Self::FIXED.iter().find(|(fixed, _)| *fixed == path);
-        found.map(|(_, route)| *route)
-    }
-
-    /// The methods that it knows; `None` for those of the Web API.
-    fn methods(self) -> Option<&'static [Method]> {
-        match self {
-            Self::Api => None,
-            Self::TokenEndpoint => Some(&[Method::POST]),
-            Self::Healthz | Self::Readyz => Some(&[Method::GET, Method::HEAD]),
-        }
-    }
-
-    /// What a caller has to show.
-    pub(crate) fn needs(self, method: &Method) -> Needs {
-        match self {
-            Self::Api if method == Method::GET || method == Method::HEAD => {
-                Needs::Permission(Permission::ProxyRead)
-            }
-            Self::Api => Needs::Permission(Permission::Proxy),
-            Self::TokenEndpoint => Needs::OwnCredentials,
-            Self::Healthz | Self::Readyz => Needs::Nothing,
-        }
-    }
-
-    fn shape(self) -> Shape {
-        match self {
-            Self::Api => Shape::Spotify,
-            Self::TokenEndpoint => Shape::OAuth,
-            Self::Healthz | Self::Readyz => Shape::Problem,
-        }
-    }
-}
 
 /// Answers a request.
 pub(crate) async fn answer(
     request: Request<Incoming>,
     connection: &Connection,
 ) -> Response<Answer> {
-    let route = Route::of(request.uri().path());
-    let shape = route.map_or(Shape::Problem, Route::shape);
+    let found = table::find(request.uri().path());
+    let (line, entry) = (found.map(|(line, _)| line), found.map(|(_, entry)| entry));
+    let shared = connection.shared();
+    let id = RequestId::new(shared.ids());
     let (method, peer) = (logged(request.method()), *connection.peer());
-    match respond(request, route, connection).await {
+    let mut answer = match respond(request, entry, connection, &id).await {
         Ok(answer) => answer,
         Err(fault) => {
             // Neither path nor query: both can hold what is nobody's business.
-            tracing::debug!(method, %peer, code = fault.code(), "a request was not carried out");
-            fault.answer(shape)
+            let (code, id) = (fault.code(), id.text());
+            tracing::debug!(method, %peer, code, id, "a request was not carried out");
+            fault.answer(entry.map_or(Shape::Problem, Entry::shape))
         }
+    };
+    if let Some(id) = id.made()
+        && let Ok(id) = HeaderValue::from_str(id)
+    {
+        answer.headers_mut().insert(request_id::HEADER, id);
     }
+    shared.metrics().answered(line, answer.status());
+    answer
 }
 
 /// A method as it may be logged: callers make up others, and a key could stand in its place.
@@ -124,68 +68,91 @@ fn logged(method: &Method) -> &'static str {
 
 async fn respond(
     request: Request<Incoming>,
-    route: Option<Route>,
+    entry: Option<&'static Entry>,
     connection: &Connection,
+    id: &RequestId<'_>,
 ) -> Result<Response<Answer>, Fault> {
     check_framing(request.headers())?;
     connection.authorities().check(&request)?;
-    let shared = connection.shared();
-    let Some(route) = route else {
+    check_target(request.uri())?;
+    let Some(entry) = entry else {
         // Nobody is told what is there before he has shown who he is.
-        caller::identify(request.headers(), connection, shared).await?;
-        let (what, fix) = (
-            "there is nothing at this path",
-            "Spotify's Web API is below /v1/",
-        );
-        return Err(Fault::request(
-            StatusCode::NOT_FOUND,
-            "no_such_path",
-            what,
-            fix,
-        ));
+        caller::identify(request.headers(), connection, connection.shared()).await?;
+        return Err(nothing_there());
     };
-    let caller = match route.needs(request.method()) {
-        Needs::Nothing | Needs::OwnCredentials => None,
-        Needs::Permission(permission) => {
-            let caller = caller::identify(request.headers(), connection, shared).await?;
-            if !caller.may(permission) {
-                let what = format!("the key may not do this: it lacks {permission}");
-                let fix = format!("use a key made with --allow {permission}");
-                return Err(Fault::not_allowed(what, fix));
-            }
-            Some(caller)
+    let (head, body) = request.into_parts();
+    let caller = admit(&head, entry, connection).await?;
+    let body = Sent::new(body, Arc::clone(connection.pulse()));
+    match (entry.route(), caller) {
+        (Route::TokenEndpoint, _) => {
+            let request = Request::from_parts(head, body);
+            token_endpoint::answer(request, connection, id).await
         }
-    };
-    check_method(route, request.method())?;
-    let request = request.map(|body| Sent::new(body, Arc::clone(connection.pulse())));
-    match (route, caller) {
-        (Route::Api, Some(caller)) => proxy::relay(request, &caller, connection).await,
-        (Route::TokenEndpoint, _) => token_endpoint::answer(request, connection).await,
         (Route::Healthz, _) => Ok(health::alive()),
-        (Route::Readyz, _) => Ok(health::ready(shared).await),
-        (Route::Api, None) => Err(Fault::unauthenticated("the request shows no key")),
+        (Route::Readyz, _) => Ok(health::ready(connection.shared()).await),
+        (Route::Api, Some(caller)) => {
+            let request = Request::from_parts(head, body);
+            proxy::relay(request, &caller, connection).await
+        }
+        (_, Some(caller)) => {
+            let asked = manage::Asked::new(&head, entry, &caller, connection, id);
+            manage::answer(&asked, body).await
+        }
+        (_, None) => Err(Fault::unauthenticated("the request shows no key")),
     }
 }
 
-fn check_method(route: Route, method: &Method) -> Result<(), Fault> {
-    let known = match route.methods() {
-        Some(methods) => methods.contains(method),
-        // Those two are about connections, and echo what they are sent.
-        None => *method != Method::CONNECT && *method != Method::TRACE,
-    };
-    if known {
-        return Ok(());
+/// Finds out who calls, and whether he may; `None` where it does not matter.
+async fn admit(
+    head: &Parts,
+    entry: &Entry,
+    connection: &Connection,
+) -> Result<Option<Caller>, Fault> {
+    let shared = connection.shared();
+    match entry.needs(&head.method) {
+        Some(Needs::Nothing | Needs::OwnCredentials) => Ok(None),
+        Some(Needs::Known) => {
+            let caller = caller::identify(&head.headers, connection, shared).await?;
+            Ok(Some(caller))
+        }
+        Some(Needs::Permission(permission)) => {
+            let caller = caller::identify(&head.headers, connection, shared).await?;
+            if caller.may(permission) {
+                return Ok(Some(caller));
+            }
+            let what = format!("the key may not do this: it lacks {permission}");
+            let fix = format!("use a key made with --allow {permission}");
+            Err(Fault::not_allowed(what, fix))
+        }
+        None => {
+            if !entry.is_open() {
+                caller::identify(&head.headers, connection, shared).await?;
+            }
+            Err(wrong_method(entry))
+        }
     }
-    let (what, fix) = (
-        "the method is not known at this path",
-        "look at the documentation",
-    );
-    Err(Fault::request(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "bad_method",
-        what,
-        fix,
-    ))
+}
+
+fn nothing_there() -> Fault {
+    let what = "there is nothing at this path";
+    let fix = "Spotify's Web API is below /v1/; /refrain/v1/openapi.json tells of the rest";
+    Fault::request(StatusCode::NOT_FOUND, "no_such_path", what, fix)
+}
+
+fn wrong_method(entry: &Entry) -> Fault {
+    let what = "the method is not known at this path";
+    let fix = "Allow lists those that are";
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    Fault::request(status, "bad_method", what, fix).allowing(entry.allow())
+}
+
+/// Refuses a key in a URL, where logs and histories keep it, wherever the URL leads.
+fn check_target(uri: &Uri) -> Result<(), Fault> {
+    let in_query = uri.query().is_some_and(|query| query.contains(KEY));
+    if in_query || uri.path().contains(KEY) {
+        return Err(TargetError::Key.into());
+    }
+    Ok(())
 }
 
 /// Refuses a request whose length two servers could read differently (RFC 9112 §6.1, §6.3): hyper has chosen
@@ -209,43 +176,6 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_not_in_the_table_is_not_there() {
-        for (path, route) in [
-            ("/v1/me", Some(Route::Api)),
-            ("/v1/", Some(Route::Api)),
-            ("/v1", None),
-            ("/V1/me", None),
-            ("/api/token", Some(Route::TokenEndpoint)),
-            ("/api/token/", None),
-            ("/healthz", Some(Route::Healthz)),
-            ("/", None),
-            ("//v1/me", None),
-            ("/x/../v1/me", None),
-        ] {
-            assert_eq!(Route::of(path), route, "{path}");
-        }
-    }
-
-    #[test]
-    fn reading_and_writing_are_two_permissions() {
-        for (method, permission) in [
-            (Method::GET, Permission::ProxyRead),
-            (Method::HEAD, Permission::ProxyRead),
-            (Method::POST, Permission::Proxy),
-            (Method::PUT, Permission::Proxy),
-            (Method::DELETE, Permission::Proxy),
-            (Method::OPTIONS, Permission::Proxy),
-            (Method::from_bytes(b"BREW").unwrap(), Permission::Proxy),
-        ] {
-            assert_eq!(
-                Route::Api.needs(&method),
-                Needs::Permission(permission),
-                "{method}"
-            );
-        }
-    }
 
     #[test]
     fn a_method_that_is_made_up_is_not_logged() {

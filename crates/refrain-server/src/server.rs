@@ -11,11 +11,14 @@ use refrain::{
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
+    audit::Audit,
     body::BoxError,
     doors::Doors,
     fault::Fault,
     keys::Keys,
     listen::{self, Listener, worker::Workers},
+    metrics::Metrics,
+    request_id::Ids,
 };
 
 /// How long requests that are under way may take once the server is told to stop.
@@ -84,6 +87,9 @@ pub(crate) struct Shared {
     keys: Arc<Keys>,
     gates: Gates,
     doors: Doors,
+    ids: Ids,
+    audit: Audit,
+    metrics: Metrics,
     stop: watch::Receiver<bool>,
 }
 
@@ -112,6 +118,21 @@ impl Shared {
 
     pub(crate) fn doors(&self) -> &Doors {
         &self.doors
+    }
+
+    /// Where requests get their numbers.
+    pub(crate) fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
+    /// Who has done what.
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Whether the server is to stop.
@@ -183,11 +204,16 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let parts = refrain.parts();
         let dialer = Dialer::new(&parts.network, Versions::Http1Or2).map_err(StartError::Dialer)?;
+        let ids =
+            Ids::new(parts.random.as_ref()).map_err(|error| StartError::Refrain(error.into()))?;
         let shared = Arc::new(Shared {
             home: Handle::current(),
             keys: Arc::default(),
             gates,
             doors: Doors::default(),
+            audit: Audit::new(ids.process()),
+            ids,
+            metrics: Metrics::new(),
             stop: stopped,
             refrain,
         });

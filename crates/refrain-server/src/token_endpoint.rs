@@ -10,11 +10,13 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::{
+    audit,
     body::{Answer, Sent},
     caller,
     connection::Connection,
     fault::Fault,
     proxy::held::Held,
+    request_id::RequestId,
 };
 
 /// A form with a key in it is no longer than this. It is read before anybody knows whose it is, so that no
@@ -25,6 +27,7 @@ const MOST: usize = 16 * 1024;
 pub(crate) async fn answer(
     request: Request<Sent>,
     connection: &Connection,
+    id: &RequestId<'_>,
 ) -> Result<Response<Answer>, Fault> {
     let (head, body) = request.into_parts();
     let form = head.headers.get(header::CONTENT_TYPE).is_some_and(|value| {
@@ -54,8 +57,8 @@ pub(crate) async fn answer(
     let asked = grant.clone();
     let served = shared.at_home(async move { asked.current().await }).await?;
     let served = served.map_err(|error| shared.fault(&error))?;
+    audit::token_given(connection, &caller, &grant, &served.live, id);
     let now = shared.clock().uptime();
-    tracing::info!(caller = caller.name(), grant = %grant.name(), "an access token was given out");
     let body = json!({
         "access_token": served.live.token().expose(),
         "token_type": "Bearer",

@@ -1,9 +1,11 @@
 //! What a program holds: [`Refrain`], one open store, and [`Grant`], one user's authorization in it.
 
 mod keys;
+mod why;
 
 use std::{sync::Arc, time::Duration};
 
+pub use self::why::{Next, Why};
 use crate::{
     id::{AppName, GrantName},
     keeper::{
@@ -19,7 +21,7 @@ use crate::{
     oauth::{origin::Origin, scope::Scope},
     secret::{AccessToken, BrowserSecret},
     store::Versioned,
-    time::UnixMillis,
+    time::{Moment, UnixMillis},
 };
 
 /// How many events of a grant's story are told.
@@ -98,9 +100,10 @@ impl Refrain {
     /// All grants, by name.
     pub async fn grants(&self) -> Result<Vec<Summary>, Error> {
         let rows = self.rows(usize::MAX).await?;
+        let now = self.keeper.parts().clock.now();
         Ok(rows
             .into_iter()
-            .map(|row| self.summary(row.value))
+            .map(|row| Summary::of(row.value, &now))
             .collect())
     }
 
@@ -159,6 +162,12 @@ impl Refrain {
         Ok(gates.into_iter().map(|gate| gate.value).collect())
     }
 
+    /// How many refreshes of this process ended in which way: `renewed`, whoever asked for it and also
+    /// where another process was faster, or the [word](crate::Kind::word) of what has to be done.
+    pub fn refreshes(&self) -> Vec<(&'static str, u64)> {
+        self.keeper.outcomes()
+    }
+
     /// The parts it runs on, for diagnosis.
     pub fn parts(&self) -> &Parts {
         self.keeper.parts()
@@ -173,23 +182,6 @@ impl Refrain {
 
     fn handle(&self, row: &GrantRow) -> Grant {
         self.grant_named(&row.name)
-    }
-
-    fn summary(&self, row: GrantRow) -> Summary {
-        let now = self.keeper.parts().clock.now();
-        let access = row
-            .tokens
-            .as_ref()
-            .and_then(|tokens| tokens.access.as_ref());
-        Summary {
-            token_expires_at: access.map(|access| now.wall.after(access.expires.remaining(&now))),
-            name: row.name,
-            app: row.app,
-            account: row.account,
-            scope: row.scope,
-            consent: row.consent,
-            status: row.status,
-        }
     }
 }
 
@@ -210,6 +202,24 @@ pub struct Summary {
     pub status: Status,
     /// When its newest access token expires, or expired just now.
     pub token_expires_at: Option<UnixMillis>,
+}
+
+impl Summary {
+    fn of(row: GrantRow, now: &Moment) -> Self {
+        let access = row
+            .tokens
+            .as_ref()
+            .and_then(|tokens| tokens.access.as_ref());
+        Self {
+            token_expires_at: access.map(|access| now.wall.after(access.expires.remaining(now))),
+            name: row.name,
+            app: row.app,
+            account: row.account,
+            scope: row.scope,
+            consent: row.consent,
+            status: row.status,
+        }
+    }
 }
 
 /// One user's authorization. Cheap to clone; clones share the token in memory.
@@ -296,6 +306,12 @@ impl Grant {
     /// What is stored about it; the secrets in it are sealed.
     pub async fn row(&self) -> Result<GrantRow, Error> {
         Ok(self.keeper.read(&self.cell.name).await?.value)
+    }
+
+    /// It as it stands in the list of all.
+    pub async fn summary(&self) -> Result<Summary, Error> {
+        let row = self.row().await?;
+        Ok(Summary::of(row, &self.keeper.parts().clock.now()))
     }
 
     /// What happened to it, oldest first.

@@ -26,6 +26,7 @@ pub mod login;
 pub mod logout;
 mod look;
 mod orphans;
+mod outcomes;
 mod present;
 mod refresh;
 mod refusal;
@@ -45,10 +46,10 @@ pub use self::{
 };
 use crate::{
     config::{App, Network},
-    id::{AppName, GrantName, InstanceId},
+    id::{AppName, DeveloperName, GrantName, InstanceId},
     keeper::{
         ahead::Pace, cells::Cells, feed::Feed, flight::Goal, keys::Uses, limits::Limits,
-        live::Abouts, look::Looks, sync::AtomicBool,
+        live::Abouts, look::Looks, outcomes::Outcomes, sync::AtomicBool,
     },
     lifecycle::{Cause, GrantRow, app::AppState, timing},
     oauth::transport::Transport,
@@ -82,6 +83,14 @@ pub struct Parts {
     pub network: Network,
 }
 
+impl Parts {
+    /// The developer account of an app; one that the configuration has not is its developer's only one.
+    pub fn developer(&self, app: &AppName) -> DeveloperName {
+        let known = self.apps.get(app);
+        known.map_or_else(|| app.into(), |app| app.developer.clone())
+    }
+}
+
 /// Keeps the grants of one store fresh for one process.
 #[derive(Debug)]
 pub struct Keeper {
@@ -96,6 +105,7 @@ pub struct Keeper {
     paces: BTreeMap<AppName, Arc<Pace>>,
     walks: AtomicBool,
     uses: Uses,
+    outcomes: Outcomes,
     tasks: TaskTracker,
 }
 
@@ -117,6 +127,7 @@ impl Keeper {
             paces,
             walks: AtomicBool::new(false),
             uses: Uses::default(),
+            outcomes: Outcomes::default(),
             tasks: TaskTracker::new(),
         }))
     }
@@ -124,6 +135,11 @@ impl Keeper {
     /// What it was given.
     pub fn parts(&self) -> &Parts {
         &self.parts
+    }
+
+    /// How many refreshes ended in which way, since the process began.
+    pub(crate) fn outcomes(&self) -> Vec<(&'static str, u64)> {
+        self.outcomes.told()
     }
 
     /// The handle of a grant; whether the grant exists is found out when it is used.

@@ -72,7 +72,7 @@ pub mod transport;
 
 pub use crate::{
     config::Config,
-    handle::{Grant, Refrain, Summary},
+    handle::{Grant, Next, Refrain, Summary, Why},
     keeper::{Error, Explanation, Kind},
     secret::AccessToken,
 };

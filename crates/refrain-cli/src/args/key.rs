@@ -61,7 +61,8 @@ pub(crate) struct CreateKeyArgs {
     ///
     /// token: get access tokens, which go on working when the key is revoked, for an hour at most.
     ///
-    /// manage: see grants and keys, log users in and out; neither proxy nor token, and no grant is needed.
+    /// manage: see, refresh and sign out the grants that it reaches, make and revoke keys that reach no
+    /// further; neither proxy nor token.
     #[arg(
         long,
         value_name = "PERMISSION",

@@ -51,10 +51,7 @@ pub(super) fn of_app<'a>(
     app: &AppName,
     now: &Moment,
 ) -> Option<&'a Gate> {
-    let known = refrain.parts().apps.get(app);
-    let developer = known.map_or_else(|| app.into(), |app| app.developer.clone());
-    let gates = gates.iter().filter(|it| it.bucket.holds(app, &developer));
-    gates.max_by_key(|gate| gate.remaining(now))
+    Gate::holding(gates, app, &refrain.parts().developer(app), now)
 }
 
 /// Who has to wait until when, and why, in one sentence.

@@ -17,4 +17,5 @@ mod keys;
 mod limits;
 mod login;
 mod plain;
+mod serve;
 mod usage;

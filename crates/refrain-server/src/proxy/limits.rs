@@ -18,11 +18,11 @@ use crate::{fault::Fault, server::Shared};
 const REASON: Duration = Duration::from_secs(2);
 
 /// Lets a request of an app out, or says when to come back.
-pub(super) fn enter(gates: &Gates, app: &AppName) -> Result<Option<Probe>, Fault> {
+pub(super) fn enter(gates: &Gates, app: &AppName) -> Result<Option<Probe>, Closed> {
     match gates.enter(app) {
         Entered::Open => Ok(None),
         Entered::Probe(probe) => Ok(Some(probe)),
-        Entered::Closed(closed) => Err(refused(&closed)),
+        Entered::Closed(closed) => Err(closed),
     }
 }
 
@@ -68,7 +68,8 @@ async fn begin(answered: &mut Answered) -> Bytes {
     begun.freeze()
 }
 
-fn refused(closed: &Closed) -> Fault {
+/// What a request is told that is not sent.
+pub(super) fn refused(closed: &Closed) -> Fault {
     let (code, what) = match closed.kind {
         Kind::Rate => ("rate_limited", "Spotify wants this app to wait"),
         Kind::Quota => (

@@ -9,7 +9,7 @@ use http::uri::PathAndQuery;
 /// Where the Web API begins.
 pub(crate) const PREFIX: &str = "/v1/";
 /// How the keys of refrain begin.
-const KEY: &str = "rfk_";
+pub(crate) const KEY: &str = "rfk_";
 
 /// Why a path or query is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

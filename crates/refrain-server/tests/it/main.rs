@@ -10,6 +10,10 @@
 #[expect(dead_code, reason = "the library's tests do more with it")]
 #[path = "../../../refrain/tests/support/assembled.rs"]
 mod assembled;
+mod contract;
+mod manage;
+mod matrix;
+mod metrics;
 mod passage;
 mod proxy;
 mod repair;

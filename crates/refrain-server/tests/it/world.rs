@@ -1,6 +1,14 @@
 //! A simulator, a refrain that is signed in at it, and its server.
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use refrain::{
     Refrain,
@@ -12,6 +20,7 @@ use refrain::{
 };
 use refrain_server::Server;
 use refrain_sim::{Profile, Sim};
+use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::assembled::{Owner, request};
@@ -21,6 +30,8 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub refrain: Refrain,
     pub address: SocketAddr,
+    /// Its Unix socket lies in there.
+    folder: TempDir,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<()>>,
 }
@@ -33,9 +44,11 @@ impl World {
         let store: Arc<dyn Store> =
             Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>));
         let refrain = Owner::new().process(&sim, Arc::clone(&clock) as Arc<dyn Clock>, store);
-        sign_in(&refrain, &sim).await;
+        sign_in(&refrain, &sim, "alice").await;
         let mut config = config::Server::default();
         config.listen = Some(([127, 0, 0, 1], 0).into());
+        let folder = tempfile::tempdir().unwrap();
+        config.socket = Some(folder.path().join("socket"));
         let server = Server::bind(&config, refrain.clone()).await.unwrap();
         let address = server.address().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -45,6 +58,7 @@ impl World {
             clock,
             refrain,
             address,
+            folder,
             stop: Some(stop),
             server: Some(server),
         }
@@ -65,6 +79,33 @@ impl World {
     pub async fn key_of(&self, new: NewKey) -> String {
         let (key, _) = self.refrain.create_key(new).await.unwrap();
         key.expose().to_owned()
+    }
+
+    /// Another grant, `bob`.
+    pub async fn with_bob(self) -> Self {
+        sign_in(&self.refrain, &self.sim, "bob").await;
+        self
+    }
+
+    /// A key of a name of its own, with these permissions for these grants.
+    pub async fn key_for(&self, grants: Grants, permissions: &[Permission]) -> String {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        self.key_of(NewKey {
+            name: format!("key-{number}").parse().unwrap(),
+            grants,
+            permissions: permissions.iter().copied().collect(),
+            rewrite_links: false,
+            lifetime: None,
+        })
+        .await
+    }
+
+    /// A client at the Unix socket: a peer.
+    pub fn peer(&self) -> reqwest::Client {
+        let socket = self.folder.path().join("socket");
+        let builder = reqwest::Client::builder().unix_socket(socket);
+        builder.build().unwrap()
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -103,13 +144,13 @@ impl World {
     }
 }
 
-/// Signs `alice` in for everything that the simulator's Web API knows.
-async fn sign_in(refrain: &Refrain, sim: &Sim) {
+/// Signs the simulator's user in under a name, for everything that its Web API knows.
+async fn sign_in(refrain: &Refrain, sim: &Sim, name: &str) {
     let scope = "user-read-private user-read-recently-played user-modify-playback-state \
                  user-read-playback-state user-library-modify playlist-modify-private ugc-image-upload";
     let request = LoginRequest {
         scope: Some(scope.parse().unwrap()),
-        ..request("alice")
+        ..request(name)
     };
     let begun = refrain.begin_login(request).await.unwrap();
     let location = sim.consent(&begun.url).unwrap();
@@ -124,4 +165,12 @@ pub fn client() -> reqwest::Client {
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .unwrap()
+}
+
+/// The grants of these names.
+pub fn only<const N: usize>(names: [&str; N]) -> Grants {
+    names
+        .map(|name| name.parse().unwrap())
+        .into_iter()
+        .collect()
 }

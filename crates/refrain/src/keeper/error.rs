@@ -39,6 +39,30 @@ pub enum Kind {
     Storage,
 }
 
+impl Kind {
+    /// All there are.
+    pub const ALL: [Self; 6] = [
+        Self::Usage,
+        Self::Reauthorize,
+        Self::NotPermitted,
+        Self::TryLater,
+        Self::Configuration,
+        Self::Storage,
+    ];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Reauthorize => "reauthorize",
+            Self::NotPermitted => "not_permitted",
+            Self::TryLater => "try_later",
+            Self::Configuration => "configuration",
+            Self::Storage => "storage",
+        }
+    }
+}
+
 /// The single things that can be wrong.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -136,6 +136,7 @@ impl Keeper {
                 Ok(result) => result,
                 Err(Panicked) => Err(keeper.broke_off(&cell.name).await),
             };
+            keeper.outcomes.note(&result);
             if let Err(error) = &result {
                 // What was sent and went wrong is logged where it happened; this is every caller's turn.
                 tracing::debug!(grant = %cell.name, code = error.code(), "no new access token");

@@ -1,12 +1,16 @@
 //! A grant's story: what `why` tells. Nothing secret, and nothing about the user.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     id::{Epoch, Fence, Generation, InstanceId},
     lifecycle::row::Reason,
     time::UnixMillis,
 };
+
+/// The members of an event that are instants.
+const INSTANTS: [&str; 3] = ["at", "reauthorize_by", "next_probe"];
 
 /// Something that happened to a grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +22,23 @@ pub struct Event {
     /// What.
     #[serde(flatten)]
     pub what: What,
+}
+
+impl Event {
+    /// The event as it is told to a program: as it is stored, with instants as RFC 3339 has them.
+    pub fn to_json(&self) -> Value {
+        let mut json = serde_json::to_value(self).unwrap_or_default();
+        if let Some(object) = json.as_object_mut() {
+            for name in INSTANTS {
+                if let Some(value) = object.get_mut(name)
+                    && let Some(millis) = value.as_i64()
+                {
+                    *value = UnixMillis(millis).to_string().into();
+                }
+            }
+        }
+        json
+    }
 }
 
 /// What happened.
@@ -93,4 +114,25 @@ pub enum What {
         /// Whether the provider may have replaced the refresh token since.
         doubtful: bool,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_reads_instants_as_text() {
+        let event = Event {
+            at: UnixMillis(1_795_000_000_000),
+            epoch: Epoch(1),
+            what: What::Consented {
+                reauthorize_by: UnixMillis(1_810_000_000_000),
+            },
+        };
+        let json = event.to_json();
+        assert_eq!(json["at"], "2026-11-18T11:06:40Z");
+        assert_eq!(json["reauthorize_by"], "2027-05-11T01:46:40Z");
+        assert_eq!(json["event"], "consented");
+        assert_eq!(json["epoch"], 1);
+    }
 }

@@ -111,6 +111,23 @@ impl Status {
         matches!(self, Self::Suspect(suspicion) if suspicion.restored)
     }
 
+    /// Why a new consent is needed, where one is.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Reauthorize { reason, .. } => Some(*reason),
+            Self::Active | Self::Suspect(_) | Self::SignedOut { .. } => None,
+        }
+    }
+
+    /// Since when it has been so; nobody has noted since when it is active.
+    pub fn since(&self) -> Option<UnixMillis> {
+        match self {
+            Self::Active => None,
+            Self::Suspect(suspicion) => Some(suspicion.since),
+            Self::Reauthorize { since, .. } | Self::SignedOut { since } => Some(*since),
+        }
+    }
+
     /// The word for it.
     pub fn word(&self) -> &'static str {
         match self {

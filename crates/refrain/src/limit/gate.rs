@@ -61,6 +61,18 @@ impl Gate {
         self.told.is_some_and(|told| told > span)
     }
 
+    /// The one that holds an app up the longest, of those that are closed.
+    pub fn holding<'a>(
+        gates: &'a [Self],
+        app: &AppName,
+        developer: &DeveloperName,
+        now: &Moment,
+    ) -> Option<&'a Self> {
+        let gates = gates.iter().filter(|it| it.bucket.holds(app, developer));
+        let longest = gates.max_by_key(|gate| gate.remaining(now));
+        longest.filter(|gate| !gate.remaining(now).is_zero())
+    }
+
     /// Both answers together: the later end, and since when there has been any. A shorter wait does not
     /// cut a longer one short.
     #[must_use]

@@ -1,28 +1,6 @@
 //! The events of a grant, one sentence each; many refreshes in a row are one.
 
-use refrain::{
-    lifecycle::{Event, event::What, row::Reason},
-    time::UnixMillis,
-};
-use serde_json::Value;
-
-/// The members of an event that are instants, which a program reads as RFC 3339 like everywhere else.
-const INSTANTS: [&str; 3] = ["at", "reauthorize_by", "next_probe"];
-
-/// An event for a program.
-pub(super) fn to_json(event: &Event) -> Value {
-    let mut json = serde_json::to_value(event).unwrap_or_default();
-    if let Some(object) = json.as_object_mut() {
-        for name in INSTANTS {
-            if let Some(value) = object.get_mut(name)
-                && let Some(millis) = value.as_i64()
-            {
-                *value = UnixMillis(millis).to_string().into();
-            }
-        }
-    }
-    json
-}
+use refrain::lifecycle::{Event, event::What, row::Reason};
 
 /// The story for a person, oldest first.
 pub(super) fn to_lines(events: &[Event]) -> Vec<String> {
@@ -156,7 +134,10 @@ fn request(id: Option<&String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use refrain::id::{Epoch, Fence, Generation, InstanceId};
+    use refrain::{
+        id::{Epoch, Fence, Generation, InstanceId},
+        time::UnixMillis,
+    };
 
     use super::*;
 
@@ -210,13 +191,5 @@ mod tests {
             "2026-11-18T11:06:40Z  Spotify refused refresh token number 3: invalid_grant (\"Refresh \
              token revoked\") (request abc); asked again from 2026-11-18T11:21:40Z"
         );
-    }
-
-    #[test]
-    fn a_program_reads_instants_as_text() {
-        let json = to_json(&at(0, What::Recovered));
-        assert_eq!(json["at"], "2026-11-18T11:06:40Z");
-        assert_eq!(json["event"], "recovered");
-        assert_eq!(json["epoch"], 1);
     }
 }

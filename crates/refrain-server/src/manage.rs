@@ -1,0 +1,144 @@
+//! `/refrain/v1/*` and `/metrics`: what refrain itself can be asked and told, in JSON.
+//!
+//! A key reaches the grants that it names, here as everywhere; one that is made for all grants reaches
+//! everything. A grant that a key does not reach is answered alike whether it exists or not, and a key can
+//! be made, seen or revoked by those alone who reach whatever it reaches.
+
+mod content;
+mod events;
+mod grants;
+mod keys;
+mod metrics;
+mod query;
+mod shape;
+mod token;
+
+use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use refrain::{Error, Grant, Refrain};
+use serde::Serialize;
+
+use crate::{
+    audit::{Action, Subject},
+    body::{Answer, Sent},
+    caller::Caller,
+    connection::Connection,
+    fault::Fault,
+    request_id::RequestId,
+    route::table::{Entry, Route},
+    server::Shared,
+};
+
+/// The document that describes all this, for programs.
+const OPENAPI: &str = include_str!("manage/openapi.json");
+
+/// A request that may be made, without its body.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    head: &'a Parts,
+    entry: &'static Entry,
+    caller: &'a Caller,
+    connection: &'a Connection,
+    id: &'a RequestId<'a>,
+}
+
+/// Answers it.
+pub(crate) async fn answer(asked: &Asked<'_>, body: Sent) -> Result<Response<Answer>, Fault> {
+    let method = &asked.head.method;
+    match asked.entry.route() {
+        Route::Token if method == Method::POST => token::told_how(asked, body).await,
+        Route::Token => token::give(asked).await,
+        Route::Grants => grants::list(asked).await,
+        Route::Grant if method == Method::DELETE => grants::log_out(asked).await,
+        Route::Grant => grants::show(asked).await,
+        Route::Story => grants::story(asked).await,
+        Route::Refresh => grants::refresh(asked, body).await,
+        Route::Keys if method == Method::POST => keys::create(asked, body).await,
+        Route::Keys => keys::list(asked).await,
+        Route::Key => keys::revoke(asked).await,
+        Route::Events => events::list(asked),
+        Route::OpenApi => Ok(told(StatusCode::OK, "application/json", OPENAPI)),
+        Route::Metrics => metrics::tell(asked).await,
+        Route::Api | Route::TokenEndpoint | Route::Healthz | Route::Readyz => Err(Fault::request(
+            StatusCode::NOT_FOUND,
+            "no_such_path",
+            "there is nothing to be managed at this path",
+            "look at /refrain/v1/openapi.json",
+        )),
+    }
+}
+
+impl<'a> Asked<'a> {
+    pub(crate) fn new(
+        head: &'a Parts,
+        entry: &'static Entry,
+        caller: &'a Caller,
+        connection: &'a Connection,
+        id: &'a RequestId<'a>,
+    ) -> Self {
+        Self {
+            head,
+            entry,
+            caller,
+            connection,
+            id,
+        }
+    }
+
+    fn shared(&self) -> &'a Shared {
+        self.connection.shared()
+    }
+
+    /// What the path has in the place of its parameter.
+    fn parameter(&self) -> &'a str {
+        let path = self.head.uri.path();
+        self.entry.parameter(path).unwrap_or_default()
+    }
+
+    /// The grant that the path names, if the caller reaches it.
+    fn grant(&self) -> Result<Grant, Fault> {
+        self.caller.grant_in_path(self.parameter(), self.shared())
+    }
+
+    /// Asks the library, where it outlives this connection.
+    async fn ask<T, F>(&self, work: impl FnOnce(Refrain) -> F) -> Result<Result<T, Error>, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let asking = work(self.shared().refrain().clone());
+        self.shared().at_home(asking).await
+    }
+
+    /// An error of the library; what is wrong with a grant is nothing about the caller's key.
+    fn fault(&self, error: &Error) -> Fault {
+        self.shared().fault(error).about_a_grant()
+    }
+
+    /// Notes what was done, or tried.
+    fn note<T>(&self, action: Action, subject: Subject, result: &Result<T, Error>) {
+        let result = result.as_ref().map_or_else(Error::code, |_| "done");
+        let shared = self.shared();
+        let told = (result, self.id.text(), shared.clock().wall());
+        shared.audit().note(action, self.caller, subject, told);
+    }
+}
+
+/// An answer in JSON.
+fn json(status: StatusCode, value: &impl Serialize) -> Result<Response<Answer>, Fault> {
+    let bytes = serde_json::to_vec(value).map_err(|_| {
+        let (code, what) = ("internal", "the answer could not be written");
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Fault::request(status, code, what, "report this")
+    })?;
+    Ok(told(status, "application/json", bytes))
+}
+
+/// An answer that nobody on its way keeps.
+fn told(status: StatusCode, kind: &'static str, body: impl Into<bytes::Bytes>) -> Response<Answer> {
+    let mut answer = Response::new(Answer::own(body));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}

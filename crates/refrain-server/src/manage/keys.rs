@@ -1,0 +1,189 @@
+//! refrain's own API keys, for whoever reaches everything that they reach.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use http::{Response, StatusCode};
+use refrain::{
+    Error,
+    access::{ApiKeyId, Grants, Permission},
+    id::{ApiKeyName, GrantName},
+    keeper::{
+        Problem,
+        keys::{KeyError, NewKey},
+    },
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Asked, content, json, shape::KeyJson};
+use crate::{
+    audit::{Action, Subject},
+    body::{Answer, Sent},
+    fault::Fault,
+};
+
+/// A hundred years.
+const LONGEST: u64 = 100 * 365 * 24 * 60 * 60;
+
+/// What a caller says about a key that is to be made.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct New {
+    name: ApiKeyName,
+    #[serde(default)]
+    grants: BTreeSet<GrantName>,
+    #[serde(default)]
+    all_grants: bool,
+    #[serde(default = "reading")]
+    permissions: Vec<String>,
+    #[serde(default)]
+    rewrite_links: bool,
+    /// In seconds.
+    #[serde(default, deserialize_with = "content::whole")]
+    expires_in: Option<u64>,
+}
+
+/// What a key may do of which nothing is said.
+fn reading() -> Vec<String> {
+    vec![Permission::ProxyRead.as_str().to_owned()]
+}
+
+#[derive(Debug, Serialize)]
+struct KeysJson<'a> {
+    keys: Vec<KeyJson<'a>>,
+}
+
+/// The only answer with a key in it.
+#[derive(Serialize)]
+struct CreatedJson<'a> {
+    key: &'a str,
+    #[serde(flatten)]
+    record: KeyJson<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct RevokedJson<'a> {
+    was_revoked: bool,
+    #[serde(flatten)]
+    record: KeyJson<'a>,
+}
+
+/// `GET keys`.
+pub(super) async fn list(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
+    let read = asked.ask(|refrain| async move { refrain.keys().await });
+    let mut keys = read.await?.map_err(|error| asked.fault(&error))?;
+    keys.retain(|key| asked.caller.reaches_all_of(&key.grants));
+    let now = asked.shared().clock().wall();
+    let keys = keys.iter().map(|key| KeyJson::of(key, now)).collect();
+    json(StatusCode::OK, &KeysJson { keys })
+}
+
+/// `POST keys`: the key is in the answer and nowhere else.
+pub(super) async fn create(asked: &Asked<'_>, body: Sent) -> Result<Response<Answer>, Fault> {
+    let new: New = content::read(&asked.head.headers, body).await?;
+    let new = new.checked()?;
+    if !asked.caller.reaches_all_of(&new.grants) {
+        let what = "the key does not reach every grant that the new one would";
+        let fix = "name grants that it reaches, or use a key made with --all-grants";
+        return Err(Fault::not_allowed(what, fix));
+    }
+    let created = asked
+        .ask(|refrain| async move { refrain.create_key(new).await })
+        .await?;
+    let (key, record) = created.map_err(|error| refused(asked, &error))?;
+    asked.note(Action::KeyCreated, Subject::key(&record), &Ok(()));
+    let now = asked.shared().clock().wall();
+    json(
+        StatusCode::CREATED,
+        &CreatedJson {
+            key: key.expose(),
+            record: KeyJson::of(&record, now),
+        },
+    )
+}
+
+/// `DELETE keys/{id}`: for ever.
+pub(super) async fn revoke(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
+    let everything = asked.caller.reaches_all_of(&Grants::All);
+    let missing = || {
+        if everything {
+            let (what, fix) = ("there is no API key of this id", "GET /refrain/v1/keys");
+            Fault::request(StatusCode::NOT_FOUND, "unknown_api_key", what, fix)
+        } else {
+            // The same whether there is such a key or not.
+            let what = "the key does not reach this one";
+            Fault::not_allowed(what, "use a key that reaches all of its grants")
+        }
+    };
+    let id = ApiKeyId::parse(asked.parameter()).ok_or_else(missing)?;
+    let named = id.clone();
+    let read = asked.ask(|refrain| async move { refrain.key(&named).await });
+    let found = read.await?.map_err(|error| asked.fault(&error))?;
+    let record = found
+        .filter(|record| asked.caller.reaches_all_of(&record.grants))
+        .ok_or_else(missing)?;
+    let named = id.clone();
+    let revoked = asked
+        .ask(|refrain| async move { refrain.revoke_key(named.as_str()).await })
+        .await?;
+    asked.note(Action::KeyRevoked, Subject::key(&record), &revoked);
+    let revoked = revoked.map_err(|error| asked.fault(&error))?;
+    asked.shared().keys().forget(&id);
+    let now = asked.shared().clock().wall();
+    json(
+        StatusCode::OK,
+        &RevokedJson {
+            was_revoked: !revoked.news,
+            record: KeyJson::of(&revoked.key, now),
+        },
+    )
+}
+
+impl New {
+    fn checked(self) -> Result<NewKey, Fault> {
+        let bad = |what: String, fix: &str| {
+            Fault::request(StatusCode::BAD_REQUEST, "bad_body", what, fix)
+        };
+        if self.all_grants && !self.grants.is_empty() {
+            let what = "the key is to reach all grants, and some are named";
+            return Err(bad(what.to_owned(), "say grants or all_grants"));
+        }
+        let permissions = self.permissions.iter().map(|word| word.parse());
+        let permissions = permissions
+            .collect::<Result<_, _>>()
+            .map_err(|error| bad(format!("{error}"), "look at /refrain/v1/openapi.json"))?;
+        if self
+            .expires_in
+            .is_some_and(|it| !(1..=LONGEST).contains(&it))
+        {
+            let what = "a key lives between a second and a hundred years";
+            return Err(bad(what.to_owned(), "leave expires_in out for no end"));
+        }
+        Ok(NewKey {
+            name: self.name,
+            grants: if self.all_grants {
+                Grants::All
+            } else {
+                Grants::Only(self.grants)
+            },
+            permissions,
+            rewrite_links: self.rewrite_links,
+            lifetime: self.expires_in.map(Duration::from_secs),
+        })
+    }
+}
+
+/// What stands in the way of a key. Grants and keys that the caller may know nothing of are not named.
+fn refused(asked: &Asked<'_>, error: &Error) -> Fault {
+    let conflict = |code, what, fix: &str| Fault::request(StatusCode::CONFLICT, code, what, fix);
+    match error.problem() {
+        Problem::ApiKey(KeyError::NameTaken { .. }) => {
+            let what = "another API key that is not revoked has this name";
+            conflict("key_name_taken", what, "choose another name")
+        }
+        Problem::ApiKey(KeyError::UnknownGrants { .. }) => {
+            let what = "a grant that is named is not there";
+            conflict("unknown_grant", what, "GET /refrain/v1/grants lists them")
+        }
+        _ => asked.fault(error),
+    }
+}
