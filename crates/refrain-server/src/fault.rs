@@ -20,7 +20,8 @@ const SOON: Duration = Duration::from_secs(5);
 /// Which shape a fault is told in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// `{"error":{"status","message","reason"}}`, as Spotify's Web API.
+    /// `{"error":{"status","message","reason"}}`, as Spotify's Web API. The reason is one of Spotify's own,
+    /// because there are clients that fail over one that they do not know; ours is `refrain_code`.
     Spotify,
     /// `{"error","error_description"}` (RFC 6749 §5.2).
     OAuth,
@@ -186,11 +187,15 @@ impl Fault {
     }
 
     fn spotify(&self) -> Value {
-        let reason = format!("REFRAIN_{}", self.code.to_ascii_uppercase());
+        let reason = match self.code {
+            "quota_exceeded" => "QUOTA_EXCEEDED",
+            _ => "UNKNOWN",
+        };
         json!({ "error": {
             "status": self.status.as_u16(),
             "message": format!("refrain: {}; {}", self.what, self.fix),
             "reason": reason,
+            "refrain_code": self.code,
         }})
     }
 

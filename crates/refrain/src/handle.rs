@@ -320,8 +320,20 @@ impl Grant {
         Ok(self.keeper.parts().store.story(&row.id, STORY).await?)
     }
 
+    /// The gates of the Web API's limits.
+    #[cfg(any(feature = "reqwest", feature = "tower"))]
+    pub(crate) async fn gates(&self) -> Result<Gates, Error> {
+        self.keeper.gates().await
+    }
+
+    /// The wall clock that it was given.
+    #[cfg(any(feature = "reqwest", feature = "tower"))]
+    pub(crate) fn now(&self) -> UnixMillis {
+        self.keeper.parts().clock.wall()
+    }
+
     /// Lets time pass, by the clock that it was given.
-    #[cfg(feature = "reqwest")]
+    #[cfg(any(feature = "reqwest", feature = "tower"))]
     pub(crate) async fn pause(&self, time: Duration) {
         self.keeper.parts().clock.sleep(time).await;
     }

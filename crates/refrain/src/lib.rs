@@ -39,8 +39,9 @@
 //!
 //! # Features
 //!
-//! `sqlite` (default) is the store in one file. `reqwest` adds `Grant::http_client`. A feature adds
-//! things and changes none. `failpoints` is for tests, and does not compile without debug assertions.
+//! `sqlite` (default) is the store in one file. `postgres` is the one for several machines.
+//! `reqwest` adds `Grant::http_client`, `tower` a layer for other clients; see [`middleware`]. `contract` is
+//! the suite that a store has to pass. A feature adds things and changes none. `failpoints` is for tests, and does not compile without debug assertions.
 
 #[cfg(test)]
 extern crate self as refrain; // the name by which fixtures in `tests/support` know it

@@ -10,7 +10,8 @@ use std::io::IsTerminal as _;
 
 use refrain::{
     Grant,
-    middleware::{BearerError, Unrepaired},
+    limit::{Bucket, Closed, Kind},
+    middleware::{BearerError, Limited, Unrepaired},
     time::{Clock as _, SystemClock},
 };
 
@@ -51,6 +52,9 @@ async fn make(grant: &Grant, call: Call, include: bool) -> Result<(), Explanatio
         request = request.body(body);
     }
     let mut answer = request.send().await.map_err(|error| unsent(grant, error))?;
+    if let Some(Limited(closed)) = answer.extensions().get() {
+        return Err(limited(closed));
+    }
     let status = answer.status();
     if include && !output::raw(&head(&answer))? {
         return Ok(());
@@ -94,6 +98,30 @@ async fn make(grant: &Grant, call: Call, include: bool) -> Result<(), Explanatio
         &seen,
         now,
     ))
+}
+
+/// Nothing was sent, so there is no answer to print.
+fn limited(closed: &Closed) -> Explanation {
+    let whose = match &closed.bucket {
+        Bucket::App(app) => format!("the app {app} has asked too often"),
+        Bucket::Developer(developer) => {
+            format!("the quota of the developer account {developer} is used up")
+        }
+    };
+    Explanation {
+        code: match closed.kind {
+            Kind::Rate => "rate_limited",
+            Kind::Quota => "quota_exceeded",
+        },
+        what: format!(
+            "Spotify's Web API is asked nothing until {}: {whose}",
+            closed.until
+        ),
+        safe: "nothing was sent".to_owned(),
+        fix: super::limit::advice(closed.kind).to_owned(),
+        retry_at: Some(closed.until),
+        exit: Exit::TryLater,
+    }
 }
 
 /// The status and the headers, as they would stand on the wire.

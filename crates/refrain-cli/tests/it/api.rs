@@ -1,6 +1,6 @@
 //! `refrain api`.
 
-use refrain_sim::{App, EventKind, Profile, Rotation};
+use refrain_sim::{Action, App, EventKind, Fault, Profile, Rotation, Target};
 
 use crate::home::{Home, write_private};
 
@@ -105,9 +105,9 @@ async fn a_pause_is_told_in_words() {
         ..Profile::default()
     };
     let home = Home::with(profile).await;
+    // The login has asked whose account it is.
     home.login("alice");
-    home.run(&["api", "/v1/me"]);
-    home.run(&["api", "/v1/me"]);
+    home.run(&["api", "/v1/me"]).ok();
     let last = home.run(&["api", "/v1/me"]);
     assert_eq!(last.code, 1, "{last:?}");
     assert!(
@@ -118,6 +118,36 @@ async fn a_pause_is_told_in_words() {
         last.stderr.contains("wait ") && last.stderr.contains(" second"),
         "{last:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_spotify_wants_to_be_left_alone_nothing_is_sent() {
+    let home = Home::new().await;
+    home.login("alice");
+    home.sim.script(Fault::once(
+        Target::Api,
+        Action::Throttle {
+            retry_after: Some("3600".to_owned()),
+            quota: true,
+        },
+    ));
+    // Spotify's own answer is one, and printed.
+    let first = home.run(&["api", "/v1/me"]);
+    assert_eq!(
+        (first.code, &first.json()["error"]["status"]),
+        (1, &429.into())
+    );
+    let calls = home.sim.counts().api_calls;
+    // Another process: it has been told by way of the store.
+    let output = home.run(&["api", "/v1/me", "--json"]);
+    let error = output.failed(5, "quota_exceeded");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    let until = error["retry_at"].as_str().unwrap();
+    assert!(
+        error["message"].as_str().unwrap().contains(until),
+        "{error}"
+    );
+    assert_eq!(home.sim.counts().api_calls, calls);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -67,7 +67,7 @@ async fn a_limit_of_spotifys_is_asked_for_once() {
             .unwrap();
         assert!((79_990..=80_000).contains(&wait), "{wait}");
         let body: Value = local.json().await.unwrap();
-        assert_eq!(body["error"]["reason"], "REFRAIN_QUOTA_EXCEEDED");
+        assert_eq!(body["error"]["refrain_code"], "quota_exceeded");
     }
     assert_eq!(world.sim.counts().api_calls, calls, "Spotify is left alone");
     world.pass(Duration::from_secs(80_001));

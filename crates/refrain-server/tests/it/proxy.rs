@@ -45,7 +45,7 @@ async fn nobody_comes_in_without_a_key() {
     let bare = client.get(world.url("/v1/me")).send().await.unwrap();
     assert_eq!(bare.status(), StatusCode::UNAUTHORIZED);
     let body: Value = bare.json().await.unwrap();
-    assert_eq!(body["error"]["reason"], "REFRAIN_KEY_NEEDED");
+    assert_eq!(body["error"]["refrain_code"], "key_needed");
     let read = world.key(&[Permission::ProxyRead]).await;
     let write = client
         .put(world.url("/v1/me/player/pause"))

@@ -57,7 +57,8 @@ fn me(
     rest: &[&str],
 ) -> Result<Answer, Answer> {
     match (&request.method, rest) {
-        (&Method::GET, []) => Ok(ok(&profile(world, caller, user))),
+        // spotipy asks for `/v1/me/`, which Spotify takes for the same.
+        (&Method::GET, [] | [""]) => Ok(ok(&profile(world, caller, user))),
         (_, ["player", rest @ ..]) => player::route(world, request, caller, rest),
         (&Method::GET, ["playlists"]) => playlists(world, request, user),
         (&Method::POST, ["playlists"]) => {
@@ -226,13 +227,15 @@ fn playlist(world: &World, user: &User, id: &str, name: &str) -> Value {
     json!({
         "id": id, "name": name, "type": "playlist", "uri": format!("spotify:playlist:{id}"),
         "description": "", "collaborative": false, "public": false, "images": [],
-        "external_urls": {}, "snapshot_id": "s1",
+        "external_urls": {}, "snapshot_id": "s1", "primary_color": null,
         "owner": {
             "id": user.id, "display_name": user.display_name, "type": "user",
             "uri": format!("spotify:user:{}", user.id), "external_urls": {},
             "href": format!("{}/v1/users/{}", world.api_url, user.id),
         },
         "items": { "href": format!("{href}/items"), "total": 0 },
+        // The older name of the same, which clients still ask for.
+        "tracks": { "href": format!("{href}/items"), "total": 0 },
         "href": href,
     })
 }

@@ -3,46 +3,18 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{Extensions, HeaderValue, StatusCode, header};
-use reqwest::{Client, Proxy, Request, Response, redirect, retry};
+use http::{Extensions, HeaderMap};
+use reqwest::{Body, Client, Proxy, Request, Response, redirect, retry};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Error, Middleware, Next, Result};
-use zeroize::Zeroizing;
 
-use crate::{config, handle::Grant, secret::AccessToken};
+use crate::{
+    config,
+    handle::Grant,
+    middleware::passage::{self, BearerError, Failed, Outgoing, Way},
+};
 
-/// The pause before the replay, where the API rejects a token that was renewed moments ago.
-/// Spotify's player endpoints have been seen to reject good tokens for about as long.
-const SECOND_THOUGHT: Duration = Duration::from_secs(1);
-
-/// Why a request was not sent.
-#[derive(Debug, thiserror::Error)]
-pub enum BearerError {
-    /// The URL leads elsewhere than to the configured API.
-    #[error("the request leads to {to}, and the token is for {api} alone")]
-    ForeignOrigin {
-        /// Scheme, host and port of the request.
-        to: String,
-        /// The API's origin.
-        api: String,
-    },
-    /// There is no token.
-    #[error(transparent)]
-    Refrain(#[from] crate::keeper::Error),
-    /// The token cannot stand in a header.
-    #[error("the access token is not a legal header value")]
-    Header,
-}
-
-/// Why a 401 was not repaired; stands among the extensions of such an answer.
-#[derive(Debug, Clone)]
-pub struct Unrepaired(pub crate::keeper::Error);
-
-/// Puts a grant's token into each request, and repairs a 401.
-///
-/// The status decides, never the text. The rejected token is exchanged for a newer one (one refresh for
-/// however many requests were rejected) and the request sent once more, if its body can be sent again:
-/// a 401 means that it was not executed. A token that was renewed moments ago is not renewed again; it
-/// is tried once more after a second. A second 401 is passed on.
+/// Puts a grant's token into each request, repairs a 401 and obeys Spotify's limits, as the
+/// [module](crate::middleware) says.
 #[derive(Debug, Clone)]
 pub struct BearerMiddleware {
     grant: Grant,
@@ -71,55 +43,52 @@ impl BearerMiddleware {
 impl Middleware for BearerMiddleware {
     async fn handle(
         &self,
-        mut request: Request,
+        request: Request,
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
         self.check_origin(&request).map_err(Error::middleware)?;
-        let token = self.grant.access_token().await;
-        let token = token.map_err(|error| Error::middleware(BearerError::from(error)))?;
-        let replay = request.try_clone();
-        bear(&mut request, &token).map_err(Error::middleware)?;
-        let response = next.clone().run(request, extensions).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(response);
-        }
-        let newer = match self.grant.report_rejected(&token).await {
-            Ok(newer) => newer,
-            // The caller asked the API, and the API answered 401: that is his answer, and why it could not
-            // be repaired goes with it.
-            Err(error) => {
-                tracing::warn!(
-                    code = error.code(),
-                    "a rejected access token could not be renewed"
-                );
-                let mut response = response;
-                response.extensions_mut().insert(Unrepaired(error));
-                return Ok(response);
-            }
-        };
-        let Some(mut replay) = replay else {
-            return Ok(response);
-        };
-        if newer.ct_eq(&token) {
-            self.grant.pause(SECOND_THOUGHT).await;
-        }
-        bear(&mut replay, &newer).map_err(Error::middleware)?;
-        next.run(replay, extensions).await
+        let mut chain = Chain { next, extensions };
+        let passed = passage::pass(&self.grant, request, &mut chain).await;
+        let response = passed.map_err(|failed| match failed {
+            Failed::Bearer(error) => Error::middleware(error),
+            Failed::Client(error) => error,
+        })?;
+        Ok(response.map(Body::wrap).into())
     }
 }
 
-fn bear(request: &mut Request, token: &AccessToken) -> std::result::Result<(), BearerError> {
-    let text = Zeroizing::new(format!("Bearer {}", token.expose()));
-    let mut value = HeaderValue::from_str(&text).map_err(|_| BearerError::Header)?;
-    value.set_sensitive(true);
-    request.headers_mut().insert(header::AUTHORIZATION, value);
-    Ok(())
+/// The rest of the client.
+struct Chain<'a, 'n> {
+    next: Next<'n>,
+    extensions: &'a mut Extensions,
+}
+
+impl Way for Chain<'_, '_> {
+    type Request = Request;
+    type Body = Body;
+    type Error = Error;
+
+    async fn send(&mut self, request: Request) -> Result<http::Response<Body>> {
+        let response = self.next.clone().run(request, self.extensions).await?;
+        Ok(response.into())
+    }
+}
+
+impl Outgoing for Request {
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.headers_mut()
+    }
+
+    fn again(&self) -> Option<Self> {
+        self.try_clone()
+    }
 }
 
 impl Grant {
-    /// An HTTP client for the API: it carries the token, repairs a 401, follows no redirect, sends
-    /// nothing twice by itself and goes through a proxy only where the configuration says so.
+    /// An HTTP client for the API: it carries the token, repairs a 401, sends nothing while Spotify's
+    /// limits stand against it, follows no redirect, sends nothing twice by itself and goes through a proxy
+    /// only where the configuration says so.
     ///
     /// # Errors
     /// Where the system's TLS certificates cannot be read.

@@ -61,6 +61,24 @@ impl Origin {
     }
 }
 
+#[cfg(feature = "tower")]
+impl Origin {
+    /// The same for a URI as HTTP clients take it, which nobody has parsed as a URL: letter by letter, so
+    /// that there is no second way to read it.
+    pub fn covers_uri(&self, uri: &http::Uri) -> bool {
+        let (own, given) = (self.authority(), uri.authority());
+        let is = |text: &str| given.is_some_and(|it| it.as_str().eq_ignore_ascii_case(text));
+        let implied = self
+            .url
+            .port()
+            .is_none()
+            .then(|| self.url.port_or_known_default());
+        let explicit = implied.flatten().map(|port| format!("{own}:{port}"));
+        uri.scheme_str() == Some(self.url.scheme())
+            && (is(&own) || explicit.is_some_and(|explicit| is(&explicit)))
+    }
+}
+
 impl FromStr for Origin {
     type Err = OriginError;
 
@@ -144,6 +162,28 @@ mod tests {
             ("https://accounts.spotify.com/v1/me", false),
         ] {
             assert_eq!(origin.covers(&url.parse().unwrap()), covered, "{url}");
+            #[cfg(feature = "tower")]
+            assert_eq!(origin.covers_uri(&url.parse().unwrap()), covered, "{url}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "tower")]
+    fn a_uri_is_covered_letter_by_letter() {
+        let origin: Origin = "http://127.0.0.1:8080".parse().unwrap();
+        for (uri, covered) in [
+            ("http://127.0.0.1:8080/v1/me", true),
+            ("HTTP://127.0.0.1:8080/v1/me", true),
+            ("http://user@127.0.0.1:8080/v1/me", false),
+            ("http://127.0.0.1:8080@evil.example/v1/me", false),
+            ("http://127.1:8080/v1/me", false),
+            ("http://127.0.0.1:08080/v1/me", false),
+            ("http://127.0.0.1/v1/me", false),
+            ("/v1/me", false),
+            ("127.0.0.1:8080", false),
+            ("*", false),
+        ] {
+            assert_eq!(origin.covers_uri(&uri.parse().unwrap()), covered, "{uri}");
         }
     }
 }

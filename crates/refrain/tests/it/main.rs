@@ -32,4 +32,6 @@ mod restored;
 mod rotation;
 mod storage;
 mod suspend;
+#[cfg(feature = "tower")]
+mod tower;
 mod world;

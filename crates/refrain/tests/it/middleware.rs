@@ -1,5 +1,8 @@
 //! The reqwest middleware on real requests.
 
+use std::time::Duration;
+
+use refrain::middleware::Limited;
 use refrain_sim::{Action, Fault, Profile, Target};
 
 use crate::world::{World, signed_in};
@@ -121,4 +124,40 @@ async fn a_redirect_is_handed_to_the_caller_and_not_followed() {
         .unwrap();
     assert_eq!(answer.status(), 307);
     assert_eq!(world.sim.counts().stray_credentials, 0);
+}
+
+#[tokio::test]
+async fn a_429_is_remembered_and_answered_here_until_its_end() {
+    let (world, alice) = signed_in(Profile::default()).await;
+    let http = alice.http_client().unwrap();
+    let limit = Action::Throttle {
+        retry_after: Some("80000".to_owned()),
+        quota: true,
+    };
+    world.sim.script(Fault::once(Target::Api, limit));
+    let path = url(&world, "/v1/me");
+    let first = http.get(&path).send().await.unwrap();
+    assert_eq!(first.status(), 429);
+    assert!(first.extensions().get::<Limited>().is_none());
+    let body = first.text().await.unwrap();
+    assert!(body.contains("QUOTA_EXCEEDED"), "whole: {body}");
+    let calls = world.sim.counts().api_calls;
+    for _ in 0..3 {
+        let local = http.get(&path).send().await.unwrap();
+        assert_eq!(
+            (local.status().as_u16(), &local.headers()["retry-after"]),
+            (429, &"80000".parse().unwrap())
+        );
+        assert!(local.extensions().get::<Limited>().is_some());
+        let body: serde_json::Value =
+            serde_json::from_slice(&local.bytes().await.unwrap()).unwrap();
+        assert_eq!(
+            (&body["error"]["status"], &body["error"]["reason"]),
+            (&429.into(), &"QUOTA_EXCEEDED".into())
+        );
+    }
+    assert_eq!(world.sim.counts().api_calls, calls, "Spotify is left alone");
+    world.pass(Duration::from_secs(80_000));
+    assert_eq!(http.get(&path).send().await.unwrap().status(), 200);
+    assert_eq!(http.get(&path).send().await.unwrap().status(), 200);
 }
