@@ -57,8 +57,12 @@ async fn slow_clients_lose_their_places_and_others_are_served() {
     for at in 0..most {
         let sloth = SLOTHS[at % SLOTHS.len()];
         let request = request(&place, sloth, &key);
+        let begun = Instant::now();
         let stream = connect(&place).await;
-        slow.spawn(async move { (sloth, idle(stream, sloth, request).await) });
+        slow.spawn(async move {
+            idle(stream, sloth, request, begun).await;
+            (sloth, begun.elapsed())
+        });
     }
     let all = Instant::now();
     let others = tokio::spawn(others(place.address, place.plain("/v1/me", &key)));
@@ -119,9 +123,8 @@ fn request(place: &Place, sloth: Sloth, key: &str) -> String {
     }
 }
 
-/// Is slow until the connection ends; how long that was.
-async fn idle(mut stream: TcpStream, sloth: Sloth, request: String) -> Duration {
-    let begun = Instant::now();
+/// Is slow until the connection ends.
+async fn idle(mut stream: TcpStream, sloth: Sloth, request: String, begun: Instant) {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut drops =
         b"GET /v1/me HTTP/1.1\r\nX: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy".iter();
@@ -142,7 +145,6 @@ async fn idle(mut stream: TcpStream, sloth: Sloth, request: String) -> Duration 
             break;
         }
     }
-    begun.elapsed()
 }
 
 async fn has_ended(stream: &mut TcpStream, within: Duration) -> bool {
