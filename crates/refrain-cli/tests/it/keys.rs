@@ -287,7 +287,7 @@ async fn a_backup_from_before_there_were_keys_is_brought_up() {
     // The layout of before had no limits either.
     change("DROP TABLE api_keys; DROP TABLE limits").await;
     restore().failed(7, "storage_damaged");
-    change("DROP TABLE limits; PRAGMA user_version = 1").await;
+    change("PRAGMA user_version = 1").await;
     assert_eq!(restore().ok().json()["keys"], json!([]));
     home.run(&["key", "create", "phone", "-g", "alice"]).ok();
     home.run(&["token", "bob"]).ok();
