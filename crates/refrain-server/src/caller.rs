@@ -191,7 +191,7 @@ pub(crate) async fn identify(
             "the request shows something else than a bearer",
         ));
     };
-    if let Some(known) = connection.remembered(key) {
+    if let Some(known) = connection.remembered(key, shared.clock().uptime()) {
         return Ok(Caller::Key(known));
     }
     match ApiKey::parse(key) {

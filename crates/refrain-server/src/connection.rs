@@ -19,7 +19,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use refrain::{Grant, access::ApiKey, keeper::Live};
+use refrain::{Grant, access::ApiKey, keeper::Live, time::Uptime};
 use subtle::ConstantTimeEq as _;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -70,7 +70,7 @@ pub(crate) struct Connection {
     pulse: Arc<Pulse>,
     upstream: Arc<Upstream>,
     shared: Arc<Shared>,
-    /// The key that was shown last, and when it was looked at: most connections show the same again.
+    /// The key that was shown last: most connections show the same again.
     shown: Mutex<Option<Shown>>,
     /// What goes with the token that was sent last.
     prepared: Mutex<Option<Arc<Prepared>>>,
@@ -82,8 +82,6 @@ pub(crate) struct Connection {
 struct Shown {
     key: ApiKey,
     known: Arc<Known>,
-    /// The second in which it was fresh.
-    at: u32,
 }
 
 impl Connection {
@@ -134,10 +132,10 @@ impl Connection {
         &self.shared
     }
 
-    /// What is known about a key, where this connection has shown it in this very second.
-    pub(crate) fn remembered(&self, key: &str) -> Option<Arc<Known>> {
+    /// What is known about a key, where this connection has shown it before and it was checked moments ago.
+    pub(crate) fn remembered(&self, key: &str, now: Uptime) -> Option<Arc<Known>> {
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        let shown = shown.as_ref().filter(|it| it.at == self.pulse.now())?;
+        let shown = shown.as_ref().filter(|it| it.known.is_fresh(now))?;
         let same: bool = shown.key.expose().as_bytes().ct_eq(key.as_bytes()).into();
         same.then(|| Arc::clone(&shown.known))
     }
@@ -155,7 +153,6 @@ impl Connection {
         *shown = Some(Shown {
             key: key.clone(),
             known: Arc::clone(known),
-            at: self.pulse.now(),
         });
     }
 
