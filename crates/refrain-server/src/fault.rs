@@ -6,7 +6,11 @@
 use std::time::Duration;
 
 use http::{HeaderValue, Response, StatusCode, header};
-use refrain::{Error, Explanation, Kind, keeper::Problem, time::UnixMillis};
+use refrain::{
+    Error, Explanation, Kind,
+    keeper::Problem,
+    time::{UnixMillis, seconds_rounded_up},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -218,11 +222,9 @@ impl Fault {
     }
 }
 
-/// Whole seconds, rounded up: whoever comes back a moment too early is sent away again.
+/// The value of a Retry-After header: never zero.
 fn seconds(wait: Duration) -> u64 {
-    wait.as_secs()
-        .saturating_add(u64::from(wait.subsec_nanos() > 0))
-        .max(1)
+    seconds_rounded_up(wait).max(1)
 }
 
 impl Fault {

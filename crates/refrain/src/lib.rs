@@ -34,6 +34,7 @@
 //! | [`store`] | rows by compare-and-set: memory and SQLite, one contract suite |
 //! | [`keeper`] | the one module that calls the provider and orders the steps |
 //! | [`custody`] | key and store as wholes: a new master key, a backup, a restore |
+//! | [`json`] | what programs are told of keys, limits and logouts |
 //! | [`Refrain`], [`Grant`] | what a program holds |
 //! | [`middleware`] | ways into HTTP clients |
 //!
@@ -56,6 +57,7 @@ mod failpoint;
 mod files;
 mod handle;
 pub mod id;
+pub mod json;
 pub mod keeper;
 pub mod lifecycle;
 pub mod limit;

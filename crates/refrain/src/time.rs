@@ -10,6 +10,9 @@ use std::{fmt, future::Future, pin::Pin, sync::Mutex, time::Duration};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+/// In seconds.
+const DAY: u64 = 24 * 60 * 60;
+
 /// Milliseconds since 1970-01-01T00:00:00Z, by the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -32,6 +35,11 @@ impl UnixMillis {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+
+    /// How many whole days from `earlier` to this instant; zero when it lies the other way round.
+    pub fn days_since(self, earlier: Self) -> u64 {
+        self.since(earlier).as_secs() / DAY
+    }
 }
 
 impl fmt::Display for UnixMillis {
@@ -43,6 +51,12 @@ impl fmt::Display for UnixMillis {
             Err(_) => write!(f, "{seconds} s after 1970"),
         }
     }
+}
+
+/// A wait in whole seconds. Rounded up: whoever comes back a moment too early is sent away again.
+pub fn seconds_rounded_up(wait: Duration) -> u64 {
+    let part = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(part)
 }
 
 /// Milliseconds since the machine started, time spent suspended included.

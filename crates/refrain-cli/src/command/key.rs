@@ -2,8 +2,9 @@
 
 use refrain::{
     Refrain,
-    access::{ApiKey, Grants, KeyRecord, Permission, Permissions},
+    access::{ApiKey, Grants, KeyRecord, Permissions},
     id::GrantName,
+    json::KeyJson,
     keeper::keys::NewKey,
     time::UnixMillis,
 };
@@ -16,34 +17,18 @@ use crate::{
     report::{self, Explanation},
 };
 
-/// A key as a program gets it; `refrain key --help` names each field.
-#[derive(Serialize)]
-struct Json<'a> {
-    id: &'a str,
-    name: &'a str,
-    permissions: Vec<&'static str>,
-    grants: Vec<&'a str>,
-    all_grants: bool,
-    rewrite_links: bool,
-    created_at: String,
-    expires_at: Option<String>,
-    last_used_at: Option<String>,
-    revoked_at: Option<String>,
-    status: &'static str,
-}
-
 #[derive(Serialize)]
 struct Created<'a> {
     key: &'a str,
     #[serde(flatten)]
-    record: Json<'a>,
+    record: KeyJson<'a>,
 }
 
 #[derive(Serialize)]
 struct Revoked<'a> {
     was_revoked: bool,
     #[serde(flatten)]
-    record: Json<'a>,
+    record: KeyJson<'a>,
 }
 
 pub(super) async fn run(global: &GlobalArgs, command: &KeyCommand) -> Result<(), Explanation> {
@@ -110,7 +95,7 @@ fn show(
 ) -> Result<(), Explanation> {
     if global.json {
         let key = key.expose();
-        let record = to_json(record, now);
+        let record = KeyJson::of(record, now);
         return output::json(&Created { key, record });
     }
     let ends = match record.expires_at {
@@ -133,7 +118,10 @@ async fn list(global: &GlobalArgs) -> Result<(), Explanation> {
         Ok((refrain.keys().await?, refrain.parts().clock.wall()))
     })
     .await?;
-    let keys: Vec<_> = keys.iter().map(|key| (key, to_json(key, now))).collect();
+    let keys: Vec<_> = keys
+        .iter()
+        .map(|key| (key, KeyJson::of(key, now)))
+        .collect();
     if global.json {
         let keys: Vec<_> = keys.into_iter().map(|(_, json)| json).collect();
         return output::json(&keys);
@@ -165,7 +153,7 @@ async fn revoke(global: &GlobalArgs, args: &RevokeKeyArgs) -> Result<(), Explana
     if global.json {
         return output::json(&Revoked {
             was_revoked: !revoked.news,
-            record: to_json(key, now),
+            record: KeyJson::of(key, now),
         });
     }
     let (name, id) = (&key.name, &key.id);
@@ -181,27 +169,7 @@ async fn revoke(global: &GlobalArgs, args: &RevokeKeyArgs) -> Result<(), Explana
     output::text(&told)
 }
 
-fn to_json(key: &KeyRecord, now: UnixMillis) -> Json<'_> {
-    let instant = |at: Option<UnixMillis>| at.map(|at| at.to_string());
-    Json {
-        id: key.id.as_str(),
-        name: key.name.as_str(),
-        permissions: key.permissions.iter().map(Permission::as_str).collect(),
-        grants: match &key.grants {
-            Grants::All => Vec::new(),
-            Grants::Only(names) => names.iter().map(GrantName::as_str).collect(),
-        },
-        all_grants: key.grants == Grants::All,
-        rewrite_links: key.rewrite_links,
-        created_at: key.created_at.to_string(),
-        expires_at: instant(key.expires_at),
-        last_used_at: instant(key.last_used_at),
-        revoked_at: instant(key.revoked_at),
-        status: key.standing(now).word(),
-    }
-}
-
-fn to_row((key, json): (&KeyRecord, Json<'_>)) -> Vec<String> {
+fn to_row((key, json): (&KeyRecord, KeyJson<'_>)) -> Vec<String> {
     // The day is enough for a person; --json has the instant.
     let day = |at: Option<&str>| at.map_or("-", words::day).to_owned();
     vec![

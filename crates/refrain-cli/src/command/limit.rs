@@ -1,40 +1,12 @@
 //! The limits of Spotify's Web API, as `doctor`, `list` and `why` tell of them.
 
+use super::words;
 use refrain::{
     Refrain,
     id::AppName,
     limit::{Bucket, Gate, Kind},
     time::Moment,
 };
-use serde::Serialize;
-
-use super::words;
-
-/// A limit that holds an app up, in JSON.
-#[derive(Debug, Serialize)]
-pub(super) struct Json {
-    /// `rate`: the app has asked too often. `quota`: its developer account has used up what it has.
-    kind: &'static str,
-    /// `app:NAME` or `developer:NAME`.
-    whose: String,
-    since: String,
-    until: String,
-    seconds_left: u64,
-    /// What the answer said, where it did.
-    told_seconds: Option<u64>,
-}
-
-pub(super) fn to_json(gate: &Gate, now: &Moment) -> Json {
-    let left = gate.remaining(now);
-    Json {
-        kind: gate.kind().word(),
-        whose: gate.bucket.to_string(),
-        since: gate.since.to_string(),
-        until: gate.ends(now).to_string(),
-        seconds_left: left.as_secs() + u64::from(left.subsec_nanos() > 0),
-        told_seconds: gate.told.map(|told| told.as_secs()),
-    }
-}
 
 /// The gates that are closed; one that has ended is nobody's concern until a request has tried it.
 pub(super) fn closed(gates: Vec<Gate>, now: &Moment) -> Vec<Gate> {

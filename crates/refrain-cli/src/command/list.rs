@@ -1,6 +1,6 @@
 //! `refrain list`: every grant and where it stands.
 
-use refrain::{Summary, time::UnixMillis};
+use refrain::{Summary, json::LimitJson, time::UnixMillis};
 use serde::Serialize;
 
 use super::{limit, words};
@@ -26,7 +26,7 @@ struct Json<'a> {
     /// Whole days until `reauthorize_by`.
     days_left: Option<u64>,
     /// What keeps its requests from being sent at the moment.
-    limit: Option<limit::Json>,
+    limit: Option<LimitJson>,
 }
 
 pub(super) async fn run(global: &GlobalArgs) -> Result<(), Explanation> {
@@ -40,7 +40,7 @@ pub(super) async fn run(global: &GlobalArgs) -> Result<(), Explanation> {
         .map(|grant| {
             let gate = limit::of_app(&gates, &refrain, &grant.app, &now);
             Json {
-                limit: gate.map(|gate| limit::to_json(gate, &now)),
+                limit: gate.map(|gate| LimitJson::of(gate, &now)),
                 ..to_json(grant, now.wall)
             }
         })
@@ -85,7 +85,7 @@ fn to_json(grant: &Summary, now: UnixMillis) -> Json<'_> {
             .as_ref()
             .map(|consent| consent.authorized_at.to_string()),
         reauthorize_by: due.map(|at| at.to_string()),
-        days_left: due.map(|at| words::days_left(at, now)),
+        days_left: due.map(|at| at.days_since(now)),
         limit: None,
     }
 }

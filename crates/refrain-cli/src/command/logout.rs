@@ -1,36 +1,17 @@
 //! `refrain logout`: what was destroyed here, and what only the user can end at Spotify.
 
-use refrain::{
-    keeper::logout::{LoggedOut, Revocation},
-    provider::spotify::USER_APPS_URL,
-    time::UnixMillis,
-};
-use serde::Serialize;
-
 use super::words;
 use crate::{
     args::{GlobalArgs, GrantArgs},
     output,
     report::Explanation,
 };
-
-#[derive(Serialize)]
-struct Json<'a> {
-    grant: &'a str,
-    /// What is gone from the store.
-    destroyed: [&'static str; 3],
-    /// `not_offered`, `answered` or `failed`.
-    revocation: &'static str,
-    revocation_status: Option<u16>,
-    revocation_error: Option<&'a str>,
-    /// Until when an access token that was handed out still works.
-    access_until: Option<String>,
-    access_minutes: Option<u64>,
-    remove_app_at: &'static str,
-    next_login_asks_for_consent: bool,
-}
-
-const DESTROYED: [&str; 3] = ["refresh_token", "access_token", "data_key"];
+use refrain::{
+    json::LoggedOutJson,
+    keeper::logout::{LoggedOut, Revocation},
+    provider::spotify::USER_APPS_URL,
+    time::UnixMillis,
+};
 
 pub(super) async fn run(global: &GlobalArgs, args: &GrantArgs) -> Result<(), Explanation> {
     let refrain = super::open(global).await?;
@@ -45,30 +26,9 @@ pub(super) async fn run(global: &GlobalArgs, args: &GrantArgs) -> Result<(), Exp
     super::close(&refrain).await;
     let done = done?;
     if global.json {
-        output::json(&to_json(&done, now))
+        output::json(&LoggedOutJson::of(&done, now))
     } else {
         output::text(&to_text(&done, now))
-    }
-}
-
-fn to_json(done: &LoggedOut, now: UnixMillis) -> Json<'_> {
-    let (revocation, status, error) = match &done.revocation {
-        Revocation::NotOffered => ("not_offered", None, None),
-        Revocation::Answered { status } => ("answered", Some(*status), None),
-        Revocation::Failed { why } => ("failed", None, Some(why.as_str())),
-    };
-    Json {
-        grant: done.grant.as_str(),
-        destroyed: DESTROYED,
-        revocation,
-        revocation_status: status,
-        revocation_error: error,
-        access_until: done.access_until.map(|at| at.to_string()),
-        access_minutes: done
-            .access_until
-            .map(|at| at.since(now).as_secs().div_ceil(60)),
-        remove_app_at: USER_APPS_URL,
-        next_login_asks_for_consent: true,
     }
 }
 
@@ -142,7 +102,7 @@ mod tests {
         let failed = Revocation::Failed {
             why: "no route".to_owned(),
         };
-        let json = serde_json::to_value(to_json(&done(failed), NOW)).unwrap();
+        let json = serde_json::to_value(LoggedOutJson::of(&done(failed), NOW)).unwrap();
         assert_eq!(json["revocation"], "failed");
         assert_eq!(json["revocation_error"], "no route");
         assert_eq!(json["access_minutes"], 2);

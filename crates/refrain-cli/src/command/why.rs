@@ -4,6 +4,7 @@ mod story;
 
 use refrain::{
     Next, Why,
+    json::LimitJson,
     lifecycle::{
         Event, Status,
         row::{Account, Reason},
@@ -38,7 +39,7 @@ struct Json {
     token_expires_at: Option<String>,
     next: NextJson,
     /// What keeps its requests from being sent at the moment.
-    limit: Option<limit::Json>,
+    limit: Option<LimitJson>,
     /// Oldest first.
     events: Vec<Value>,
 }
@@ -91,8 +92,7 @@ impl Subject {
             since: row.status.since().map(|at| at.to_string()),
             authorized_at: consent.map(|consent| consent.authorized_at.to_string()),
             reauthorize_by: consent.map(|consent| consent.reauthorize_by.to_string()),
-            days_left: consent
-                .map(|consent| words::days_left(consent.reauthorize_by, self.0.now.wall)),
+            days_left: consent.map(|consent| consent.reauthorize_by.days_since(self.0.now.wall)),
             token_expires_at: self.0.token_end().map(|at| at.to_string()),
             next: NextJson {
                 what,
@@ -102,7 +102,7 @@ impl Subject {
                 .0
                 .limit
                 .as_ref()
-                .map(|gate| limit::to_json(gate, &self.0.now)),
+                .map(|gate| LimitJson::of(gate, &self.0.now)),
             events: self.0.events.iter().map(Event::to_json).collect(),
         }
     }

@@ -6,11 +6,6 @@ use refrain::time::UnixMillis;
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// Whole days until an instant.
-pub(super) fn days_left(at: UnixMillis, now: UnixMillis) -> u64 {
-    at.since(now).as_secs() / DAY
-}
-
 /// The day of an RFC 3339 instant.
 pub(super) fn day(at: &str) -> &str {
     at.split('T').next().unwrap_or_default()

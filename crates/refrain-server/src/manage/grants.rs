@@ -1,11 +1,12 @@
 //! Grants: how they stand, why, and what a person does to them.
 
 use http::{Response, StatusCode};
+use refrain::json::LoggedOutJson;
 use serde::Deserialize;
 
 use super::{
     Asked, content, json,
-    shape::{GrantJson, GrantsJson, LoggedOutJson, RefreshedJson, StoryJson},
+    shape::{GrantJson, GrantsJson, RefreshedJson, StoryJson},
 };
 use crate::{
     audit::{Action, Subject},

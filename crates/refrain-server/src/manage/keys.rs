@@ -7,6 +7,7 @@ use refrain::{
     Error,
     access::{ApiKeyId, Grants, Permission},
     id::{ApiKeyName, GrantName},
+    json::KeyJson,
     keeper::{
         Problem,
         keys::{KeyError, NewKey},
@@ -14,7 +15,7 @@ use refrain::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Asked, content, json, shape::KeyJson};
+use super::{Asked, content, json};
 use crate::{
     audit::{Action, Subject},
     body::{Answer, Sent},

@@ -1,28 +1,19 @@
-//! How things are told in JSON. The names are those that the command uses with `--json`; `docs/http.md` says
-//! what each means. A field may be added, and none changes.
+//! How grants are told in JSON; `refrain::json` has the rest. The names are those that the command uses with
+//! `--json`; `docs/http.md` says what each means. A field may be added, and none changes.
 
 use refrain::{
     Summary, Why,
-    access::{Grants, KeyRecord, Permission},
-    id::GrantName,
-    keeper::{
-        Parts,
-        logout::{LoggedOut, Revocation},
-    },
+    json::LimitJson,
+    keeper::Parts,
     lifecycle::{
         Event,
         row::{Account, Consent, Reason},
     },
     limit::Gate,
-    provider::spotify::USER_APPS_URL,
     time::{Moment, UnixMillis},
 };
 use serde::Serialize;
 use serde_json::Value;
-
-const DAY: u64 = 24 * 60 * 60;
-/// What a logout destroys.
-const DESTROYED: [&str; 3] = ["refresh_token", "access_token", "data_key"];
 
 #[derive(Debug, Serialize)]
 pub(super) struct GrantsJson<'a> {
@@ -63,47 +54,9 @@ struct NextJson {
 }
 
 #[derive(Debug, Serialize)]
-struct LimitJson {
-    kind: &'static str,
-    whose: String,
-    since: String,
-    until: String,
-    seconds_left: u64,
-    told_seconds: Option<u64>,
-}
-
-#[derive(Debug, Serialize)]
 pub(super) struct RefreshedJson<'a> {
     pub(super) grant: &'a str,
     pub(super) token_expires_at: String,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct LoggedOutJson<'a> {
-    grant: &'a str,
-    destroyed: [&'static str; 3],
-    revocation: &'static str,
-    revocation_status: Option<u16>,
-    revocation_error: Option<&'a str>,
-    access_until: Option<String>,
-    access_minutes: Option<u64>,
-    remove_app_at: &'static str,
-    next_login_asks_for_consent: bool,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct KeyJson<'a> {
-    id: &'a str,
-    name: &'a str,
-    permissions: Vec<&'static str>,
-    grants: Vec<&'a str>,
-    all_grants: bool,
-    rewrite_links: bool,
-    created_at: String,
-    expires_at: Option<String>,
-    last_used_at: Option<String>,
-    revoked_at: Option<String>,
-    status: &'static str,
 }
 
 fn instant(at: Option<UnixMillis>) -> Option<String> {
@@ -153,7 +106,7 @@ impl<'a> GrantJson<'a> {
             restored: false,
             authorized_at: instant(consent.map(|consent| consent.authorized_at)),
             reauthorize_by: instant(due),
-            days_left: due.map(|at| at.since(now.wall).as_secs() / DAY),
+            days_left: due.map(|at| at.days_since(now.wall)),
             token_expires_at: None,
             limit: None,
         }
@@ -186,65 +139,6 @@ impl<'a> StoryJson<'a> {
                 at: instant(next.at),
             },
             events: why.events.iter().map(Event::to_json).collect(),
-        }
-    }
-}
-
-impl LimitJson {
-    fn of(gate: &Gate, now: &Moment) -> Self {
-        let left = gate.remaining(now);
-        Self {
-            kind: gate.kind().word(),
-            whose: gate.bucket.to_string(),
-            since: gate.since.to_string(),
-            until: gate.ends(now).to_string(),
-            seconds_left: left
-                .as_secs()
-                .saturating_add(u64::from(left.subsec_nanos() > 0)),
-            told_seconds: gate.told.map(|told| told.as_secs()),
-        }
-    }
-}
-
-impl<'a> LoggedOutJson<'a> {
-    pub(super) fn of(done: &'a LoggedOut, now: UnixMillis) -> Self {
-        let (revocation, revocation_status, revocation_error) = match &done.revocation {
-            Revocation::NotOffered => ("not_offered", None, None),
-            Revocation::Answered { status } => ("answered", Some(*status), None),
-            Revocation::Failed { why } => ("failed", None, Some(why.as_str())),
-        };
-        let minutes = |at: UnixMillis| at.since(now).as_secs().div_ceil(60);
-        Self {
-            grant: done.grant.as_str(),
-            destroyed: DESTROYED,
-            revocation,
-            revocation_status,
-            revocation_error,
-            access_until: instant(done.access_until),
-            access_minutes: done.access_until.map(minutes),
-            remove_app_at: USER_APPS_URL,
-            next_login_asks_for_consent: true,
-        }
-    }
-}
-
-impl<'a> KeyJson<'a> {
-    pub(super) fn of(key: &'a KeyRecord, now: UnixMillis) -> Self {
-        Self {
-            id: key.id.as_str(),
-            name: key.name.as_str(),
-            permissions: key.permissions.iter().map(Permission::as_str).collect(),
-            grants: match &key.grants {
-                Grants::All => Vec::new(),
-                Grants::Only(names) => names.iter().map(GrantName::as_str).collect(),
-            },
-            all_grants: key.grants == Grants::All,
-            rewrite_links: key.rewrite_links,
-            created_at: key.created_at.to_string(),
-            expires_at: instant(key.expires_at),
-            last_used_at: instant(key.last_used_at),
-            revoked_at: instant(key.revoked_at),
-            status: key.standing(now).word(),
         }
     }
 }

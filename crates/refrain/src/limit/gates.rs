@@ -26,7 +26,7 @@ pub use self::probe::Probe;
 use crate::{
     id::{AppName, DeveloperName},
     limit::{Bucket, Gate, Kind, Limit},
-    time::{Clock, Deadline, Moment, UnixMillis},
+    time::{Clock, Deadline, Moment, UnixMillis, seconds_rounded_up},
 };
 
 /// What those are told who have to wait for a probe.
@@ -135,8 +135,7 @@ impl Closed {
 
     /// The value of a Retry-After header: whole seconds, never too few, and never zero.
     pub fn retry_after(&self) -> u64 {
-        let part = u64::from(self.remaining.subsec_nanos() > 0);
-        self.remaining.as_secs().saturating_add(part).max(1)
+        seconds_rounded_up(self.remaining).max(1)
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The order; `lib.rs` re-exports and is above all.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 22] = [
     "failpoint",
     "files",
     "secret",
@@ -24,6 +24,7 @@ const ORDER: [&str; 21] = [
     "store",
     "keeper",
     "custody",
+    "json",
     "handle",
     "open",
     "middleware",

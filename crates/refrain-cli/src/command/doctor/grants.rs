@@ -52,7 +52,7 @@ fn active(row: &GrantRow, now: UnixMillis, fix: String) -> Finding {
         return Finding::ok(CHECK, format!("{name} is active"));
     };
     let by = consent.reauthorize_by;
-    let days = words::days_left(by, now);
+    let days = by.days_since(now);
     if now >= by {
         let detail = format!("the consent of {name} ended at {by}");
         return Finding::warn(CHECK, "grant_consent_over", detail, fix);

@@ -270,7 +270,7 @@ fn to_json(done: &LoggedIn) -> Json<'_> {
 
 fn to_text(done: &LoggedIn, now: UnixMillis) -> String {
     let by = done.reauthorize_by.to_string();
-    let days = words::count(words::days_left(done.reauthorize_by, now), "day");
+    let days = words::count(done.reauthorize_by.days_since(now), "day");
     let scopes = if done.scope.is_empty() {
         "none".to_owned()
     } else {
