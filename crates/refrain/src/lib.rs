@@ -31,7 +31,7 @@
 //! | [`seal`] | encryption of one field of one row |
 //! | [`access`] | refrain's own API keys: their text, and what they may do; pure |
 //! | [`limit`] | pure: what the Web API's 429s mean, and who may ask it again |
-//! | [`store`] | rows by compare-and-set: memory and SQLite, one contract suite |
+//! | [`store`] | rows by compare-and-set: memory, SQLite and PostgreSQL, one contract suite |
 //! | [`keeper`] | the one module that calls the provider and orders the steps |
 //! | [`custody`] | key and store as wholes: a new master key, a backup, a restore |
 //! | [`json`] | what programs are told of keys, limits and logouts |

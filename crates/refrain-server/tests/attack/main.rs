@@ -15,7 +15,6 @@
     reason = "hangs are measured by the machine's clock"
 )]
 
-#[expect(dead_code, reason = "the library's tests do more with it")]
 #[path = "../../../refrain/tests/support/assembled.rs"]
 mod assembled;
 #[path = "../../../refrain/tests/support/between.rs"]

@@ -12,7 +12,7 @@ use refrain::{
     Refrain,
     access::{Grants, Permission},
     config,
-    keeper::{keys::NewKey, login::LoginRequest},
+    keeper::keys::NewKey,
     store::{Store, StoreError, memory::MemoryStore},
     time::{Clock, ManualClock, UnixMillis},
 };
@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use crate::{
-    assembled::{Owner, request},
+    assembled::{Owner, login},
     between::{Between, Call, Watched},
     recorder::Recorder,
     wire::{PING, Talker},
@@ -110,7 +110,7 @@ impl Place {
             Arc::clone(&store),
         );
         for grant in grants {
-            sign_in(&before, &sim, grant).await;
+            login(&before, &sim, grant).await.unwrap();
         }
         let switch = Switch::default();
         let store = Arc::new(Watched {
@@ -201,14 +201,4 @@ impl Place {
         drop(self.stop.take());
         self.server.take().unwrap().await.unwrap();
     }
-}
-
-async fn sign_in(refrain: &Refrain, sim: &Sim, name: &str) {
-    let begun = refrain
-        .begin_login(LoginRequest { ..request(name) })
-        .await
-        .unwrap();
-    let location = sim.consent(&begun.url).unwrap();
-    let (_, query) = location.split_once('?').unwrap();
-    refrain.finish_login(query).await.unwrap();
 }

@@ -23,7 +23,7 @@ use refrain_sim::{Profile, Sim};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::assembled::{Owner, request};
+use crate::assembled::{Owner, log_in, request};
 
 pub struct World {
     pub sim: Sim,
@@ -152,10 +152,7 @@ async fn sign_in(refrain: &Refrain, sim: &Sim, name: &str) {
         scope: Some(scope.parse().unwrap()),
         ..request(name)
     };
-    let begun = refrain.begin_login(request).await.unwrap();
-    let location = sim.consent(&begun.url).unwrap();
-    let (_, query) = location.split_once('?').unwrap();
-    refrain.finish_login(query).await.unwrap();
+    log_in(refrain, sim, request).await.unwrap();
 }
 
 /// A client as programs have it, without redirects of its own.

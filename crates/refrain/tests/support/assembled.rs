@@ -93,11 +93,17 @@ pub fn app(sim: &Sim) -> App {
 
 /// Signs the simulator's user in under a name.
 pub async fn login(refrain: &Refrain, sim: &Sim, name: &str) -> Result<Grant, Error> {
-    let begun = refrain.begin_login(request(name)).await?;
+    log_in(refrain, sim, request(name)).await
+}
+
+/// Signs the simulator's user in as is asked for.
+pub async fn log_in(refrain: &Refrain, sim: &Sim, request: LoginRequest) -> Result<Grant, Error> {
+    let name = request.grant.clone();
+    let begun = refrain.begin_login(request).await?;
     let location = sim.consent(&begun.url).expect("consent");
     let (_, query) = location.split_once('?').expect("a query");
     refrain.finish_login(query).await?;
-    refrain.grant(name).await
+    refrain.grant(name.as_str()).await
 }
 
 pub fn request(name: &str) -> LoginRequest {
