@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use refrain::middleware::AnswerBody;
 
 use crate::{
     listen::pulse::{Pulse, Running},
@@ -68,7 +69,14 @@ impl Body for Sent {
     }
 
     fn size_hint(&self) -> SizeHint {
-        added(self.begun.as_ref(), &self.body)
+        let begun = self.begun.as_ref().map_or(0, |begun| begun.len() as u64);
+        let rest = self.body.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(begun));
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper.saturating_add(begun));
+        }
+        hint
     }
 }
 
@@ -76,18 +84,6 @@ impl Drop for Sent {
     fn drop(&mut self) {
         self.pulse.inward.ends();
     }
-}
-
-/// The size of a body with something in front of it.
-fn added(begun: Option<&Bytes>, body: &Incoming) -> SizeHint {
-    let begun = begun.map_or(0, |begun| begun.len() as u64);
-    let rest = body.size_hint();
-    let mut hint = SizeHint::new();
-    hint.set_lower(rest.lower().saturating_add(begun));
-    if let Some(upper) = rest.upper() {
-        hint.set_upper(upper.saturating_add(begun));
-    }
-    hint
 }
 
 /// An answer's body. When it is dropped the request is over, however it ended.
@@ -110,8 +106,7 @@ enum Content {
 /// An answer of the API, and the connection it comes on.
 #[derive(Debug)]
 pub(crate) struct Relayed {
-    begun: Option<Bytes>,
-    body: Incoming,
+    body: AnswerBody<Incoming>,
     lease: Option<Lease>,
 }
 
@@ -143,9 +138,8 @@ impl Answer {
 }
 
 impl Relayed {
-    /// A body, with what was read ahead of it in front.
-    pub(crate) fn new(begun: Option<Bytes>, body: Incoming, lease: Option<Lease>) -> Self {
-        let mut relayed = Self { begun, body, lease };
+    pub(crate) fn new(body: AnswerBody<Incoming>, lease: Option<Lease>) -> Self {
+        let mut relayed = Self { body, lease };
         // Of a body without bytes nobody asks for the end.
         relayed.release();
         relayed
@@ -161,9 +155,6 @@ impl Relayed {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if let Some(begun) = self.begun.take() {
-            return Poll::Ready(Some(Ok(Frame::data(begun))));
-        }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         match &frame {
             None => drop(self.lease.take().map(Lease::give_back)),
@@ -199,7 +190,7 @@ impl Body for Answer {
     fn is_end_stream(&self) -> bool {
         match &self.content {
             Content::Own(bytes) => bytes.is_none(),
-            Content::Relayed(relayed) => relayed.begun.is_none() && relayed.body.is_end_stream(),
+            Content::Relayed(relayed) => relayed.body.is_end_stream(),
             Content::Rewritten(..) => false,
         }
     }
@@ -209,7 +200,7 @@ impl Body for Answer {
             Content::Own(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
-            Content::Relayed(relayed) => added(relayed.begun.as_ref(), &relayed.body),
+            Content::Relayed(relayed) => relayed.body.size_hint(),
             Content::Rewritten(..) => SizeHint::default(),
         }
     }

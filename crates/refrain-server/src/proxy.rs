@@ -19,13 +19,12 @@ pub(crate) mod upstream;
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, request, response,
     uri::PathAndQuery,
 };
 use hyper::body::Incoming;
-use refrain::{Grant, keeper::Live, secret::AccessToken};
+use refrain::{Grant, keeper::Live, middleware::note_limit, secret::AccessToken};
 
 use self::{
     held::Held,
@@ -61,8 +60,6 @@ struct Passage<'a> {
 /// What the API has answered, and what it took to get there.
 struct Answered {
     response: Response<Incoming>,
-    /// What was read of its body.
-    begun: Option<Bytes>,
     lease: Option<Lease>,
     repaired: bool,
 }
@@ -109,14 +106,20 @@ pub(crate) async fn relay(
         headers: head.headers,
         body: Held::read(body, held::MOST).await?,
     };
-    let mut answered = passage.send().await?;
-    limits::note(&mut answered, shared, live.app(), probe).await;
-    if answered.repaired {
+    let Answered {
+        response,
+        lease,
+        repaired,
+    } = passage.send().await?;
+    let clock = shared.clock().as_ref();
+    let response = note_limit(response, gates, clock, live.app(), probe).await;
+    if repaired {
         shared.metrics().repaired();
     }
     let took = shared.clock().uptime().since(begun);
     shared.metrics().proxied(took);
-    Ok(passage.finish(answered, rewritten.as_deref()))
+    let response = response.map(|body| Relayed::new(body, lease));
+    Ok(passage.finish(response, repaired, rewritten.as_deref()))
 }
 
 /// A token that works; what may take long runs where it outlives this worker's connections.
@@ -141,7 +144,6 @@ impl Passage<'_> {
             let (response, lease) = self.send_once(&bearer).await?;
             let answered = Answered {
                 response,
-                begun: None,
                 lease,
                 repaired: replays > 0,
             };
@@ -232,19 +234,17 @@ impl Passage<'_> {
     }
 
     /// The answer as the caller gets it.
-    fn finish(&self, answered: Answered, own_origin: Option<&str>) -> Response<Answer> {
-        let Answered {
-            response,
-            begun,
-            lease,
-            repaired,
-        } = answered;
-        let (mut head, body) = response.into_parts();
+    fn finish(
+        &self,
+        response: Response<Relayed>,
+        repaired: bool,
+        own_origin: Option<&str>,
+    ) -> Response<Answer> {
+        let (mut head, relayed) = response.into_parts();
         headers::strip_response(&mut head.headers);
         head.version = http::Version::HTTP_11;
         head.extensions.clear();
         self.mark(&mut head.headers, repaired);
-        let relayed = Relayed::new(begun, body, lease);
         let body = match own_origin.filter(|_| has_links(&head)) {
             None => Answer::relayed(relayed),
             Some(own) => {

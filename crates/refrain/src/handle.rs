@@ -326,16 +326,10 @@ impl Grant {
         self.keeper.gates().await
     }
 
-    /// The wall clock that it was given.
+    /// The clock that it was given.
     #[cfg(any(feature = "reqwest", feature = "tower"))]
-    pub(crate) fn now(&self) -> UnixMillis {
-        self.keeper.parts().clock.wall()
-    }
-
-    /// Lets time pass, by the clock that it was given.
-    #[cfg(any(feature = "reqwest", feature = "tower"))]
-    pub(crate) async fn pause(&self, time: Duration) {
-        self.keeper.parts().clock.sleep(time).await;
+    pub(crate) fn clock(&self) -> &Arc<dyn crate::time::Clock> {
+        &self.keeper.parts().clock
     }
 
     /// How connections leave this machine.

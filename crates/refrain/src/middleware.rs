@@ -12,10 +12,10 @@
 //! - The [gates](crate::limit) are asked before, and told of each 429. Where one is closed, nothing is sent:
 //!   the caller gets a 429 as Spotify's, with `Retry-After`, and `Limited` among its extensions. Whoever
 //!   knows how to treat Spotify's own treats this one as well.
+//!
+//! Whoever carries requests by other means tells the gates of an answer by [`note_limit`].
 
-#[cfg(any(feature = "reqwest", feature = "tower"))]
 mod body;
-#[cfg(any(feature = "reqwest", feature = "tower"))]
 mod limits;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 mod passage;
@@ -28,9 +28,9 @@ mod tower;
 pub use self::reqwest::BearerMiddleware;
 #[cfg(feature = "tower")]
 pub use self::tower::{BearerLayer, BearerService, SendError, TryClone};
+pub use self::{body::AnswerBody, limits::note_limit};
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 pub use self::{
-    body::AnswerBody,
     limits::Limited,
     passage::{BearerError, Unrepaired},
 };

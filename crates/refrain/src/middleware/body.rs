@@ -1,6 +1,7 @@
 //! The body of an answer, of which the beginning may have been read.
 
 use std::{
+    future::Future,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -30,6 +31,7 @@ impl<B: Body<Data = Bytes> + Unpin> AnswerBody<B> {
     }
 
     /// A body that refrain has written.
+    #[cfg(any(feature = "reqwest", feature = "tower"))]
     pub(super) fn own(text: String) -> Self {
         Self {
             begun: Bytes::from(text),
@@ -38,23 +40,34 @@ impl<B: Body<Data = Bytes> + Unpin> AnswerBody<B> {
         }
     }
 
-    /// Reads the beginning of a body, so many bytes or a little more.
-    pub(super) async fn begin(mut body: B, enough: usize) -> Self {
+    /// Reads the beginning of a body: so many bytes or a little more, or what has come before patience ends.
+    pub(super) async fn begin(
+        mut body: B,
+        enough: usize,
+        patience: impl Future<Output = ()>,
+    ) -> Self {
         let mut begun = BytesMut::new();
         let mut broke = None;
-        while begun.len() < enough {
-            match body.frame().await {
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        begun.extend_from_slice(&data);
+        let read = async {
+            while begun.len() < enough {
+                match body.frame().await {
+                    Some(Ok(frame)) => {
+                        if let Ok(data) = frame.into_data() {
+                            begun.extend_from_slice(&data);
+                        }
                     }
+                    Some(Err(error)) => {
+                        broke = Some(error);
+                        break;
+                    }
+                    None => break,
                 }
-                Some(Err(error)) => {
-                    broke = Some(error);
-                    break;
-                }
-                None => break,
             }
+        };
+        tokio::select! {
+            biased;
+            () = read => {}
+            () = patience => {}
         }
         Self {
             begun: begun.freeze(),
@@ -121,7 +134,11 @@ impl<B: Body<Data = Bytes> + Unpin> Body for AnswerBody<B> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::VecDeque, io};
+    use std::{
+        collections::VecDeque,
+        future::{pending, ready},
+        io,
+    };
 
     use super::*;
 
@@ -148,24 +165,53 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_read_comes_first_and_nothing_is_lost() {
-        let body = AnswerBody::begin(parts(&["ab", "cd", "ef"]), 3).await;
+        let body = AnswerBody::begin(parts(&["ab", "cd", "ef"]), 3, pending()).await;
         assert_eq!(body.begun(), b"abcd");
         assert_eq!(body.size_hint().lower(), 4);
         assert_eq!(body.collect().await.unwrap().to_bytes(), "abcdef");
-        let short = AnswerBody::begin(parts(&["ab"]), 3).await;
+        let short = AnswerBody::begin(parts(&["ab"]), 3, pending()).await;
         assert_eq!(short.collect().await.unwrap().to_bytes(), "ab");
     }
 
     #[tokio::test]
     async fn a_body_that_broke_while_it_was_begun_does_not_end_as_if_it_were_whole() {
         let broken = Parts([Ok("ab"), Err(io::ErrorKind::ConnectionReset.into())].into());
-        let mut body = AnswerBody::begin(broken, 100).await;
+        let mut body = AnswerBody::begin(broken, 100, pending()).await;
         assert!(!body.is_end_stream());
         assert!(body.frame().await.unwrap().is_ok());
         assert!(body.frame().await.unwrap().is_err());
         assert!(body.frame().await.is_none());
     }
 
+    /// Comes to nothing more after its beginning.
+    #[derive(Debug)]
+    struct Stuck(Option<&'static str>);
+
+    impl Body for Stuck {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+            match self.0.take() {
+                Some(text) => Poll::Ready(Some(Ok(Frame::data(Bytes::from(text))))),
+                None => Poll::Pending,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stalls_is_passed_on_as_far_as_it_came() {
+        let mut body = AnswerBody::begin(Stuck(Some("ab")), 100, ready(())).await;
+        assert_eq!(body.begun(), b"ab");
+        let first = body.frame().await.unwrap().unwrap();
+        assert_eq!(first.into_data().unwrap(), "ab");
+        assert!(!body.is_end_stream(), "the rest may come");
+    }
+
+    #[cfg(any(feature = "reqwest", feature = "tower"))]
     #[test]
     fn a_body_of_refrains_own_tells_its_length() {
         let body = AnswerBody::<Parts>::own("1234".to_owned());

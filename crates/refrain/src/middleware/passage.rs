@@ -92,7 +92,8 @@ pub(super) async fn pass<W: Way>(
         Entered::Closed(closed) => return Ok(limits::refused(closed)),
     };
     let response = send(grant, request, live.token(), way).await?;
-    Ok(limits::note(response, grant, &gates, live.app(), probe).await)
+    let clock = grant.clock().as_ref();
+    Ok(limits::note_limit(response, &gates, clock, live.app(), probe).await)
 }
 
 /// Sends, and repairs a 401.
@@ -123,7 +124,7 @@ async fn send<W: Way>(
         return Ok(response);
     };
     if newer.ct_eq(token) {
-        grant.pause(SECOND_THOUGHT).await;
+        grant.clock().sleep(SECOND_THOUGHT).await;
     }
     bear(replay.headers_mut(), &newer)?;
     way.send(replay).await.map_err(Failed::Client)

@@ -280,3 +280,58 @@ async fn the_service_inside_is_called_only_when_it_is_ready() {
     }
     assert!(!strict.wrong.load(Ordering::SeqCst));
 }
+
+/// The body of a 429 that does not go on after its beginning.
+struct Stalled(Option<Bytes>);
+
+impl Body for Stalled {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match self.0.take() {
+            Some(begun) => Poll::Ready(Some(Ok(Frame::data(begun)))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Stalls;
+
+impl Service<Request<String>> for Stalls {
+    type Response = Response<Stalled>;
+    type Error = std::convert::Infallible;
+    type Future = Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<String>) -> Self::Future {
+        let mut response = Response::new(Stalled(Some(Bytes::from_static(b"{"))));
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        ready(Ok(response))
+    }
+}
+
+#[tokio::test]
+async fn a_limit_whose_reason_never_comes_holds_nobody_up() {
+    let (world, alice) = signed_in(Profile::default()).await;
+    let mut service = BearerLayer::new(alice).layer(Stalls);
+    let get = || {
+        let uri = format!("{}/v1/me", world.sim.api_url());
+        Request::get(uri).body(String::new()).unwrap()
+    };
+    let first = world.in_time(call(&mut service, get()));
+    let first = tokio::time::timeout(Duration::from_secs(20), first).await;
+    let first = first.expect("the wait for the reason ends").unwrap();
+    assert!(first.extensions().get::<Limited>().is_none());
+    let begun = first.into_body().frame().await.unwrap().unwrap();
+    assert_eq!(begun.into_data().unwrap(), "{", "nothing is lost");
+    let next = call(&mut service, get()).await.unwrap();
+    assert!(next.extensions().get::<Limited>().is_some(), "known to all");
+}

@@ -63,6 +63,8 @@ async fn a_limit_whose_reason_never_comes_holds_nobody_up() {
     // The limit is known without its reason, and told to whoever asks next.
     let limited = Instant::now();
     loop {
+        // The server gives the reason two seconds, by its own clock.
+        client.place.clock.advance(Duration::from_millis(500));
         let next = client.get("/v1/me");
         if let Ok(Some(answer)) = timeout(Duration::from_millis(100), next).await {
             assert_eq!(answer.status, 429);
