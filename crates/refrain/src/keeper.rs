@@ -30,6 +30,7 @@ mod outcomes;
 mod present;
 mod refresh;
 mod refusal;
+mod release;
 #[cfg(test)]
 mod schedules;
 mod sync;

@@ -5,6 +5,7 @@
 //! are no redirects, no cookies and no environment proxies unless the configuration asks for them.
 
 pub mod dial;
+mod timely;
 
 use std::{
     collections::HashMap,
@@ -32,7 +33,10 @@ use crate::{
         transport::{Answer, BODY_LIMIT, ConnectError, Connection, Request, SendError, Transport},
     },
     time::{BoxFuture, Clock, Uptime},
-    transport::dial::{Dialer, Versions},
+    transport::{
+        dial::{Dialer, Versions},
+        timely::{Begin, Timely},
+    },
 };
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -44,8 +48,9 @@ type Sender = SendRequest<Body>;
 
 /// An idle connection older than this is likely to be closed by the other side at this very moment.
 const IDLE: Duration = Duration::from_secs(10);
-/// A request with less time than this left is not sent.
-const SHORTEST_WAIT: Duration = Duration::from_secs(5);
+/// A request begins this soon after it was decided on, or not at all: what is left of [`TOKEN_CALL`] is for
+/// its answer.
+const BEGIN: Duration = Duration::from_secs(5);
 /// How long after its time an answer that is already on this machine may still be read; a machine that has
 /// just woken up has other things to do first.
 const GRACE: Duration = Duration::from_secs(2);
@@ -63,7 +68,13 @@ struct Shared {
     network: Network,
     /// Made on first use: reading the system's certificates takes longer than a cached token.
     dialer: OnceLock<Result<Dialer, String>>,
-    idle: Mutex<HashMap<String, Vec<(Sender, Uptime)>>>,
+    idle: Mutex<HashMap<String, Vec<(Line, Uptime)>>>,
+}
+
+/// A connection for one request after the other.
+struct Line {
+    sender: Sender,
+    begin: Arc<Begin>,
 }
 
 impl fmt::Debug for HyperTransport {
@@ -88,34 +99,39 @@ impl HyperTransport {
 }
 
 /// Speaks HTTP/1.1 on a new connection.
-async fn handshake(dialer: &Dialer, origin: &Origin) -> Result<Sender, BoxError> {
-    let io = dialer.dial(origin).await?;
+async fn handshake(
+    dialer: &Dialer,
+    origin: &Origin,
+    clock: &Arc<dyn Clock>,
+) -> Result<Line, BoxError> {
+    let begin = Begin::new(Arc::clone(clock));
+    let io = Timely::new(dialer.dial(origin).await?, Arc::clone(&begin));
     let (sender, connection) = http1::handshake::<_, Body>(io).await?;
     // The connection ends when its sender is dropped or the other side closes.
     tokio::spawn(async move { connection.await.unwrap_or_default() });
-    Ok(sender)
+    Ok(Line { sender, begin })
 }
 
 impl Shared {
-    fn take_idle(&self, origin: &str) -> Option<Sender> {
+    fn take_idle(&self, origin: &str) -> Option<Line> {
         let now = self.clock.uptime();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = idle.get_mut(origin)?;
-        while let Some((sender, since)) = kept.pop() {
-            if sender.is_ready() && now.since(since) < IDLE {
-                return Some(sender);
+        while let Some((line, since)) = kept.pop() {
+            if line.sender.is_ready() && now.since(since) < IDLE {
+                return Some(line);
             }
         }
         None
     }
 
-    fn keep_idle(&self, origin: String, sender: Sender) {
+    fn keep_idle(&self, origin: String, line: Line) {
         let now = self.clock.uptime();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = idle.entry(origin).or_default();
-        kept.retain(|(sender, since)| !sender.is_closed() && now.since(*since) < IDLE);
+        kept.retain(|(line, since)| !line.sender.is_closed() && now.since(*since) < IDLE);
         if kept.len() < KEPT {
-            kept.push((sender, now));
+            kept.push((line, now));
         }
     }
 }
@@ -128,9 +144,10 @@ impl Transport for HyperTransport {
             origin: name.clone(),
             source,
         };
-        let deadline = self.shared.clock.uptime().after(TOKEN_CALL);
-        let sender = if let Some(sender) = self.shared.take_idle(&name) {
-            sender
+        let now = self.shared.clock.uptime();
+        let (deadline, begin_by) = (now.after(TOKEN_CALL), now.after(BEGIN));
+        let line = if let Some(line) = self.shared.take_idle(&name) {
+            line
         } else {
             let network = &self.shared.network;
             let dialer = self
@@ -142,7 +159,7 @@ impl Transport for HyperTransport {
                 .as_ref()
                 .map_err(|text| error(text.as_str().into()))?;
             tokio::select! {
-                dialled = handshake(dialer, origin) => dialled.map_err(error)?,
+                dialled = handshake(dialer, origin, &self.shared.clock) => dialled.map_err(error)?,
                 () = self.shared.clock.sleep(CONNECT) => {
                     return Err(error("timed out while connecting".into()));
                 }
@@ -154,8 +171,9 @@ impl Transport for HyperTransport {
             shared,
             origin: name,
             host,
-            sender: Some(sender),
+            line: Some(line),
             deadline,
+            begin_by,
         }))
     }
 }
@@ -164,8 +182,9 @@ struct HyperConnection {
     shared: Arc<Shared>,
     origin: String,
     host: String,
-    sender: Option<Sender>,
+    line: Option<Line>,
     deadline: Uptime,
+    begin_by: Uptime,
 }
 
 #[async_trait]
@@ -178,10 +197,6 @@ impl Connection for HyperConnection {
             source,
         };
         let left = self.deadline.since(self.shared.clock.uptime());
-        if left < SHORTEST_WAIT {
-            // Presented now, its answer would be lost for certain.
-            return Err(error(true, "no time left to wait for an answer".into()));
-        }
         let request = self
             .request(request)
             .map_err(|source| error(true, source))?;
@@ -215,13 +230,16 @@ impl HyperConnection {
         request: http::Request<Full<Bytes>>,
         mut timer: BoxFuture<'static, ()>,
     ) -> Result<Answer, (bool, BoxError)> {
-        let Some(mut sender) = self.sender.take() else {
+        let Some(mut line) = self.line.take() else {
             return Err((true, "the connection was used already".into()));
         };
+        line.begin.by(self.begin_by);
         #[cfg(feature = "failpoints")]
         let clock = Arc::clone(&self.shared.clock);
         let response = tokio::select! {
-            response = send(&mut sender, request, &self.shared.clock) => response?,
+            response = send(&mut line.sender, request, &self.shared.clock) => {
+                response.map_err(|(unsent, source)| (unsent || line.begin.refused(), source))?
+            }
             () = &mut timer => {
                 return Err((false, "timed out while waiting for the answer".into()));
             }
@@ -242,7 +260,7 @@ impl HyperConnection {
         }));
         if complete {
             self.shared
-                .keep_idle(std::mem::take(&mut self.origin), sender);
+                .keep_idle(std::mem::take(&mut self.origin), line);
         }
         Ok(Answer {
             status: head.status,

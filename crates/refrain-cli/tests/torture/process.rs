@@ -1,7 +1,7 @@
 //! A worker as the judge holds it: a process of its own, ended by its id whatever happens.
 
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     io::{BufRead as _, BufReader, Write as _},
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
@@ -13,7 +13,7 @@ use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process, setrlimit}
 
 use crate::{
     place::Place,
-    tools::LONGEST,
+    tools::{LONGEST, until},
     wire::{Order, Report, now},
     worker,
 };
@@ -103,6 +103,23 @@ impl Process {
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         kill_process(pid.unwrap(), signal).unwrap();
+    }
+
+    /// SIGSTOP; answers when none of its threads runs any more.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.child.id());
+        until("every thread stands still", || {
+            let mut tasks = fs::read_dir(&tasks).unwrap().flatten();
+            tasks.all(|task| {
+                let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+                // The state comes after the name, which is in parentheses and may hold anything.
+                let state = stat
+                    .rsplit_once(") ")
+                    .map(|(_, rest)| rest.starts_with('T'));
+                state.unwrap_or(true)
+            })
+        });
     }
 
     /// `kill -9`; answers what it had told by then.

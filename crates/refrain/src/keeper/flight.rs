@@ -72,9 +72,24 @@ pub(super) struct Flight {
     progress: watch::Receiver<Progress>,
 }
 
+impl Flight {
+    /// Whether its task goes on: one that has panicked, or whose runtime has ended, does not.
+    fn is_running(&self) -> bool {
+        self.progress.has_changed().is_ok()
+    }
+}
+
 /// The place of a grant's refresh.
 #[derive(Debug, Default)]
 pub(super) struct Slot(Mutex<Option<Flight>>);
+
+impl Slot {
+    /// Whether a refresh is going on.
+    pub(super) fn is_taken(&self) -> bool {
+        let slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.as_ref().is_some_and(Flight::is_running)
+    }
+}
 
 impl Keeper {
     /// Waits for a refresh that meets the goal, 15 s at most.
@@ -109,7 +124,7 @@ impl Keeper {
     pub(super) fn board(self: &Arc<Self>, cell: &Arc<Cell>, goal: &Goal) -> Flight {
         let mut slot = cell.slot.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = &*slot
-            && flight.progress.has_changed().is_ok()
+            && flight.is_running()
         {
             return flight.clone();
         }

@@ -11,7 +11,7 @@ use crate::{
     config::App,
     failpoint,
     keeper::{Error, Keeper, Problem, flight::Progress},
-    lifecycle::{self, Before, Evidence, GrantRow, Resolution, Ticket, app::AppState, timing},
+    lifecycle::{Before, Evidence, GrantRow, Resolution, Ticket, app::AppState, timing},
     oauth::{
         answer::{self, ErrorResponse, Outcome, Reply, RetryAfter},
         token::TokenRequest,
@@ -20,7 +20,6 @@ use crate::{
     provider::TOKEN_PATH,
     seal::{DataKey, Field},
     secret::RefreshToken,
-    store::Written,
     time::{Moment, Uptime},
 };
 
@@ -37,7 +36,7 @@ pub(super) struct Presentation<'a> {
     /// Where the callers wait.
     pub(super) report: &'a watch::Sender<Progress>,
     /// From when the lease is counted, on this machine's own uptime.
-    counted_from: Uptime,
+    pub(super) counted_from: Uptime,
     /// What came of the tries so far; a [`Before`] as a number, which only grows.
     before: AtomicU8,
 }
@@ -109,7 +108,7 @@ impl<'a> Presentation<'a> {
     }
 
     /// What giving the intent back means when the last try was not looked at, or never made.
-    fn not_looked_at(&self) -> Resolution {
+    pub(super) fn not_looked_at(&self) -> Resolution {
         let before = self.before();
         if before == Before::Nothing {
             return Resolution::Untouched;
@@ -209,7 +208,7 @@ impl Keeper {
         failpoint::at!(self.parts.clock, NetAfterConnect, broken => Ok(Some(broken.no_connection(accounts))));
         failpoint::at!(self.parts.clock, CheckLease, broken => Err(broken.into()));
         let current = self.read(&on.row.name).await?;
-        let held = (current.value.epoch, current.value.fence) == (on.ticket.epoch, on.ticket.fence);
+        let held = on.ticket.holds(&current.value);
         // A late answer has come since: the token in hand is superseded, and its own comes first.
         if !held || self.promote_successor(&current).await? {
             return Ok(None);
@@ -362,33 +361,6 @@ impl Keeper {
             why,
         }
         .into())
-    }
-
-    /// Gives the intent back where something else went wrong; what cannot be written now lapses.
-    pub(super) async fn let_go(&self, on: &Presentation<'_>) {
-        if let Err(error) = self.give_back(on, on.not_looked_at()).await {
-            let code = error.code();
-            tracing::warn!(grant = %on.row.name, code, "an intent could not be given back");
-        }
-    }
-
-    /// Gives the intent back, if it still is ours; answers the row as it is now.
-    async fn give_back(
-        &self,
-        on: &Presentation<'_>,
-        resolution: Resolution,
-    ) -> Result<Option<GrantRow>, Error> {
-        loop {
-            let seen = self.read(&on.row.name).await?;
-            let now = self.parts.clock.now();
-            let Some(change) = lifecycle::resolve(&seen.value, &on.ticket, &resolution, &now)
-            else {
-                return Ok(None);
-            };
-            if self.parts.store.replace(seen.version, &change).await? != Written::Conflict {
-                return Ok(Some(change.row));
-            }
-        }
     }
 }
 

@@ -68,7 +68,7 @@ impl Keeper {
                 Ok((change, ticket)) => {
                     let row = &change.row;
                     let on = Presentation::new(row, ticket, secrets, report, counted_from);
-                    match self.under_intent(&seen, &change, &on).await? {
+                    match self.under_intent(cell, &seen, &change, &on).await? {
                         Presented::NotArmed => {}
                         Presented::Again => presented += 1,
                         Presented::Committed(row) => {
@@ -117,7 +117,8 @@ impl Keeper {
     /// Writes the intent, and presents under it. However that ends, the intent does not outlive it: a
     /// process that lives and has given up must not keep the others waiting for its lease.
     async fn under_intent(
-        &self,
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
         seen: &Versioned<GrantRow>,
         change: &Change,
         on: &Presentation<'_>,
@@ -130,7 +131,7 @@ impl Keeper {
             Err(error) => Err(error.into()),
         };
         if presented.is_err() {
-            self.let_go(on).await;
+            self.let_go(cell, on).await;
         }
         presented
     }

@@ -63,11 +63,13 @@ pub struct Ticket {
 
 impl Ticket {
     /// Whether the row still waits for this ticket's answer.
-    pub(super) fn holds(&self, row: &GrantRow) -> bool {
+    pub fn holds(&self, row: &GrantRow) -> bool {
+        // The number alone would not do: where a write did not come about, it is given to another.
+        let own = |intent: &Intent| intent.owner == self.owner;
         row.epoch == self.epoch
             && row.generation == self.generation
             && row.fence == self.fence
-            && row.intent.is_some()
+            && row.intent.as_ref().is_some_and(own)
     }
 }
 

@@ -1,9 +1,12 @@
 //! A store that fails at every step of a refresh, one after the other: nothing is lost, nobody is told
 //! to log in, and no token is used before it is durable.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -11,7 +14,7 @@ use refrain::{
     keeper::Kind,
     lifecycle::Status,
     store::{Store, StoreError, memory::MemoryStore},
-    time::{Clock, ManualClock, UnixMillis},
+    time::{BoxFuture, Clock, ManualClock, UnixMillis},
 };
 use refrain_sim::{Profile, Rotation, Sim};
 
@@ -126,4 +129,61 @@ async fn a_full_disk_at_the_commit_keeps_the_answer_until_there_is_room() {
     world.in_time(alice.access_token()).await.unwrap();
     assert_eq!((world.refreshes(), world.sim.counts().refused), (1, 0));
     assert_eq!(world.row("alice").await.generation.0, 1);
+}
+
+/// Tells whoever writes next that there is no answer, and makes the write seconds later.
+#[derive(Debug)]
+struct Late {
+    clock: Arc<ManualClock>,
+    next: Mutex<Option<Duration>>,
+}
+
+impl Between for Late {
+    fn later(&self) -> Option<BoxFuture<'static, ()>> {
+        let pause = self.next.lock().unwrap().take()?;
+        Some(self.clock.sleep(pause))
+    }
+}
+
+#[tokio::test]
+async fn an_intent_that_is_written_after_its_owner_has_given_up_keeps_nobody_waiting() {
+    let sim = Sim::start(Profile::rotating(Rotation::FamilyKill))
+        .await
+        .unwrap();
+    let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
+    let between = Late {
+        clock: Arc::clone(&clock),
+        next: Mutex::default(),
+    };
+    let store = Arc::new(Watched {
+        inner: Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>)),
+        between,
+    });
+    let world = World::on(sim, clock, Arc::clone(&store) as Arc<dyn Store>);
+    world.login("alice").await.unwrap();
+    let alice = world.refrain.grant("alice").await.unwrap();
+    for pause in [0, 50, 3000, 20_000].map(Duration::from_millis) {
+        world.pass(HOUR);
+        let fence = world.row("alice").await.fence;
+        *store.between.next.lock().unwrap() = Some(pause);
+        let error = world.in_time(alice.access_token()).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Storage);
+        let armed = async {
+            while world.row("alice").await.fence == fence {
+                world.clock.sleep(Duration::from_millis(20)).await;
+            }
+            world.clock.uptime()
+        };
+        let armed = world.in_time(armed).await;
+        let free = async {
+            while world.row("alice").await.intent.is_some() {
+                let waited = world.clock.uptime().since(armed);
+                assert!(waited < Duration::from_secs(5), "{pause:?}: {waited:?}");
+                world.clock.sleep(Duration::from_millis(20)).await;
+            }
+        };
+        world.in_time(free).await;
+        world.in_time(alice.access_token()).await.unwrap();
+    }
+    assert_eq!(world.sim.counts().refused, 0);
 }

@@ -250,13 +250,16 @@ pub(crate) fn ask<'a>(
     }
 }
 
-pub(crate) fn ticket(ticket: Ticket) -> lifecycle::Ticket {
+/// The library's ticket. Where it is current, the intent of the row is its own: a write is made or not in the
+/// model, so that no two tickets have one number.
+pub(crate) fn ticket(row: &GrantRow, ticket: Ticket) -> lifecycle::Ticket {
+    let own = row.intent.as_ref().map(|intent| intent.owner);
     lifecycle::Ticket {
         epoch: Epoch(ticket.epoch.into()),
         generation: Generation(ticket.generation.into()),
         minting: Minting(ticket.minting.into()),
         fence: Fence(if ticket.current { FENCE } else { FENCE - 1 }),
-        owner: InstanceId(0),
+        owner: own.unwrap_or(InstanceId(0)),
         deadline: store_now(),
     }
 }

@@ -87,7 +87,7 @@ fn library(row: &Row, call: Call) -> Answer {
         }
         Call::Resolve(ticket, resolution) => {
             let (ticket, resolution) = (
-                abstraction::ticket(ticket),
+                abstraction::ticket(&real, ticket),
                 abstraction::resolution(resolution),
             );
             let change = lifecycle::resolve(&real, &ticket, &resolution, &now());
@@ -145,7 +145,7 @@ fn arm(row: &GrantRow, ask: Ask) -> Result<Row, Hold> {
 }
 
 fn commit(row: &GrantRow, ticket: Ticket, minted: &lifecycle::Minted) -> Commit {
-    match lifecycle::commit(row, &abstraction::ticket(ticket), minted, &now()) {
+    match lifecycle::commit(row, &abstraction::ticket(row, ticket), minted, &now()) {
         lifecycle::Commit::Current(change) => {
             assert!(
                 minted.is_in(&change.row),
@@ -175,7 +175,13 @@ fn refuse(row: &GrantRow, ticket: Ticket, before: Doubt) -> Refusal {
         request_id: None,
         before: abstraction::before(before),
     };
-    match lifecycle::refuse(row, &abstraction::ticket(ticket), &evidence, false, &now()) {
+    match lifecycle::refuse(
+        row,
+        &abstraction::ticket(row, ticket),
+        &evidence,
+        false,
+        &now(),
+    ) {
         lifecycle::Refusal::Moved => Refusal::Moved,
         lifecycle::Refusal::Promotable(it) => Refusal::Promotable(place_of(row, &it)),
         lifecycle::Refusal::Judged(change) => Refusal::Judged(from_same(&change.row)),

@@ -13,7 +13,7 @@ use refrain::{
         ApiKeys, Changed, Identity, Limits, Liveness, Mark, Store, StoreError, Version, Versioned,
         Written, attempt::Attempt,
     },
-    time::{StoreInstant, UnixMillis},
+    time::{BoxFuture, StoreInstant, UnixMillis},
 };
 use tokio::sync::watch;
 
@@ -40,6 +40,11 @@ pub trait Between: fmt::Debug + Send + Sync {
 
     /// After the feed has asked what has changed.
     async fn heard(&self) {}
+
+    /// When the write of a row is made, if whoever asks for it is told now that the store does not answer.
+    fn later(&self) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
 }
 
 /// The store with somebody between.
@@ -164,6 +169,17 @@ impl<B: Between> Store for Watched<B> {
         self.call(Call::Write, self.inner.insert(change)).await
     }
     async fn replace(&self, seen: Version, change: &Change) -> Result<Written, StoreError> {
+        if let Some(when) = self.between.later() {
+            let (store, change) = (Arc::clone(&self.inner), change.clone());
+            tokio::spawn(async move {
+                when.await;
+                store.replace(seen, &change).await.unwrap();
+            });
+            return Err(StoreError::Unavailable {
+                place: "the test".to_owned(),
+                source: refrain::store::cause("it takes its time"),
+            });
+        }
         self.call(Call::Write, self.inner.replace(seen, change))
             .await
     }
