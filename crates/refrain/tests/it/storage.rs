@@ -145,8 +145,7 @@ impl Between for Late {
     }
 }
 
-#[tokio::test]
-async fn an_intent_that_is_written_after_its_owner_has_given_up_keeps_nobody_waiting() {
+async fn world_on_late() -> (World, Arc<Watched<Late>>) {
     let sim = Sim::start(Profile::rotating(Rotation::FamilyKill))
         .await
         .unwrap();
@@ -161,6 +160,12 @@ async fn an_intent_that_is_written_after_its_owner_has_given_up_keeps_nobody_wai
     });
     let world = World::on(sim, clock, Arc::clone(&store) as Arc<dyn Store>);
     world.login("alice").await.unwrap();
+    (world, store)
+}
+
+#[tokio::test]
+async fn an_intent_that_is_written_after_its_owner_has_given_up_keeps_nobody_waiting() {
+    let (world, store) = world_on_late().await;
     let alice = world.refrain.grant("alice").await.unwrap();
     for pause in [0, 50, 3000, 20_000].map(Duration::from_millis) {
         world.pass(HOUR);
@@ -184,6 +189,50 @@ async fn an_intent_that_is_written_after_its_owner_has_given_up_keeps_nobody_wai
         };
         world.in_time(free).await;
         world.in_time(alice.access_token()).await.unwrap();
+        // Nothing was presented under it, and nothing is in doubt.
+        assert_eq!(world.row("alice").await.candidates, []);
     }
     assert_eq!(world.sim.counts().refused, 0);
+}
+
+#[tokio::test]
+async fn an_intent_of_our_own_that_came_late_puts_nothing_in_doubt() {
+    let (world, store) = world_on_late().await;
+    let alice = world.refrain.grant("alice").await.unwrap();
+    world.pass(HOUR);
+    *store.between.next.lock().unwrap() = Some(Duration::ZERO);
+    // Nobody has looked at the row again when the next one wants to refresh.
+    alice.access_token().await.unwrap_err();
+    alice.access_token().await.unwrap();
+    let row = world.row("alice").await;
+    assert_eq!((row.generation.0, row.candidates.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_login_whose_write_was_not_answered_is_not_written_twice() {
+    let (world, store) = world_on_late().await;
+    let epoch = world.row("alice").await.epoch;
+    *store.between.next.lock().unwrap() = Some(Duration::ZERO);
+    world.in_time(world.login("alice")).await.unwrap();
+    assert_eq!(world.row("alice").await.epoch, epoch.next());
+}
+
+#[tokio::test]
+async fn a_login_whose_write_was_not_answered_undoes_no_logout() {
+    let (world, store) = world_on_late().await;
+    let epoch = world.row("alice").await.epoch;
+    *store.between.next.lock().unwrap() = Some(Duration::ZERO);
+    let elsewhere = world.another_on(&store.inner);
+    let logout = async {
+        while world.row("alice").await.epoch == epoch {
+            tokio::task::yield_now().await;
+        }
+        let alice = elsewhere.grant("alice").await.unwrap();
+        alice.logout().await.unwrap();
+    };
+    let both = async { tokio::join!(world.login("alice"), logout).0 };
+    let error = world.in_time(both).await.unwrap_err();
+    assert_eq!(error.code(), "login_overtaken");
+    let status = world.status("alice").await;
+    assert!(matches!(status, Status::SignedOut { .. }), "{status:?}");
 }

@@ -64,6 +64,12 @@ pub enum LoginError {
         /// The grant.
         grant: GrantName,
     },
+    /// Somebody logged in or out while it was not known whether this login was in the store.
+    #[error("grant {grant} was signed in or out by somebody else meanwhile")]
+    Overtaken {
+        /// The grant.
+        grant: GrantName,
+    },
     /// The API did not say whose account it is, and an existing grant is pinned.
     #[error("Spotify's API does not say whose account this is ({why})")]
     AccountUnknown {
@@ -91,6 +97,7 @@ impl LoginError {
             Self::OwnerNotPremium => "login_owner_not_premium",
             Self::Forbidden => "login_forbidden",
             Self::OtherAccount { .. } => "login_other_account",
+            Self::Overtaken { .. } => "login_overtaken",
             Self::AccountUnknown { .. } => "login_account_unknown",
         }
     }
@@ -100,9 +107,10 @@ impl LoginError {
             Self::Redirect { .. } | Self::NoRefreshToken => Kind::Configuration,
             Self::Callback(_) => Kind::Usage,
             Self::NoAttempt | Self::CodeRefused { .. } => Kind::Reauthorize,
-            Self::Reported { .. } | Self::Interrupted { .. } | Self::AccountUnknown { .. } => {
-                Kind::TryLater
-            }
+            Self::Reported { .. }
+            | Self::Interrupted { .. }
+            | Self::Overtaken { .. }
+            | Self::AccountUnknown { .. } => Kind::TryLater,
             Self::Denied
             | Self::NotAllowlisted
             | Self::OwnerNotPremium
@@ -125,6 +133,9 @@ impl LoginError {
             Self::Denied => "run `refrain login` again and choose Agree",
             Self::Reported { .. } | Self::Interrupted { .. } | Self::AccountUnknown { .. } => {
                 "run `refrain login` again in a minute"
+            }
+            Self::Overtaken { .. } => {
+                "see what `refrain why` tells of the grant; if it is not signed in, log in again"
             }
             Self::NoRefreshToken => "check that accounts_url is an authorization server with refresh",
             Self::NotAllowlisted => {
