@@ -1,8 +1,9 @@
 //! What dead processes have left: intents, and perhaps answers that nobody has.
 //!
 //! They are taken up when a store is opened, because a provider that forgives a second presentation does so
-//! for seconds. Where something stands in the way of that (the breaker, a rate limit, a store that does not
-//! answer), they are looked for again each minute, until there are none.
+//! for seconds. And they are looked for again each minute: where something stood in the way of that (the
+//! breaker, a rate limit, a store that did not answer), and because a process of another machine, or one that
+//! dies later, leaves them too.
 
 use std::{
     sync::{Arc, Weak},
@@ -23,39 +24,41 @@ impl Keeper {
     /// Takes up, behind the caller's back, what dead processes have left undone.
     pub(crate) fn take_up_orphans(self: &Arc<Self>) {
         let keeper = Arc::clone(self);
-        spawn(self.tasks.track_future(async move {
-            if keeper.finds_orphans().await {
-                spawn(again(Arc::downgrade(&keeper)));
-            }
+        spawn(self.tasks.track(async move {
+            keeper.look_for_orphans().await;
+            spawn(again(Arc::downgrade(&keeper)));
         }));
     }
 
-    /// Takes up what there is; answers whether there may be more to do.
-    async fn finds_orphans(self: &Arc<Self>) -> bool {
-        self.orphans().await.unwrap_or_else(|error| {
+    async fn look_for_orphans(self: &Arc<Self>) {
+        if let Err(error) = self.orphans().await {
             let code = error.code();
             tracing::warn!(code, "what dead processes left could not be looked for");
-            true
-        })
+        }
     }
 
-    async fn orphans(self: &Arc<Self>) -> Result<bool, Error> {
+    async fn orphans(self: &Arc<Self>) -> Result<(), Error> {
         failpoint::at!(self.parts.clock, BootIntentScan, broken => Err(broken.into()));
-        let mut found = false;
-        for row in self.parts.store.armed().await? {
+        let armed = self.parts.store.armed().await?;
+        if armed.is_empty() {
+            return Ok(());
+        }
+        let now = self.parts.store.now().await?;
+        for row in armed {
             let row = row.value;
             let Some(intent) = &row.intent else { continue };
-            if self.parts.store.liveness(intent.owner).await? == Liveness::Dead {
+            if intent.has_lapsed(now)
+                || self.parts.store.liveness(intent.owner).await? == Liveness::Dead
+            {
                 let cell = self.cell(&row.name);
                 self.board(&cell, &Goal::After(row.epoch, row.minting, Cause::Due));
-                found = true;
             }
         }
-        Ok(found)
+        Ok(())
     }
 }
 
-/// Looks again, for as long as there is something to find and somebody to find it for.
+/// Looks again, for as long as there is somebody to look for it.
 async fn again(keeper: Weak<Keeper>) {
     loop {
         let Some(nap) = keeper.upgrade().map(|it| it.parts.clock.sleep(AGAIN)) else {
@@ -65,8 +68,9 @@ async fn again(keeper: Weak<Keeper>) {
         let Some(keeper) = keeper.upgrade() else {
             return;
         };
-        if !keeper.finds_orphans().await {
+        if keeper.tasks.is_closing() {
             return;
         }
+        keeper.look_for_orphans().await;
     }
 }

@@ -1,9 +1,12 @@
 //! One grant as it is stored.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{AppName, Epoch, Fence, Generation, GrantId, GrantName, InstanceId, Minting},
+    lifecycle::timing,
     oauth::{client::ClientId, scope::Scope},
     secret::Sealed,
     time::{Deadline, StoreInstant, UnixMillis},
@@ -256,10 +259,28 @@ pub struct Intent {
     pub fence: Fence,
     /// The process that holds it.
     pub owner: InstanceId,
+    /// Which of its tries to write an intent this one was: a write that was given up may still be made, and
+    /// the number is free until it is.
+    #[serde(default)]
+    pub attempt: u64,
     /// When it was made, for the story.
     pub armed_at: UnixMillis,
     /// When it lapses, by the store's clock.
     pub deadline: StoreInstant,
+}
+
+impl Intent {
+    /// Whether its owner presents under it no more, whatever clock he goes by. One of another era cannot be
+    /// timed; see [`retime`](crate::lifecycle::retime).
+    pub fn has_lapsed(&self, now: StoreInstant) -> bool {
+        self.lease_left(now).is_some_and(|left| left.is_zero())
+    }
+
+    /// How long others have to wait for it; `None` where it cannot be timed.
+    pub(super) fn lease_left(&self, now: StoreInstant) -> Option<Duration> {
+        let same_era = self.deadline.era == now.era;
+        same_era.then(|| self.deadline.after(timing::SKEW).remaining(now))
+    }
 }
 
 /// The provider may have acted on a presentation, and we do not know.

@@ -1,8 +1,9 @@
 //! Which processes live: each holds a lock on a file of its own as long as it lives, and the kernel lets
 //! go of it whatever way it dies. A process id would prove nothing.
 //!
-//! The file's name begins with the machine's boot, so that a folder that several machines share (a home
-//! on a network) proves nothing about the processes of another one.
+//! The file's name begins with the machine's boot. On a store that lives on this machine alone a file of
+//! another boot proves that its process is dead; in a folder that several machines may share (a home on a
+//! network) it proves nothing.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -20,7 +21,17 @@ use crate::{files::private_folder, id::InstanceId, store::Liveness, time::BootId
 pub(super) struct Instances {
     folder: PathBuf,
     boot: BootId,
+    shared: Shared,
     own: Mutex<Vec<Announced>>,
+}
+
+/// Whether processes of other machines can be known in the same folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shared {
+    /// They cannot: the store is a file of this machine.
+    ByNobody,
+    /// They can.
+    Perhaps,
 }
 
 /// A process that has made itself known.
@@ -31,10 +42,11 @@ struct Announced {
 }
 
 impl Instances {
-    pub(super) fn new(folder: PathBuf, boot: BootId) -> Self {
+    pub(super) fn new(folder: PathBuf, boot: BootId, shared: Shared) -> Self {
         Self {
             folder,
             boot,
+            shared,
             own: Mutex::default(),
         }
     }
@@ -59,12 +71,19 @@ impl Instances {
         Ok(())
     }
 
-    /// Whether the process behind an instance runs. Only its own unlocked file proves that it does not: a
-    /// missing one may have been swept away with the folder, or is another machine's.
+    /// Whether the process behind an instance runs. Only its own file proves that it does not, unlocked or
+    /// of another boot: a missing one may have been swept away with the folder, or is another machine's.
     pub(super) fn liveness(&self, instance: InstanceId) -> io::Result<Liveness> {
         let file = match File::open(self.file(instance)) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Liveness::MayRun),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let dead = self.shared == Shared::ByNobody && self.is_of_another_boot(instance)?;
+                return Ok(if dead {
+                    Liveness::Dead
+                } else {
+                    Liveness::MayRun
+                });
+            }
             Err(error) => return Err(error),
         };
         match file.try_lock() {
@@ -72,6 +91,21 @@ impl Instances {
             Err(TryLockError::WouldBlock) => Ok(Liveness::MayRun),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    fn is_of_another_boot(&self, instance: InstanceId) -> io::Result<bool> {
+        let suffix = format!("-{instance}");
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            if entry?.file_name().to_string_lossy().ends_with(&suffix) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn file(&self, instance: InstanceId) -> PathBuf {
@@ -103,4 +137,31 @@ fn sweep(folder: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GONE: InstanceId = InstanceId(7);
+
+    #[test]
+    fn a_restart_of_the_machine_proves_death_where_no_other_machine_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("instances");
+        let at = |boot, shared| Instances::new(path.clone(), BootId(boot), shared);
+        let before = at(1, Shared::ByNobody);
+        before.announce(GONE).unwrap();
+        assert_eq!(before.liveness(GONE).unwrap(), Liveness::MayRun);
+        // A power cut: the file stays, and nobody holds it.
+        let file = before.file(GONE);
+        drop(before);
+        fs::write(&file, "").unwrap();
+        let dead = |boot, shared| at(boot, shared).liveness(GONE).unwrap();
+        assert_eq!(dead(1, Shared::ByNobody), Liveness::Dead);
+        assert_eq!(dead(2, Shared::ByNobody), Liveness::Dead);
+        assert_eq!(dead(2, Shared::Perhaps), Liveness::MayRun);
+        let unknown = at(2, Shared::ByNobody).liveness(InstanceId(8));
+        assert_eq!(unknown.unwrap(), Liveness::MayRun);
+    }
 }

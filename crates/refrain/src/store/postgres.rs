@@ -32,7 +32,7 @@ use crate::{
         Changed, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
         attempt::Attempt,
         group::Group,
-        instances::Instances,
+        instances::{Instances, Shared},
         postgres::session::{Sessions, ask, tell},
         record::{self, Record, Write, changed, integer, json, read_json},
     },
@@ -87,7 +87,8 @@ impl PostgresStore {
         let hints = (!sessions.pooled()).then(|| listen::start(&sessions));
         Ok(Self {
             group: Group::start(Arc::new(write::Writer::new(&sessions)), GROUP),
-            instances: instances.map(|folder| Instances::new(folder, clock.boot())),
+            instances: instances
+                .map(|folder| Instances::new(folder, clock.boot(), Shared::Perhaps)),
             sessions,
             hints,
         })

@@ -37,7 +37,7 @@ use crate::{
         attempt::{self, Attempt},
         cause,
         group::Group,
-        instances::Instances,
+        instances::{Instances, Shared},
         record::{self, Record, Write, changed, integer, json, read_json},
         sqlite::connections::Connections,
     },
@@ -94,7 +94,7 @@ impl SqliteStore {
         let engine = write::Writer::new(path, &connections);
         Ok(Self {
             path: path.to_owned(),
-            instances: Instances::new(files::instances(path), clock.boot()),
+            instances: Instances::new(files::instances(path), clock.boot(), Shared::ByNobody),
             clock,
             group: Group::start(Arc::new(engine), GROUP),
             connections,

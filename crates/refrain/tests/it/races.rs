@@ -140,6 +140,7 @@ async fn arm_as(store: &dyn Store, clock: &ManualClock, who: InstanceId, dead: O
         .unwrap()
         .unwrap();
     let ask = Ask {
+        attempt: 0,
         cause: Cause::Due,
         instance: who,
         now: &now,
@@ -182,7 +183,7 @@ async fn what_a_dead_process_left_is_taken_up_although_nobody_asks() {
     let (world, store) = world_with_orphan(Rotation::Static).await;
     store.bury(LOST);
     world.refrain.take_up_orphans();
-    assert!(world.refrain.close(Duration::from_secs(10)).await);
+    assert!(world.refrain.idle(Duration::from_secs(10)).await);
     assert_eq!(world.refreshes(), 1);
     assert!(world.row("alice").await.intent.is_none());
 }
@@ -362,5 +363,44 @@ async fn a_successor_that_comes_after_the_intent_is_presented_and_not_the_token_
     world.pass(Duration::from_secs(33));
     world.in_time(second.access_token()).await.unwrap();
     assert_eq!((world.refreshes(), world.sim.counts().refused), (2, 0));
+    waiting.abort();
+}
+
+#[tokio::test]
+async fn what_a_process_of_another_machine_left_is_taken_up_once_its_lease_is_over() {
+    let (world, _) = world_with_orphan(Rotation::Static).await;
+    // Whether its owner lives is not known here; nobody asks for the grant.
+    world.refrain.take_up_orphans();
+    let began = world.clock.uptime();
+    let taken_up = async {
+        while world.row("alice").await.intent.is_some() {
+            let passed = world.clock.uptime().since(began);
+            assert!(passed < Duration::from_secs(100), "nobody has looked again");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    world.in_time(taken_up).await;
+    let passed = world.clock.uptime().since(began);
+    assert!(
+        passed > Duration::from_secs(32),
+        "{passed:?}: it may have lived"
+    );
+    assert_eq!(world.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn whoever_boards_the_refresh_of_others_waits_no_longer_than_they() {
+    let (world, _) = world_with_orphan(Rotation::Static).await;
+    let alice = world.refrain.grant("alice").await.unwrap();
+    let waiting = tokio::spawn({
+        let alice = alice.clone();
+        async move { alice.access_token().await }
+    });
+    tokio::task::yield_now().await;
+    let began = world.clock.uptime();
+    let error = world.in_time(alice.refresh()).await.unwrap_err();
+    let waited = world.clock.uptime().since(began);
+    assert_eq!(error.code(), "still_refreshing");
+    assert!(waited < Duration::from_secs(17), "{waited:?}");
     waiting.abort();
 }

@@ -78,6 +78,7 @@ pub fn full_row(name: &str) -> GrantRow {
             })
             .collect(),
         intent: Some(Intent {
+            attempt: 3,
             fence: Fence(5),
             owner: InstanceId(u128::MAX - 1),
             armed_at: UnixMillis(7),

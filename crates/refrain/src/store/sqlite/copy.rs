@@ -11,7 +11,7 @@ use crate::{
     store::{
         StoreError, cause,
         group::Group,
-        instances::Instances,
+        instances::{Instances, Shared},
         sqlite::{GROUP, SqliteStore, connections::Connections, files, open, write},
     },
     time::Clock,
@@ -40,7 +40,7 @@ impl SqliteStore {
         let engine = write::Writer::new(path, &connections);
         Ok(Self {
             path: path.to_owned(),
-            instances: Instances::new(files::instances(path), clock.boot()),
+            instances: Instances::new(files::instances(path), clock.boot(), Shared::ByNobody),
             gate: None,
             clock,
             group: Group::start(Arc::new(engine), GROUP),
