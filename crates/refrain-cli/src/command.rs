@@ -106,7 +106,14 @@ async fn open(global: &GlobalArgs) -> Result<Refrain, Explanation> {
 }
 
 async fn open_with(config: Config) -> Result<Refrain, Explanation> {
-    let refrain = Refrain::open(config).await?;
+    let refrain = open_idle_with(config).await?;
+    refrain.take_up_orphans();
+    Ok(refrain)
+}
+
+/// The same, with nothing sent before it is asked for.
+async fn open_idle_with(config: Config) -> Result<Refrain, Explanation> {
+    let refrain = Refrain::open_idle(config).await?;
     Ok(OPENED.get_or_init(|| refrain).clone())
 }
 

@@ -173,11 +173,18 @@ impl Refrain {
         self.keeper.parts()
     }
 
-    /// Waits until no refresh is in flight, `most` at most; answers whether all have ended. A refresh
-    /// that is still going on is not lost: its intent is in the store. A gate that has just closed is
-    /// written too.
+    /// Waits until no refresh is in flight, `most` at most; answers whether all have ended.
+    pub async fn idle(&self, most: Duration) -> bool {
+        self.keeper.idle(most).await
+    }
+
+    /// Begins no refresh any more, and waits until those in flight have ended, `most` at most; answers whether
+    /// all have. What one that has not is worth depends on the provider: its intent is in the store, and the
+    /// next process presents the same token again. A gate that has just closed is written too.
+    ///
+    /// From then on whoever needs a refresh is told `closing`; tokens that live are served.
     pub async fn close(&self, most: Duration) -> bool {
-        self.keeper.drain(most).await
+        self.keeper.close(most).await
     }
 
     fn handle(&self, row: &GrantRow) -> Grant {

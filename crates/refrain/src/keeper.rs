@@ -34,11 +34,15 @@ mod release;
 #[cfg(test)]
 mod schedules;
 mod sync;
+mod tasks;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use tokio::sync::OnceCell;
-use tokio_util::task::TaskTracker;
 
 pub use self::{
     error::{Error, Kind, Problem},
@@ -50,7 +54,7 @@ use crate::{
     id::{AppName, DeveloperName, GrantName, InstanceId},
     keeper::{
         ahead::Pace, cells::Cells, feed::Feed, flight::Goal, keys::Uses, limits::Limits,
-        live::Abouts, look::Looks, outcomes::Outcomes, sync::AtomicBool,
+        live::Abouts, look::Looks, outcomes::Outcomes, sync::AtomicBool, tasks::Tasks,
     },
     lifecycle::{Cause, GrantRow, app::AppState, timing},
     oauth::transport::Transport,
@@ -107,7 +111,9 @@ pub struct Keeper {
     walks: AtomicBool,
     uses: Uses,
     outcomes: Outcomes,
-    tasks: TaskTracker,
+    /// How often an intent was to be written.
+    attempts: AtomicU64,
+    tasks: Tasks,
 }
 
 impl Keeper {
@@ -129,7 +135,8 @@ impl Keeper {
             walks: AtomicBool::new(false),
             uses: Uses::default(),
             outcomes: Outcomes::default(),
-            tasks: TaskTracker::new(),
+            attempts: AtomicU64::new(0),
+            tasks: Tasks::default(),
         }))
     }
 
@@ -228,7 +235,8 @@ impl Keeper {
         token: &AccessToken,
     ) -> Result<Arc<Live>, Error> {
         let goal = Goal::NotThis(token.clone());
-        if let Some(live) = cell.live.load_full()
+        if self.vouched(cell, self.parts.clock.uptime())
+            && let Some(live) = cell.live.load_full()
             && goal.met_by(&live, self.parts.clock.uptime())
         {
             return Ok(live);
@@ -260,11 +268,10 @@ impl Keeper {
         row.ok_or_else(|| Problem::UnknownGrant { name: name.clone() }.into())
     }
 
-    /// Waits until no refresh is in flight, or until `most` has passed; answers whether all ended.
-    pub async fn drain(&self, most: Duration) -> bool {
-        self.tasks.close();
+    /// Waits until no refresh is in flight, or until `most` has passed; answers whether all have ended.
+    pub async fn idle(&self, most: Duration) -> bool {
         let ended = async {
-            self.tasks.wait().await;
+            self.tasks.ended().await;
             // The feed may end with this process.
             self.keep_gates().await;
         };
@@ -272,6 +279,12 @@ impl Keeper {
             () = ended => true,
             () = self.parts.clock.sleep(most) => false,
         }
+    }
+
+    /// The same, with none begun from now on.
+    pub async fn close(&self, most: Duration) -> bool {
+        self.tasks.close();
+        self.idle(most).await
     }
 
     /// The app that a row belongs to, as long as the configuration still means the same client.

@@ -152,7 +152,7 @@ impl Deadline {
 /// An instant of the store's own clock, which alone decides how long a lease holds.
 ///
 /// SQLite's is the machine's uptime and PostgreSQL's the server's clock; instants of two eras (two
-/// boots, two servers) do not compare, and a lease of another era has ended.
+/// boots, two servers) do not compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreInstant {
     /// Which run of which clock.

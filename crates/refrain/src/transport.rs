@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 use crate::{
     config::Network,
     failpoint,
-    lifecycle::timing::{CONNECT, TOKEN_CALL},
+    lifecycle::timing::{CONNECT, LATE_ANSWER, TOKEN_CALL},
     oauth::{
         origin::Origin,
         transport::{Answer, BODY_LIMIT, ConnectError, Connection, Request, SendError, Transport},
@@ -51,9 +51,6 @@ const IDLE: Duration = Duration::from_secs(10);
 /// A request begins this soon after it was decided on, or not at all: what is left of [`TOKEN_CALL`] is for
 /// its answer.
 const BEGIN: Duration = Duration::from_secs(5);
-/// How long after its time an answer that is already on this machine may still be read; a machine that has
-/// just woken up has other things to do first.
-const GRACE: Duration = Duration::from_secs(2);
 /// So many idle connections are kept per origin.
 const KEPT: usize = 64;
 
@@ -204,7 +201,7 @@ impl Connection for HyperConnection {
         let timer = Box::pin(async move {
             clock.sleep(left).await;
             // A process that was stopped finds its time over and its answer in the socket: read it.
-            clock.sleep(GRACE).await;
+            clock.sleep(LATE_ANSWER).await;
         });
         let answer = self.exchange(request, timer).await;
         answer.map_err(|(unsent, source)| error(unsent, source))

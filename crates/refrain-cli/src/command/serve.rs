@@ -17,7 +17,8 @@ pub(super) async fn run(global: &GlobalArgs, args: &ServeArgs) -> Result<(), Exp
         check_plain(listen, &place)?;
         place.listen = Some(listen);
     }
-    let refrain = super::open_with(config).await?;
+    // A server that cannot listen must not have presented anything by the time it ends.
+    let refrain = super::open_idle_with(config).await?;
     let server = Server::bind(&place, refrain.clone()).await;
     let server = match server {
         Ok(server) => server,
@@ -26,6 +27,7 @@ pub(super) async fn run(global: &GlobalArgs, args: &ServeArgs) -> Result<(), Exp
             return Err(failed(&error));
         }
     };
+    refrain.take_up_orphans();
     for place in server.places() {
         report::notice(&format!("refrain serves at {place}"));
     }

@@ -41,6 +41,10 @@ pub struct Stops {
 
 /// What the judge knows of one grant.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a finding of its own"
+)]
 struct Held {
     chain: u64,
     row: Option<Row>,

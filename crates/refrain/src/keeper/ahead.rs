@@ -161,6 +161,9 @@ async fn run(running: Running) {
         let Some(keeper) = running.keeper() else {
             return;
         };
+        if keeper.tasks.is_closing() {
+            return;
+        }
         keeper.listen();
         if let Err(error) = keeper.walk().await {
             tracing::debug!(code = error.code(), "no refreshes ahead for now");

@@ -56,16 +56,8 @@ impl Keeper {
         loop {
             let seen = self.read(grant).await?;
             let row = &seen.value;
-            let own = row.intent.as_ref().filter(|it| it.owner == self.instance);
-            let Some(intent) = own else { return Ok(()) };
-            let ticket = Ticket {
-                epoch: row.epoch,
-                generation: row.generation,
-                minting: row.minting,
-                fence: intent.fence,
-                owner: intent.owner,
-                deadline: intent.deadline,
-            };
+            let own = Ticket::of(row).filter(|it| it.owner == self.instance);
+            let Some(ticket) = own else { return Ok(()) };
             let resolution = Resolution::Unknown {
                 http_status: None,
                 why: "the refresh broke off".to_owned(),

@@ -259,6 +259,9 @@ pub enum Problem {
         /// The grant.
         grant: GrantName,
     },
+    /// No refresh begins any more.
+    #[error("this refrain is stopping")]
+    Closing,
     /// A mistake in this program.
     #[error("the {what} of grant {grant} broke off, by a mistake in refrain")]
     BrokeOff {
@@ -441,6 +444,7 @@ impl Problem {
             Self::ForcedRecently { .. } => "rejected_again",
             Self::Misconfigured { .. } => "client_refused",
             Self::StillRefreshing { .. } => "still_refreshing",
+            Self::Closing => "closing",
             Self::BrokeOff { .. } => "broke_off",
             Self::Login(error) => error.code(),
             Self::ApiKey(error) => error.code(),
@@ -473,6 +477,7 @@ impl Problem {
             | Self::Throttled { .. }
             | Self::ForcedRecently { .. }
             | Self::StillRefreshing { .. }
+            | Self::Closing
             | Self::BrokeOff { .. } => Kind::TryLater,
             Self::Login(error) => error.kind(),
             Self::ApiKey(error) => error.kind(),

@@ -59,6 +59,7 @@ impl Problem {
             | Self::Throttled { .. }
             | Self::ForcedRecently { .. }
             | Self::StillRefreshing { .. }
+            | Self::Closing
             | Self::BrokeOff { .. } => TOKEN_KEPT,
             Self::Sealed { .. } => "the row was not touched; other grants are not affected",
             Self::Store(_) => "no token was presented or thrown away because of this",
@@ -157,7 +158,7 @@ impl Problem {
                 "check client_id and client secret of [apps.{app}] against Spotify's dashboard \
                  (https://developer.spotify.com/dashboard), then run `refrain doctor`"
             ),
-            Self::StillRefreshing { .. } => own("try again in a moment"),
+            Self::StillRefreshing { .. } | Self::Closing => own("try again in a moment"),
             Self::BrokeOff { .. } => {
                 own("try again; if it goes on, report it with what standard error says")
             }

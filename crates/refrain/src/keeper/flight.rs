@@ -83,14 +83,6 @@ impl Flight {
 #[derive(Debug, Default)]
 pub(super) struct Slot(Mutex<Option<Flight>>);
 
-impl Slot {
-    /// Whether a refresh is going on.
-    pub(super) fn is_taken(&self) -> bool {
-        let slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.as_ref().is_some_and(Flight::is_running)
-    }
-}
-
 impl Keeper {
     /// Waits for a refresh that meets the goal, 15 s at most.
     pub(super) async fn refresh(
@@ -98,11 +90,12 @@ impl Keeper {
         cell: &Arc<Cell>,
         goal: &Goal,
     ) -> Result<Arc<Live>, Error> {
+        let end = self.parts.clock.uptime().after(timing::PATIENCE);
         // Somebody else's refresh may end without what we want: theirs was not forced, ours is.
         for _ in 0..3 {
             let newest = cell.newest();
             let flight = self.board(cell, goal);
-            match self.arrival(cell, flight.progress).await {
+            match self.arrival(cell, flight.progress, end).await {
                 // Told in time, and ended by a logout or a login before this caller has got round to it.
                 Ok(live) if cell.is_over(live.epoch) => {}
                 Ok(live) if goal.met_by(&live, self.parts.clock.uptime()) => return Ok(live),
@@ -134,39 +127,53 @@ impl Keeper {
             newest: cell.newest(),
             progress,
         };
-        *slot = Some(flight.clone());
-        drop(slot);
-        let (keeper, cell, goal) = (Arc::clone(self), Arc::clone(cell), goal.clone());
-        spawn(self.tasks.track_future(async move {
-            let flying = caught(keeper.fly(&cell, &goal, &report));
-            #[cfg(not(feature = "failpoints"))]
-            let ended = flying.await;
-            #[cfg(feature = "failpoints")]
-            let points = keeper.parts.clock.failpoints();
-            #[cfg(feature = "failpoints")]
-            let Some(ended) = Box::pin(points.droppable(flying)).await else {
-                return;
-            };
-            let result = match ended {
-                Ok(result) => result,
-                Err(Panicked) => Err(keeper.broke_off(&cell.name).await),
-            };
-            keeper.outcomes.note(&result);
-            if let Err(error) = &result {
-                // What was sent and went wrong is logged where it happened; this is every caller's turn.
-                tracing::debug!(grant = %cell.name, code = error.code(), "no new access token");
-            }
-            // Emptied before the result is told: whoever comes now starts afresh.
-            *cell.slot.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            report.send_replace(Progress::Done(result));
-        }));
-        flight
+        let (keeper, of, goal) = (Arc::clone(self), Arc::clone(cell), goal.clone());
+        let flying = || async move { keeper.see_through(&of, &goal, report).await };
+        if let Some(tracked) = self.tasks.track_new(flying) {
+            *slot = Some(flight.clone());
+            drop(slot);
+            spawn(tracked);
+            return flight;
+        }
+        let (_, progress) = watch::channel(Progress::Done(Err(Problem::Closing.into())));
+        Flight { progress, ..flight }
+    }
+
+    /// A refresh from its beginning until its result is told.
+    async fn see_through(
+        self: Arc<Self>,
+        cell: &Arc<Cell>,
+        goal: &Goal,
+        report: watch::Sender<Progress>,
+    ) {
+        let flying = caught(self.fly(cell, goal, &report));
+        #[cfg(not(feature = "failpoints"))]
+        let ended = flying.await;
+        #[cfg(feature = "failpoints")]
+        let points = self.parts.clock.failpoints();
+        #[cfg(feature = "failpoints")]
+        let Some(ended) = Box::pin(points.droppable(flying)).await else {
+            return;
+        };
+        let result = match ended {
+            Ok(result) => result,
+            Err(Panicked) => Err(self.broke_off(&cell.name).await),
+        };
+        self.outcomes.note(&result);
+        if let Err(error) = &result {
+            // What was sent and went wrong is logged where it happened; this is every caller's turn.
+            tracing::debug!(grant = %cell.name, code = error.code(), "no new access token");
+        }
+        // Emptied before the result is told: whoever comes now starts afresh.
+        *cell.slot.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        report.send_replace(Progress::Done(result));
     }
 
     async fn arrival(
         &self,
         cell: &Cell,
         mut progress: watch::Receiver<Progress>,
+        end: Uptime,
     ) -> Result<Arc<Live>, Error> {
         let still = || Problem::StillRefreshing {
             grant: cell.name.clone(),
@@ -174,7 +181,7 @@ impl Keeper {
         let done = progress.wait_for(|progress| matches!(progress, Progress::Done(_)));
         let ended = tokio::select! {
             ended = done => ended.map(|progress| progress.clone()).ok(),
-            () = self.parts.clock.sleep(timing::PATIENCE) => None,
+            () = self.parts.clock.sleep(end.since(self.parts.clock.uptime())) => None,
         };
         let last = ended.unwrap_or_else(|| progress.borrow().clone());
         match last {

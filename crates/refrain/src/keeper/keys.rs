@@ -16,7 +16,7 @@ pub use self::error::KeyError;
 use crate::{
     access::{ApiKey, ApiKeyId, Grants, KeyHash, KeyRecord, Permissions, Refused, check},
     id::{ApiKeyName, GrantName},
-    keeper::{Error, Keeper},
+    keeper::{Error, Keeper, sync::spawn},
     store::Written,
     time::UnixMillis,
 };
@@ -125,12 +125,12 @@ impl Keeper {
 
     fn note_use(self: &Arc<Self>, id: ApiKeyId, now: UnixMillis) {
         let keeper = Arc::clone(self);
-        self.tasks.spawn(async move {
+        spawn(self.tasks.track(async move {
             let noted = keeper.parts.store.note_api_key_use(&id, now).await;
             if let Err(error) = noted {
                 tracing::debug!(key = %id, code = error.code(), "its use could not be noted");
             }
-        });
+        }));
     }
 
     /// Makes sure that the grants of a new key are there: a typo would make a key that does nothing, or

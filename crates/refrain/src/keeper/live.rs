@@ -12,6 +12,7 @@ use crate::{
         Error, Keeper, Problem,
         ahead::Pace,
         flight::Slot,
+        release::Unsettled,
         sync::{ArcSwapOption, AtomicBool, Mutex},
     },
     lifecycle::{GrantRow, Status, timing},
@@ -29,6 +30,8 @@ pub(crate) struct Cell {
     /// The newest login or logout known here; taken by whoever changes `live`, never by readers.
     newest: Mutex<Epoch>,
     pub(super) slot: Slot,
+    /// What of this process may stand in the row without anybody at it.
+    pub(super) unsettled: Unsettled,
     /// Whether the feed tells of changes to the row that was read last.
     pub(super) covered: AtomicBool,
     /// Whether `live` was asked for since it came.
@@ -42,6 +45,7 @@ impl Cell {
             live: ArcSwapOption::empty(),
             newest: Mutex::default(),
             slot: Slot::default(),
+            unsettled: Unsettled::default(),
             covered: AtomicBool::new(false),
             used: AtomicBool::new(false),
         }

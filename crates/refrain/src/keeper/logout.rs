@@ -52,7 +52,7 @@ impl Keeper {
     pub async fn logout(self: &Arc<Self>, name: &GrantName) -> Result<LoggedOut, Error> {
         let (keeper, grant) = (Arc::clone(self), name.clone());
         let ending = async move { keeper.sign_out(&grant).await };
-        let task = spawn(self.tasks.track_future(ending));
+        let task = spawn(self.tasks.track(ending));
         let (grant, what) = (name.clone(), "logout");
         task.await.map_err(|_| Problem::BrokeOff { grant, what })?
     }

@@ -1,6 +1,6 @@
 //! One refresh, in the order that keeps the promises.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use tokio::sync::watch;
 
@@ -12,6 +12,7 @@ use crate::{
         flight::{Goal, Progress},
         live::{Cell, Live},
         present::{Presentation, Presented, Secrets},
+        release::Outcome,
     },
     lifecycle::{self, Ask, Change, GrantRow, Hold, app::AppState, timing},
     store::{Liveness, StoreError, Versioned, Written},
@@ -45,6 +46,9 @@ impl Keeper {
             {
                 return Ok(live);
             }
+            if self.settle(cell, &seen).await? {
+                continue;
+            }
             let app = self.parts.store.app_state(&seen.value.app).await?.value;
             // Opened before anything is armed: a lost key must not leave an intent behind.
             let secrets = Secrets::open(&seen.value, self.data_key(&seen.value)?)?;
@@ -54,6 +58,7 @@ impl Keeper {
             let ask = Ask {
                 cause: goal.cause(),
                 instance: self.instance,
+                attempt: self.attempts.fetch_add(1, Ordering::Relaxed),
                 now: &self.parts.clock.now(),
                 store_now: self.parts.store.now().await?,
                 dead,
@@ -124,14 +129,20 @@ impl Keeper {
         on: &Presentation<'_>,
     ) -> Result<Presented, Error> {
         self.announce().await?;
+        let mut outcome = Outcome::Certain;
         let presented = match self.write_intent(seen, change).await {
             Ok(Written::Conflict) => return Ok(Presented::NotArmed),
             Ok(Written::Durably(_)) => self.present(on).await,
             // Perhaps written all the same.
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                if matches!(error, StoreError::Unavailable { .. }) {
+                    outcome = Outcome::Unknown;
+                }
+                Err(error.into())
+            }
         };
         if presented.is_err() {
-            self.let_go(cell, on).await;
+            self.let_go(cell, on, outcome).await;
         }
         presented
     }

@@ -1,16 +1,22 @@
 //! Giving an intent back: a process that lives and has given up keeps nobody waiting for its lease.
 //!
 //! Where the store does not answer, it is not known whether the intent was written, or given back: a write
-//! that was given up may still be made seconds later. So the row is looked at again, until it says so or
-//! the lease is over.
+//! that was given up may still be made seconds later. So what it means is kept with the grant's cell, and
+//! the row is looked at again until it says what became of it, or the lease is over. A refresh that meets
+//! such an intent before that gives it back itself.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, PoisonError, Weak},
     time::Duration,
 };
 
 use crate::{
-    keeper::{Error, Keeper, live::Cell, present::Presentation, sync::spawn},
+    keeper::{
+        Error, Keeper,
+        live::Cell,
+        present::Presentation,
+        sync::{Mutex, spawn},
+    },
     lifecycle::{self, GrantRow, Resolution, Ticket, timing},
     store::{Versioned, Written},
     time::Uptime,
@@ -20,30 +26,83 @@ use crate::{
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// An intent, and what giving it back means.
+#[derive(Debug, Clone)]
 struct Left {
-    cell: Arc<Cell>,
     ticket: Ticket,
     resolution: Resolution,
     /// When its lease is over, by this machine's own uptime.
     until: Uptime,
 }
 
+impl Left {
+    /// Whether a row shows that there is nothing to do: it holds another intent, or has gone on.
+    fn is_settled_in(&self, row: &GrantRow) -> bool {
+        !self.ticket.holds(row) && (row.epoch, row.fence) >= (self.ticket.epoch, self.ticket.fence)
+    }
+}
+
+/// Intents of one grant and this process that may be in the store.
+#[derive(Debug, Default)]
+pub(super) struct Unsettled(Mutex<Vec<Left>>);
+
+impl Unsettled {
+    /// Answers whether it is the only one, which somebody has to look after from now on.
+    fn add(&self, left: Left) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(left);
+        all.len() == 1
+    }
+
+    /// The one that a row holds.
+    fn held_by(&self, row: &GrantRow) -> Option<Left> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|it| it.ticket.holds(row)).cloned()
+    }
+
+    /// Forgets those that a row settles and those whose time is over; answers whether there are others.
+    fn is_left(&self, row: Option<&GrantRow>, now: Uptime) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let settled = |it: &Left| row.is_some_and(|row| it.is_settled_in(row));
+        all.retain(|it| now < it.until && !settled(it));
+        !all.is_empty()
+    }
+}
+
+/// What is known of the write of an intent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It was made, or refused: the row says which.
+    Certain,
+    /// The store has not answered: it may yet be made.
+    Unknown,
+}
+
 impl Keeper {
     /// Gives the intent back where something else went wrong, at once or as soon as the store lets us.
-    pub(super) async fn let_go(self: &Arc<Self>, cell: &Arc<Cell>, on: &Presentation<'_>) {
-        let left = Left {
-            cell: Arc::clone(cell),
-            ticket: on.ticket,
-            resolution: on.not_looked_at(),
-            until: on.counted_from.after(timing::LEASE),
+    pub(super) async fn let_go(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+        on: &Presentation<'_>,
+        outcome: Outcome,
+    ) {
+        let resolution = on.not_looked_at();
+        let error = match self.give_back(on, resolution.clone()).await {
+            Ok(Some(_)) => return,
+            Ok(None) if outcome == Outcome::Certain => return,
+            Ok(None) => None,
+            Err(error) => Some(error),
         };
-        let settled = self.settle(&left, Taken::ByUs).await;
-        if let Err(error) = &settled {
+        if let Some(error) = error {
             let code = error.code();
             tracing::warn!(grant = %cell.name, code, "an intent could not be given back yet");
         }
-        if !settled.unwrap_or(false) {
-            spawn(look_again(Arc::downgrade(self), left));
+        let left = Left {
+            ticket: on.ticket,
+            resolution,
+            until: on.counted_from.after(timing::LEASE),
+        };
+        if cell.unsettled.add(left) {
+            spawn(look_again(Arc::downgrade(self), Arc::clone(cell)));
         }
     }
 
@@ -63,6 +122,20 @@ impl Keeper {
         }
     }
 
+    /// Gives back an intent of ours in a row, where what it means is known; answers whether there was one,
+    /// and the row has to be read again.
+    pub(super) async fn settle(
+        &self,
+        cell: &Cell,
+        seen: &Versioned<GrantRow>,
+    ) -> Result<bool, Error> {
+        let Some(left) = cell.unsettled.held_by(&seen.value) else {
+            return Ok(false);
+        };
+        self.resolve(seen, &left.ticket, &left.resolution).await?;
+        Ok(true)
+    }
+
     async fn resolve(
         &self,
         seen: &Versioned<GrantRow>,
@@ -80,30 +153,19 @@ impl Keeper {
         })
     }
 
-    /// Gives an intent back if the row has it; answers whether it is settled, so or by others.
-    async fn settle(&self, left: &Left, taken: Taken) -> Result<bool, Error> {
-        let seen = self.read(&left.cell.name).await?;
-        // After the reading: a refresh of ours that has begun since changes the row before it presents, and
-        // one that was at it gives back whatever intent of ours it finds.
-        if taken == Taken::ByOthers && left.cell.slot.is_taken() {
-            return Ok(false);
-        }
-        let (row, ticket) = (&seen.value, &left.ticket);
-        if !ticket.holds(row) {
-            return Ok((row.epoch, row.fence) >= (ticket.epoch, ticket.fence));
-        }
-        let resolved = self.resolve(&seen, ticket, &left.resolution).await?;
-        Ok(matches!(resolved, Resolved::Written(_)))
+    /// Answers whether there is more to look after.
+    async fn look_after(&self, cell: &Cell) -> bool {
+        let looked = async {
+            let mut seen = self.read(&cell.name).await?;
+            while self.settle(cell, &seen).await? {
+                seen = self.read(&cell.name).await?;
+            }
+            Ok::<_, Error>(seen.value)
+        };
+        let row = looked.await.ok();
+        cell.unsettled
+            .is_left(row.as_ref(), self.parts.clock.uptime())
     }
-}
-
-/// Whose refresh a grant's slot is taken by, if it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Taken {
-    /// By the one that gives up.
-    ByUs,
-    /// By a later one, if at all.
-    ByOthers,
 }
 
 /// What came of giving an intent back.
@@ -116,7 +178,7 @@ enum Resolved {
     Written(Box<GrantRow>),
 }
 
-async fn look_again(keeper: Weak<Keeper>, left: Left) {
+async fn look_again(keeper: Weak<Keeper>, cell: Arc<Cell>) {
     let mut pause = PAUSE.0;
     loop {
         let Some(nap) = keeper.upgrade().map(|it| it.parts.clock.sleep(pause)) else {
@@ -127,8 +189,7 @@ async fn look_again(keeper: Weak<Keeper>, left: Left) {
         let Some(keeper) = keeper.upgrade() else {
             return;
         };
-        let settled = keeper.settle(&left, Taken::ByOthers).await.unwrap_or(false);
-        if settled || keeper.parts.clock.uptime() >= left.until {
+        if !keeper.look_after(&cell).await {
             return;
         }
     }

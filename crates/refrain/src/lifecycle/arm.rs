@@ -32,6 +32,8 @@ pub struct Ask<'a> {
     pub cause: Cause,
     /// The process that asks.
     pub instance: InstanceId,
+    /// How often it has asked so far.
+    pub attempt: u64,
     /// Its clocks.
     pub now: &'a Moment,
     /// The store's clock.
@@ -57,15 +59,31 @@ pub struct Ticket {
     pub fence: Fence,
     /// Whose it is.
     pub owner: InstanceId,
+    /// Which of its tries it was.
+    pub attempt: u64,
     /// When it lapses, by the store's clock.
     pub deadline: StoreInstant,
 }
 
 impl Ticket {
+    /// The ticket of the intent that a row holds.
+    pub fn of(row: &GrantRow) -> Option<Self> {
+        let intent = row.intent.as_ref()?;
+        Some(Self {
+            epoch: row.epoch,
+            generation: row.generation,
+            minting: row.minting,
+            fence: intent.fence,
+            owner: intent.owner,
+            attempt: intent.attempt,
+            deadline: intent.deadline,
+        })
+    }
+
     /// Whether the row still waits for this ticket's answer.
     pub fn holds(&self, row: &GrantRow) -> bool {
-        // The number alone would not do: where a write did not come about, it is given to another.
-        let own = |intent: &Intent| intent.owner == self.owner;
+        // The number alone would not do: where a write did not come about, the next one has it.
+        let own = |intent: &Intent| (intent.owner, intent.attempt) == (self.owner, self.attempt);
         row.epoch == self.epoch
             && row.generation == self.generation
             && row.fence == self.fence
@@ -149,11 +167,7 @@ pub fn arm(row: &GrantRow, ask: &Ask<'_>) -> Result<(Change, Ticket), Hold> {
         // Before all else: what another process brings may be what is wanted here. An intent of another
         // era cannot be timed; it holds until its owner is known to be dead, which after a restart of
         // the machine he is.
-        let remaining = if intent.deadline.era == ask.store_now.era {
-            intent.deadline.after(timing::SKEW).remaining(ask.store_now)
-        } else {
-            timing::LEASE
-        };
+        let remaining = intent.lease_left(ask.store_now).unwrap_or(timing::LEASE);
         if !remaining.is_zero() {
             return Err(Hold::Held {
                 by: intent.owner,
@@ -185,6 +199,7 @@ pub fn arm(row: &GrantRow, ask: &Ask<'_>) -> Result<(Change, Ticket), Hold> {
     next.intent = Some(Intent {
         fence,
         owner: ask.instance,
+        attempt: ask.attempt,
         armed_at: ask.now.wall,
         deadline,
     });
@@ -197,6 +212,7 @@ pub fn arm(row: &GrantRow, ask: &Ask<'_>) -> Result<(Change, Ticket), Hold> {
         minting: row.minting,
         fence,
         owner: ask.instance,
+        attempt: ask.attempt,
         deadline,
     };
     Ok((

@@ -38,6 +38,7 @@ fn ask<'a>(now: &'a Moment, app: &'a AppState, instance: InstanceId) -> Ask<'a> 
     Ask {
         cause: Cause::Due,
         instance,
+        attempt: 0,
         now,
         store_now: StoreInstant {
             era: 1,

@@ -2,7 +2,8 @@
 //!
 //! A process can be stopped between its decision to present a token and the first byte of it, and go on
 //! when another has presented the same token. Asked here, as late as a program can ask, that is left to a
-//! stop between the reading of a clock and the system call after it.
+//! stop between the reading of a clock and the system call after it. It stands above TLS: a record that is
+//! made and finds the socket full is not asked about again.
 
 use std::{
     io::{self, IoSlice},

@@ -170,6 +170,7 @@ async fn an_intent_that_cannot_be_timed_lapses_all_the_same() {
         let mut row = seen.value;
         row.fence = row.fence.next();
         row.intent = Some(Intent {
+            attempt: 0,
             fence: row.fence,
             owner: refrain::id::InstanceId(99),
             armed_at: world.clock_wall(),

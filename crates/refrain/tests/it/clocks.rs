@@ -135,6 +135,7 @@ async fn orphan(world: &World, far: (Duration, bool)) {
     let mut row = seen.value;
     row.fence = row.fence.next();
     row.intent = Some(refrain::lifecycle::row::Intent {
+        attempt: 0,
         fence: row.fence,
         owner: refrain::id::InstanceId(77),
         armed_at: world.clock.wall(),

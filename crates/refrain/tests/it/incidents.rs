@@ -143,7 +143,7 @@ async fn odd_words_about_when_to_come_back_are_read_with_care_and_kept() {
         // Another grant, another process, and one that is started after all others have ended.
         assert_left_alone(&world, [&alice, &bob], &case).await;
         let parts = world.parts_on(&on_file(&path, &clock).await);
-        assert!(world.refrain.close(10 * SECOND).await);
+        assert!(world.refrain.idle(10 * SECOND).await);
         let anew = Refrain::from_parts(parts).unwrap();
         let later = [anew.grant("alice").await, anew.grant("bob").await].map(Result::unwrap);
         let [alice, bob] = later.each_ref();

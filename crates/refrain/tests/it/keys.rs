@@ -233,7 +233,7 @@ async fn a_use_is_noted_once_a_minute_however_many_there_are() {
     for (noted, writes) in [(0, 1), (1, 2)] {
         for second in 0..60 {
             refrain.verify_key(&key).await.unwrap();
-            assert!(refrain.close(MINUTE).await);
+            assert!(refrain.idle(MINUTE).await);
             let read = world.refrain.key(&record.id).await.unwrap().unwrap();
             let last = begin.after(noted * MINUTE);
             assert_eq!(read.last_used_at, Some(last), "{noted} {second}");
@@ -244,7 +244,7 @@ async fn a_use_is_noted_once_a_minute_however_many_there_are() {
     // A store that takes no note does not keep anybody out.
     watched.between.1.store(true, Relaxed);
     refrain.verify_key(&key).await.unwrap();
-    assert!(refrain.close(MINUTE).await);
+    assert!(refrain.idle(MINUTE).await);
     assert_eq!(watched.between.0.load(Relaxed), 3);
 }
 

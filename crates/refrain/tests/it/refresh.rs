@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use refrain::keeper::Kind;
 use refrain_sim::{Action, Fault, Profile, Target};
 
 use crate::world::{HOUR, signed_in};
@@ -21,7 +22,7 @@ async fn a_due_token_is_served_while_its_successor_is_fetched() {
     let first = alice.access_token().await.unwrap();
     world.pass(Duration::from_secs(3600 - 300));
     assert!(alice.access_token().await.unwrap().ct_eq(&first));
-    assert!(world.refrain.close(Duration::from_secs(5)).await);
+    assert!(world.refrain.idle(Duration::from_secs(5)).await);
     assert!(!alice.access_token().await.unwrap().ct_eq(&first));
     assert_eq!(world.refreshes(), 1);
 }
@@ -83,7 +84,7 @@ async fn a_caller_that_gives_up_does_not_cancel_the_refresh() {
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
     world.sim.release();
-    assert!(world.refrain.close(Duration::from_secs(5)).await);
+    assert!(world.refrain.idle(Duration::from_secs(5)).await);
     alice.access_token().await.unwrap();
     assert_eq!(world.refreshes(), 1);
     assert_eq!(world.row("alice").await.generation.0, 1);
@@ -169,4 +170,19 @@ async fn the_expired_access_token_and_unknown_parameters_are_never_sent() {
         )
     });
     assert_eq!(odd, None);
+}
+
+#[tokio::test]
+async fn once_it_is_closed_no_refresh_begins() {
+    let (world, alice) = signed_in(Profile::default()).await;
+    let token = alice.access_token().await.unwrap();
+    assert!(world.refrain.close(Duration::from_secs(5)).await);
+    assert!(alice.access_token().await.unwrap().ct_eq(&token));
+    world.pass(HOUR);
+    let error = alice.access_token().await.unwrap_err();
+    assert_eq!((error.code(), error.kind()), ("closing", Kind::TryLater));
+    world.refrain.take_up_orphans();
+    assert!(world.refrain.idle(Duration::from_secs(5)).await);
+    assert_eq!(world.refreshes(), 0);
+    assert!(world.row("alice").await.intent.is_none());
 }

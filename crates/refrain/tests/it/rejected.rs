@@ -47,3 +47,16 @@ async fn a_gateway_that_rejects_good_tokens_forces_one_refresh_in_thirty_seconds
     alice.report_rejected(&token).await.unwrap();
     assert_eq!(world.refreshes(), 2);
 }
+
+#[tokio::test]
+async fn a_logout_elsewhere_is_noticed_before_a_newer_token_is_handed_out() {
+    let (world, alice) = signed_in(Profile::default()).await;
+    let old = alice.access_token().await.unwrap();
+    alice.refresh().await.unwrap();
+    // This process is stopped: its feed hears nothing.
+    let elsewhere = world.another().grant("alice").await.unwrap();
+    elsewhere.logout().await.unwrap();
+    world.pass(Duration::from_secs(60));
+    let error = alice.report_rejected(&old).await.unwrap_err();
+    assert_eq!(error.code(), "signed_out");
+}

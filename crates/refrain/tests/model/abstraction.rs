@@ -159,6 +159,7 @@ fn to_intent(intent: Intent) -> real::Intent {
         ..store_now()
     };
     real::Intent {
+        attempt: 0,
         fence: Fence(FENCE),
         owner: InstanceId(u128::from(intent.owner) + dead),
         armed_at: UnixMillis(NOW - age),
@@ -240,6 +241,7 @@ pub(crate) fn ask<'a>(
 ) -> lifecycle::Ask<'a> {
     let owner = row.intent.as_ref().map(|intent| intent.owner);
     lifecycle::Ask {
+        attempt: 0,
         cause: if ask.asked { Cause::Asked } else { Cause::Due },
         instance: InstanceId(ask.node.into()),
         now,
@@ -260,6 +262,7 @@ pub(crate) fn ticket(row: &GrantRow, ticket: Ticket) -> lifecycle::Ticket {
         minting: Minting(ticket.minting.into()),
         fence: Fence(if ticket.current { FENCE } else { FENCE - 1 }),
         owner: own.unwrap_or(InstanceId(0)),
+        attempt: 0,
         deadline: store_now(),
     }
 }

@@ -233,7 +233,7 @@ impl Process {
 
     /// Waits until nothing is in flight.
     pub(super) async fn drain(&self) {
-        assert!(self.keeper.drain(Duration::from_secs(600)).await);
+        assert!(self.keeper.idle(Duration::from_secs(600)).await);
     }
 }
 

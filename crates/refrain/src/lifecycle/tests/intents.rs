@@ -129,6 +129,15 @@ fn an_intent_that_was_never_written_is_not_given_back_in_anothers_place() {
     let (theirs, ticket) = armed(&row(), 1_001, OTHER);
     assert_eq!(lost.fence, ticket.fence, "the number was free");
     assert!(!lost.holds(&theirs) && ticket.holds(&theirs));
+    // Nor in the place of a later one of the same process.
+    let (app, now) = (AppState::default(), at(1_001));
+    let later = Ask {
+        attempt: 1,
+        ..ask(&now, &app, ONE)
+    };
+    let (change, ticket) = arm(&row(), &later).unwrap();
+    assert!(!lost.holds(&change.row) && ticket.holds(&change.row));
+    assert_eq!(Ticket::of(&change.row), Some(ticket));
     let resolved = resolve(&theirs, &lost, &Resolution::Untouched, &at(1_002));
     assert!(resolved.is_none());
     let refusal = refuse(
