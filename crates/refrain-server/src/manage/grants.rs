@@ -32,7 +32,7 @@ pub(super) async fn list(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
     let (of, most) = (asked.caller.grants().clone(), page.and_one());
     let read = asked.ask(|refrain| async move { refrain.page(&of, after.as_ref(), most).await });
     let mut read = read.await?.map_err(|error| asked.fault(&error))?;
-    let next = page.cut(asked.entry.path(), &mut read, name);
+    let next = page.cut(asked.entry.path(), &mut read, |it| name(it).as_str());
     let (shared, now) = (asked.shared(), asked.shared().clock().now());
     let (gates, parts) = (shared.gates().list(), shared.refrain().parts());
     let (mut grants, mut unreadable) = (Vec::new(), Vec::new());
@@ -54,12 +54,12 @@ pub(super) async fn list(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
     Ok(page::linked(answer, told.next.as_deref()))
 }
 
-fn name(grant: &Result<Summary, Unreadable>) -> &str {
-    let name = match grant {
+/// The name of a grant, which is there whether it can be read or not.
+pub(super) fn name(grant: &Result<Summary, Unreadable>) -> &GrantName {
+    match grant {
         Ok(grant) => &grant.name,
         Err(unreadable) => &unreadable.name,
-    };
-    name.as_str()
+    }
 }
 
 /// `GET grants/{name}`.

@@ -225,6 +225,18 @@ async fn a_grant_that_cannot_be_read_is_named_and_the_others_are_told() {
         let (status, _) = get(&world, key, "/refrain/v1/grants/bob").await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     }
+    let metrics = client()
+        .get(world.url("/metrics"))
+        .bearer_auth(&of_alice)
+        .send()
+        .await;
+    let metrics = metrics.unwrap().text().await.unwrap();
+    for line in [r#"{status="active"} 2"#, r#"{status="unreadable"} 1"#] {
+        assert!(
+            metrics.contains(&format!("refrain_grants{line}")),
+            "{metrics}"
+        );
+    }
     let (_, page) = get(&world, &of_alice, "/refrain/v1/grants").await;
     assert_eq!(page.body["unreadable"], json!([]), "it is none of his");
 }
