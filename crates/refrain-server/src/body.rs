@@ -1,6 +1,9 @@
 //! The bodies that cross the server: a caller's on its way in, an answer on its way out.
 
+mod pieces;
+
 use std::{
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -11,6 +14,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use refrain::middleware::AnswerBody;
 
+use self::pieces::Pieces;
 use crate::{
     listen::pulse::{Pulse, Running},
     proxy::{links::Links, upstream::Lease},
@@ -19,7 +23,8 @@ use crate::{
 /// Whatever can go wrong in the middle of a body.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A request's body as it comes from the caller.
+/// A request's body as it comes from the caller, without trailers: nobody has looked at what is in those, and
+/// with HTTP/1.1 they would not get far.
 #[derive(Debug)]
 pub(crate) struct Sent {
     /// What was read ahead.
@@ -43,25 +48,38 @@ impl Sent {
 
 impl Body for Sent {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if let Some(begun) = self.begun.take() {
             return Poll::Ready(Some(Ok(Frame::data(begun))));
         }
-        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if self.pulse.is_stream() && self.pulse.is_cut() {
+            let error = io::Error::from(io::ErrorKind::TimedOut);
+            return Poll::Ready(Some(Err(error.into())));
+        }
+        let mut polled = Pin::new(&mut self.body).poll_frame(context);
+        if matches!(&polled, Poll::Ready(Some(Ok(frame))) if frame.is_trailers()) {
+            polled = Poll::Ready(None);
+        }
         let flow = &self.pulse.inward;
         match &polled {
-            Poll::Pending => flow.waits(&self.pulse),
+            Poll::Pending => {
+                flow.waits(&self.pulse);
+                if self.pulse.is_stream() {
+                    // Its request may have been answered, so that its task is gone.
+                    self.pulse.wakes(context.waker());
+                }
+            }
             Poll::Ready(Some(Ok(frame))) => {
                 flow.moved(frame.data_ref().map_or(0, Bytes::len), &self.pulse);
             }
             Poll::Ready(Some(Err(_)) | None) => flow.ends(),
         }
-        polled
+        polled.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -69,14 +87,8 @@ impl Body for Sent {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let begun = self.begun.as_ref().map_or(0, |begun| begun.len() as u64);
-        let rest = self.body.size_hint();
-        let mut hint = SizeHint::new();
-        hint.set_lower(rest.lower().saturating_add(begun));
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(upper.saturating_add(begun));
-        }
-        hint
+        let begun = self.begun.as_ref().map_or(0, Bytes::len);
+        behind(begun, &self.body.size_hint())
     }
 }
 
@@ -86,11 +98,23 @@ impl Drop for Sent {
     }
 }
 
+/// How long a body is that has so much in front.
+fn behind(begun: usize, rest: &SizeHint) -> SizeHint {
+    let begun = begun as u64;
+    let mut hint = SizeHint::new();
+    hint.set_lower(rest.lower().saturating_add(begun));
+    if let Some(upper) = rest.upper() {
+        hint.set_upper(upper.saturating_add(begun));
+    }
+    hint
+}
+
 /// An answer's body. When it is dropped the request is over, however it ended.
 #[derive(Debug)]
 pub(crate) struct Answer {
     content: Content,
     running: Option<Running>,
+    pieces: Pieces,
 }
 
 #[derive(Debug)]
@@ -127,8 +151,11 @@ impl Answer {
     }
 
     fn of(content: Content) -> Self {
-        let running = None;
-        Self { content, running }
+        Self {
+            content,
+            running: None,
+            pieces: Pieces::default(),
+        }
     }
 
     /// Ends the request when it goes.
@@ -154,13 +181,18 @@ impl Relayed {
         }
     }
 
+    /// Trailers stay behind: their names have not been looked at, and HTTP/1.1 would drop them.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        match &frame {
-            None => drop(self.lease.take().map(Lease::give_back)),
-            Some(_) => self.release(),
+        loop {
+            let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+            match &frame {
+                None => drop(self.lease.take().map(Lease::give_back)),
+                Some(_) => self.release(),
+            }
+            if !matches!(&frame, Some(Ok(frame)) if frame.is_trailers()) {
+                return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+            }
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 }
 
@@ -172,41 +204,61 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let polled = self.content.poll(context);
-        if let Some(pulse) = self.running.as_ref().map(Running::pulse) {
-            match &polled {
-                Poll::Pending => pulse.upstream.waits(pulse),
-                Poll::Ready(Some(Ok(frame))) => {
-                    pulse
-                        .upstream
-                        .moved(frame.data_ref().map_or(0, Bytes::len), pulse);
-                }
-                Poll::Ready(Some(Err(_)) | None) => pulse.upstream.ends(),
-            }
+        let Self {
+            content,
+            running,
+            pieces,
+        } = &mut *self;
+        match running.as_ref().map(Running::pulse) {
+            None => content.poll(context),
+            Some(pulse) if pulse.is_stream() => pieces.next(pulse, || content.next(pulse, context)),
+            Some(pulse) => content.next(pulse, context),
         }
-        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.content {
-            Content::Own(bytes) => bytes.is_none(),
-            Content::Relayed(relayed) => relayed.body.is_end_stream(),
-            Content::Rewritten(..) => false,
-        }
+        self.pieces.left() == 0 && self.content.is_end()
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Own(bytes) => {
-                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+                let own = bytes.as_ref().map_or(0, Bytes::len);
+                behind(self.pieces.left(), &SizeHint::with_exact(own as u64))
             }
-            Content::Relayed(relayed) => relayed.body.size_hint(),
+            Content::Relayed(relayed) => behind(self.pieces.left(), &relayed.body.size_hint()),
             Content::Rewritten(..) => SizeHint::default(),
         }
     }
 }
 
 impl Content {
+    /// The next frame, and a note of who kept whom waiting.
+    fn next(
+        &mut self,
+        pulse: &Pulse,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = self.poll(context);
+        match &polled {
+            Poll::Pending => pulse.upstream.waits(pulse),
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                pulse.upstream.moved(bytes, pulse);
+            }
+            Poll::Ready(Some(Err(_)) | None) => pulse.upstream.ends(),
+        }
+        polled
+    }
+
+    fn is_end(&self) -> bool {
+        match self {
+            Self::Own(bytes) => bytes.is_none(),
+            Self::Relayed(relayed) => relayed.body.is_end_stream(),
+            Self::Rewritten(..) => false,
+        }
+    }
+
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self {
             Self::Own(bytes) => Poll::Ready(bytes.take().map(|it| Ok(Frame::data(it)))),
@@ -214,7 +266,6 @@ impl Content {
             Self::Rewritten(relayed, links) => loop {
                 match ready!(relayed.poll(context)) {
                     Some(Ok(frame)) => {
-                        // Trailers of a body that was changed say nothing about it.
                         let Ok(data) = frame.into_data() else {
                             continue;
                         };

@@ -45,6 +45,14 @@ impl Caller {
         }
     }
 
+    /// The grants that it reaches.
+    pub(crate) fn grants(&self) -> &Grants {
+        match self {
+            Self::Key(known) => &known.record().grants,
+            Self::Peer { .. } => &Grants::All,
+        }
+    }
+
     /// Whether it reaches whatever these are.
     pub(crate) fn reaches_all_of(&self, grants: &Grants) -> bool {
         match (self, grants) {

@@ -18,7 +18,7 @@ use hyper::{
     server::conn::{http1, http2},
     service::service_fn,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use refrain::{Grant, access::ApiKey, keeper::Live, time::Uptime};
 use subtle::ConstantTimeEq as _;
 use tokio::{
@@ -31,7 +31,10 @@ use crate::{
     body::Answer,
     fault::Fault,
     keys::Known,
-    listen::{paced::Paced, pulse::Pulse},
+    listen::{
+        paced::Paced,
+        pulse::{Pulse, stream::Streams},
+    },
     proxy::{prepared::Prepared, upstream::Upstream},
     route,
     server::Shared,
@@ -43,6 +46,9 @@ const HEAD_BYTES: usize = 64 * 1024;
 const HEAD_LINES: usize = 100;
 /// So many requests share one HTTP/2 connection at a time.
 const STREAMS: u32 = 128;
+/// So much of each may be under way, in both directions. The connection has room for all of them: what one
+/// has sent, and nobody reads yet, keeps no other from sending.
+const WINDOW: u32 = 64 * 1024;
 
 /// Who is at the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,10 +126,6 @@ impl Connection {
         &self.authorities
     }
 
-    pub(crate) fn pulse(&self) -> &Arc<Pulse> {
-        &self.pulse
-    }
-
     pub(crate) fn upstream(&self) -> &Arc<Upstream> {
         &self.upstream
     }
@@ -187,10 +189,13 @@ pub(crate) async fn serve<S>(
     // A connection that breaks concerns nobody but its client, who knows.
     if http2 {
         pulse.share();
-        let mut builder = http2::Builder::new(TokioExecutor::new());
+        let mut builder = http2::Builder::new(Streams(pulse));
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW.saturating_mul(STREAMS))
+            .max_send_buf_size(WINDOW as usize)
             .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX));
         let mut served = pin!(builder.serve_connection(io, service));
         tokio::select! {
@@ -221,7 +226,7 @@ async fn answer(
 ) -> Result<Response<Answer>, Infallible> {
     // A request that is given up before it has an answer ends too.
     let running = connection.pulse.begin();
-    let mut answer = route::answer(request, &connection).await;
+    let mut answer = route::answer(request, &connection, running.pulse()).await;
     answer.body_mut().ends(running);
     Ok(answer)
 }

@@ -9,6 +9,7 @@ mod events;
 mod grants;
 mod keys;
 mod metrics;
+mod page;
 mod query;
 mod shape;
 mod token;

@@ -37,6 +37,7 @@ use crate::{
     caller::Caller,
     connection::Connection,
     fault::Fault,
+    listen::pulse::Pulse,
     server::Shared,
 };
 
@@ -49,6 +50,7 @@ const REPLAYS: u8 = 2;
 struct Passage<'a> {
     shared: &'a Shared,
     connection: &'a Connection,
+    pulse: &'a Pulse,
     grant: Grant,
     prepared: Arc<Prepared>,
     method: Method,
@@ -71,7 +73,7 @@ struct Answered {
 pub(crate) async fn relay(
     request: Request<Sent>,
     caller: &Caller,
-    connection: &Connection,
+    (connection, pulse): (&Connection, &Pulse),
 ) -> Result<Response<Answer>, Fault> {
     let shared = connection.shared();
     let begun = shared.clock().uptime();
@@ -99,6 +101,7 @@ pub(crate) async fn relay(
     let mut passage = Passage {
         shared,
         connection,
+        pulse,
         prepared: connection.prepared(&live, &grant)?,
         grant,
         method: head.method,
@@ -208,8 +211,7 @@ impl Passage<'_> {
         let request = self.request(bearer);
         let (clock, metrics) = (self.shared.clock(), self.shared.metrics());
         let begun = clock.uptime();
-        let (upstream, pulse) = (self.connection.upstream(), self.connection.pulse());
-        let sent = upstream.send(request, pulse).await;
+        let sent = self.connection.upstream().send(request, self.pulse).await;
         match &sent {
             Ok(_) => metrics.upstream(clock.uptime().since(begun)),
             Err(error) => metrics.unanswered(error),

@@ -30,6 +30,7 @@ pub mod postgres;
 mod record;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod unreadable;
 
 use std::{fmt, time::Duration};
 
@@ -40,6 +41,7 @@ pub use self::{
     api_keys::ApiKeys,
     error::{Cause, StoreError, cause},
     limits::Limits,
+    unreadable::Unreadable,
 };
 use crate::{
     id::{AppName, Epoch, GrantId, GrantName, InstanceId, Minting},
@@ -150,6 +152,17 @@ pub trait Store: ApiKeys + Limits + Send + Sync + fmt::Debug {
         after: Option<&GrantName>,
         most: u32,
     ) -> Result<Vec<Versioned<GrantRow>>, StoreError>;
+
+    /// As [`grants`](Self::grants), where one that cannot be read is told among the others: whoever lists
+    /// them lists the rest.
+    async fn list(
+        &self,
+        after: Option<&GrantName>,
+        most: u32,
+    ) -> Result<Vec<Result<Versioned<GrantRow>, Unreadable>>, StoreError> {
+        let rows = self.grants(after, most).await?;
+        Ok(rows.into_iter().map(Ok).collect())
+    }
 
     /// Reads the grants that have an intent: the ones that somebody refreshes, or died over.
     async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError>;

@@ -12,6 +12,13 @@
 //! | the client takes an answer | 1 KiB in each 10 s in which it is waited for |
 //! | the API is asked | the first byte of its answer within a minute, and one in each minute after that |
 //! | nothing is under way | 75 s, as other servers do; 10 s before the first request |
+//!
+//! With HTTP/2 several requests share a connection, and each has a pulse of its own ([`stream`]): one that is
+//! stuck is reset, and its neighbours hear nothing of it. To the connection itself belong its idle time and
+//! its socket, which is everybody's.
+
+mod flow;
+pub(crate) mod stream;
 
 use std::{
     sync::{
@@ -20,6 +27,9 @@ use std::{
     },
     task::Waker,
 };
+
+pub(crate) use self::flow::Flow;
+use self::flow::Step;
 
 /// Seconds that a request's head may take, from its first byte to its last.
 const HEAD: u32 = 10;
@@ -30,6 +40,11 @@ const CLIENT: Step = Step {
     bytes: 1024,
     seconds: 10,
 };
+/// The same where a neighbour fills the socket all the while.
+const BESIDE: Step = Step {
+    bytes: 1,
+    seconds: 60,
+};
 /// And the API.
 const API: Step = Step {
     bytes: 1,
@@ -37,7 +52,7 @@ const API: Step = Step {
 };
 
 /// What a connection is at. One that carries several requests at a time is busy with the first, and has no
-/// heads of its own: HTTP/2 has limits for those.
+/// heads of its own: HTTP/2 has limits for those. A stream of it is busy for as long as there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Phase {
@@ -51,115 +66,64 @@ enum Phase {
     Busy,
 }
 
-/// One connection's pulse.
+/// One connection's pulse, or that of one request on a connection that is shared.
 #[derive(Debug)]
 pub(crate) struct Pulse {
     seconds: Arc<AtomicU32>,
     phase: AtomicU8,
     since: AtomicU32,
-    /// Whether several requests share the connection.
-    shared: AtomicBool,
+    kind: AtomicU8,
+    /// Where several requests share the connection: theirs.
+    streams: Mutex<Vec<Weak<Self>>>,
     /// Requests that are being answered.
     running: AtomicU32,
     /// The request body on its way in.
     pub(crate) inward: Flow,
     /// The answer on its way out.
     pub(crate) outward: Flow,
+    /// The same, however busy the connection is with its neighbours.
+    pub(crate) beside: Flow,
     /// The API's answer on its way here.
     pub(crate) upstream: Flow,
     /// The beginning of it.
     pub(crate) answer: Flow,
     late: AtomicBool,
     cut: AtomicBool,
-    waker: Mutex<Option<Waker>>,
+    wakers: Mutex<Vec<Waker>>,
+}
+
+/// Whose pulse it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Whose {
+    /// A connection's, with one request at a time.
+    Connection,
+    /// A connection's that several requests share.
+    Shared,
+    /// A request's on one of those.
+    Stream,
 }
 
 /// A request that is being answered, until its answer has been handed over or nobody wants it any more.
 #[derive(Debug)]
-pub(crate) struct Running(Arc<Pulse>);
+pub(crate) struct Running {
+    connection: Arc<Pulse>,
+    stream: Option<Arc<Pulse>>,
+}
 
 impl Running {
-    pub(crate) fn pulse(&self) -> &Pulse {
-        &self.0
+    /// The pulse that the request's own limits are kept by.
+    pub(crate) fn pulse(&self) -> &Arc<Pulse> {
+        self.stream.as_ref().unwrap_or(&self.connection)
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.request_ends();
-    }
-}
-
-/// How much has to move, and in which time.
-#[derive(Debug, Clone, Copy)]
-struct Step {
-    bytes: u32,
-    seconds: u32,
-}
-
-/// One direction: for how long somebody has been waited for, and how much has moved meanwhile. What lies
-/// between two waits is nobody's fault, and does not count.
-#[derive(Debug)]
-pub(crate) struct Flow {
-    step: Step,
-    /// Since when somebody is waited for; 0 while nobody is.
-    since: AtomicU32,
-    /// For how long somebody was waited for before, in this step.
-    waited: AtomicU32,
-    moved: AtomicU32,
-}
-
-impl Flow {
-    fn new(step: Step) -> Self {
-        Self {
-            step,
-            since: AtomicU32::new(0),
-            waited: AtomicU32::new(0),
-            moved: AtomicU32::new(0),
+        if let Some(stream) = &self.stream {
+            stream.answer_ends();
         }
-    }
-
-    /// Somebody is waited for.
-    pub(crate) fn waits(&self, pulse: &Pulse) {
-        if self.since.load(Ordering::Relaxed) == 0 {
-            self.since.store(pulse.now(), Ordering::Relaxed);
-        }
-    }
-
-    fn is_waiting(&self) -> bool {
-        self.since.load(Ordering::Relaxed) != 0
-    }
-
-    /// So many bytes have moved.
-    pub(crate) fn moved(&self, bytes: usize, pulse: &Pulse) {
-        let since = self.since.load(Ordering::Relaxed);
-        let mut waited = self.waited.load(Ordering::Relaxed);
-        if since != 0 {
-            waited = waited.saturating_add(pulse.now().saturating_sub(since));
-            self.since.store(0, Ordering::Relaxed);
-        } else if waited == 0 {
-            return;
-        }
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let mut moved = self.moved.load(Ordering::Relaxed).saturating_add(bytes);
-        if moved >= self.step.bytes {
-            (waited, moved) = (0, 0);
-        }
-        self.waited.store(waited, Ordering::Relaxed);
-        self.moved.store(moved, Ordering::Relaxed);
-    }
-
-    /// There is nothing more to wait for.
-    pub(crate) fn ends(&self) {
-        self.since.store(0, Ordering::Relaxed);
-        self.waited.store(0, Ordering::Relaxed);
-        self.moved.store(0, Ordering::Relaxed);
-    }
-
-    fn is_stuck(&self, now: u32) -> bool {
-        let since = self.since.load(Ordering::Relaxed);
-        let waited = self.waited.load(Ordering::Relaxed);
-        since != 0 && now.saturating_sub(since).saturating_add(waited) >= self.step.seconds
+        self.connection.request_ends();
     }
 }
 
@@ -169,26 +133,27 @@ impl Pulse {
             seconds: Arc::clone(seconds),
             phase: AtomicU8::new(Phase::New as u8),
             since: AtomicU32::new(seconds.load(Ordering::Relaxed)),
-            shared: AtomicBool::new(false),
+            kind: AtomicU8::new(Whose::Connection as u8),
+            streams: Mutex::default(),
             running: AtomicU32::new(0),
             inward: Flow::new(CLIENT),
             outward: Flow::new(CLIENT),
+            beside: Flow::new(BESIDE),
             upstream: Flow::new(API),
             answer: Flow::new(API),
             late: AtomicBool::new(false),
             cut: AtomicBool::new(false),
-            waker: Mutex::default(),
+            wakers: Mutex::default(),
         }
     }
 
     /// Several requests share the connection (HTTP/2).
     pub(crate) fn share(&self) {
-        self.shared.store(true, Ordering::Relaxed);
+        self.kind.store(Whose::Shared as u8, Ordering::Relaxed);
     }
 
-    /// Whether they do.
-    pub(crate) fn is_shared(&self) -> bool {
-        self.shared.load(Ordering::Relaxed)
+    fn belongs_to(&self, whose: Whose) -> bool {
+        self.kind.load(Ordering::Relaxed) == whose as u8
     }
 
     /// The seconds that have passed, from one.
@@ -207,7 +172,7 @@ impl Pulse {
 
     /// Bytes have come that belong to no request that is being answered.
     pub(crate) fn bytes_come(&self) {
-        if (self.is(Phase::New) || self.is(Phase::Idle)) && !self.is_shared() {
+        if self.is(Phase::New) || self.is(Phase::Idle) {
             self.enter(Phase::Head);
         }
     }
@@ -216,7 +181,13 @@ impl Pulse {
     pub(crate) fn begin(self: &Arc<Self>) -> Running {
         self.running.fetch_add(1, Ordering::Relaxed);
         self.enter(Phase::Busy);
-        Running(Arc::clone(self))
+        Running {
+            connection: Arc::clone(self),
+            stream: self
+                .belongs_to(Whose::Shared)
+                .then(stream::current)
+                .flatten(),
+        }
     }
 
     fn request_ends(&self) {
@@ -235,9 +206,9 @@ impl Pulse {
 
     /// Whoever is to learn that it is given up.
     pub(crate) fn wakes(&self, waker: &Waker) {
-        let mut held = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
-        if !held.as_ref().is_some_and(|held| held.will_wake(waker)) {
-            *held = Some(waker.clone());
+        let mut held = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        if !held.iter().any(|held| held.will_wake(waker)) {
+            held.push(waker.clone());
         }
     }
 
@@ -252,6 +223,7 @@ impl Pulse {
         let ahead = !self.outward.is_waiting();
         late || self.inward.is_stuck(now)
             || self.outward.is_stuck(now)
+            || self.beside.is_stuck(now)
             || ahead && self.upstream.is_stuck(now)
     }
 
@@ -261,12 +233,10 @@ impl Pulse {
     }
 
     fn wake(&self) {
-        let waker = self
-            .waker
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(waker) = waker {
+        let mut held = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let wakers = std::mem::take(&mut *held);
+        drop(held);
+        for waker in wakers {
             waker.wake();
         }
     }
@@ -306,25 +276,46 @@ impl Sweep {
             .seconds
             .fetch_add(1, Ordering::Relaxed)
             .saturating_add(1);
-        let (mut over, mut late) = (Vec::new(), Vec::new());
+        let mut found = Found::default();
         let mut pulses = self.pulses.lock().unwrap_or_else(PoisonError::into_inner);
         pulses.retain(|pulse| {
             let Some(pulse) = pulse.upgrade() else {
                 return false;
             };
-            if pulse.is_over(now) {
-                over.push(pulse);
-            } else if pulse.answer.is_stuck(now) {
-                late.push(pulse);
+            if pulse.belongs_to(Whose::Shared) {
+                pulse.look_at_streams(now, &mut found);
             }
+            found.look_at(pulse, now);
             true
         });
         drop(pulses);
-        for pulse in over {
+        found.tell();
+    }
+}
+
+/// Those whose time is over.
+#[derive(Debug, Default)]
+struct Found {
+    over: Vec<Arc<Pulse>>,
+    /// Those whose API has not answered.
+    late: Vec<Arc<Pulse>>,
+}
+
+impl Found {
+    fn look_at(&mut self, pulse: Arc<Pulse>, now: u32) {
+        if pulse.is_over(now) {
+            self.over.push(pulse);
+        } else if pulse.answer.is_stuck(now) {
+            self.late.push(pulse);
+        }
+    }
+
+    fn tell(self) {
+        for pulse in self.over {
             pulse.cut.store(true, Ordering::Relaxed);
             pulse.wake();
         }
-        for pulse in late {
+        for pulse in self.late {
             pulse.late.store(true, Ordering::Relaxed);
             pulse.wake();
         }

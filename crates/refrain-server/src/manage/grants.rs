@@ -1,12 +1,14 @@
 //! Grants: how they stand, why, and what a person does to them.
 
 use http::{Response, StatusCode};
-use refrain::json::LoggedOutJson;
+use refrain::{Summary, id::GrantName, json::LoggedOutJson, store::Unreadable};
 use serde::Deserialize;
 
 use super::{
     Asked, content, json,
-    shape::{GrantJson, GrantsJson, RefreshedJson, StoryJson},
+    page::{self, Page},
+    query,
+    shape::{GrantJson, GrantsJson, RefreshedJson, StoryJson, UnreadableJson},
 };
 use crate::{
     audit::{Action, Subject},
@@ -19,19 +21,45 @@ use crate::{
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-/// `GET grants`: those that the caller reaches.
+/// `GET grants`: those that the caller reaches, by name and a page at a time. One that cannot be read stands
+/// beside them.
 pub(super) async fn list(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
-    let read = asked.ask(|refrain| async move { refrain.grants().await });
-    let mut grants = read.await?.map_err(|error| asked.fault(&error))?;
-    grants.retain(|grant| asked.caller.reaches(&grant.name));
+    let page = Page::asked(&asked.head.uri)?;
+    let after: Option<GrantName> = page
+        .after()
+        .map(|name| name.parse().map_err(|_| query::bad("after is no name")))
+        .transpose()?;
+    let (of, most) = (asked.caller.grants().clone(), page.and_one());
+    let read = asked.ask(|refrain| async move { refrain.page(&of, after.as_ref(), most).await });
+    let mut read = read.await?.map_err(|error| asked.fault(&error))?;
+    let next = page.cut(asked.entry.path(), &mut read, |it| name(it).as_str());
     let (shared, now) = (asked.shared(), asked.shared().clock().now());
-    let gates = shared.gates().list();
-    let parts = shared.refrain().parts();
-    let grants = grants
-        .iter()
-        .map(|it| GrantJson::of(it, &gates, parts, &now));
-    let grants = grants.collect();
-    json(StatusCode::OK, &GrantsJson { grants })
+    let (gates, parts) = (shared.gates().list(), shared.refrain().parts());
+    let (mut grants, mut unreadable) = (Vec::new(), Vec::new());
+    for grant in &read {
+        match grant {
+            Ok(grant) => grants.push(GrantJson::of(grant, &gates, parts, &now)),
+            Err(Unreadable { name, why }) => unreadable.push(UnreadableJson {
+                grant: name.as_str(),
+                code: why.code(),
+            }),
+        }
+    }
+    let told = GrantsJson {
+        grants,
+        unreadable,
+        next,
+    };
+    let answer = json(StatusCode::OK, &told)?;
+    Ok(page::linked(answer, told.next.as_deref()))
+}
+
+/// The name of a grant, which is there whether it can be read or not.
+pub(super) fn name(grant: &Result<Summary, Unreadable>) -> &GrantName {
+    match grant {
+        Ok(grant) => &grant.name,
+        Err(unreadable) => &unreadable.name,
+    }
 }
 
 /// `GET grants/{name}`.

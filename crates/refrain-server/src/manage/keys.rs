@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use http::{Response, StatusCode};
 use refrain::{
     Error,
-    access::{ApiKeyId, Grants, Permission},
+    access::{ApiKeyId, Grants, KeyRecord, Permission},
     id::{ApiKeyName, GrantName},
     json::KeyJson,
     keeper::{
@@ -15,13 +15,19 @@ use refrain::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Asked, content, json};
+use super::{
+    Asked, content, json,
+    page::{self, Page},
+    query,
+};
 use crate::{
     audit::{Action, Subject},
     body::{Answer, Sent},
     fault::Fault,
 };
 
+/// So many are read at once, where the caller may not see them all.
+const READ: u32 = 500;
 /// A hundred years.
 const LONGEST: u64 = 100 * 365 * 24 * 60 * 60;
 
@@ -51,6 +57,8 @@ fn reading() -> Vec<String> {
 #[derive(Debug, Serialize)]
 struct KeysJson<'a> {
     keys: Vec<KeyJson<'a>>,
+    /// Where the next page is.
+    next: Option<String>,
 }
 
 /// The only answer with a key in it.
@@ -68,14 +76,55 @@ struct RevokedJson<'a> {
     record: KeyJson<'a>,
 }
 
-/// `GET keys`.
+/// `GET keys`: those that the caller may see, the oldest first and a page at a time. Those that are revoked
+/// stay, so that there are ever more of them.
 pub(super) async fn list(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
-    let read = asked.ask(|refrain| async move { refrain.keys().await });
-    let mut keys = read.await?.map_err(|error| asked.fault(&error))?;
-    keys.retain(|key| asked.caller.reaches_all_of(&key.grants));
+    let page = Page::asked(&asked.head.uri)?;
+    let after = match page.after() {
+        Some(id) => Some(seen(asked, id).await?),
+        None => None,
+    };
+    let mut keys = visible(asked, after, page.and_one()).await?;
+    let next = page.cut(asked.entry.path(), &mut keys, |key| key.id.as_str());
     let now = asked.shared().clock().wall();
     let keys = keys.iter().map(|key| KeyJson::of(key, now)).collect();
-    json(StatusCode::OK, &KeysJson { keys })
+    let told = KeysJson { keys, next };
+    let answer = json(StatusCode::OK, &told)?;
+    Ok(page::linked(answer, told.next.as_deref()))
+}
+
+/// A key behind which a page begins: one that the caller may see, so that he learns of no other.
+async fn seen(asked: &Asked<'_>, id: &str) -> Result<ApiKeyId, Fault> {
+    let bad = || query::bad("after is no id of a key");
+    let id = ApiKeyId::parse(id).ok_or_else(bad)?;
+    let named = id.clone();
+    let read = asked.ask(|refrain| async move { refrain.key(&named).await });
+    let found = read.await?.map_err(|error| asked.fault(&error))?;
+    let found = found.filter(|key| asked.caller.reaches_all_of(&key.grants));
+    found.map(|_| id).ok_or_else(bad)
+}
+
+/// The keys behind one that the caller may see, so many at least, if there are as many.
+async fn visible(
+    asked: &Asked<'_>,
+    mut after: Option<ApiKeyId>,
+    enough: u32,
+) -> Result<Vec<KeyRecord>, Fault> {
+    let most = enough.max(READ);
+    let mut keys = Vec::new();
+    loop {
+        let read = asked
+            .ask(|refrain| async move { refrain.keys_after(after.as_ref(), most).await })
+            .await?;
+        let read = read.map_err(|error| asked.fault(&error))?;
+        let all = read.len() < most as usize;
+        after = read.last().map(|key| key.id.clone());
+        let seen = |key: &KeyRecord| asked.caller.reaches_all_of(&key.grants);
+        keys.extend(read.into_iter().filter(seen));
+        if all || keys.len() >= enough as usize {
+            return Ok(keys);
+        }
+    }
 }
 
 /// `POST keys`: the key is in the answer and nowhere else.

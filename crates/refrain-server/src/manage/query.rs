@@ -42,7 +42,8 @@ pub(super) fn number(text: &str, least: u64, most: u64) -> Result<u64, Fault> {
         .ok_or_else(|| bad(&format!("a whole number from {least} to {most} is needed")))
 }
 
-fn bad(what: &str) -> Fault {
+/// 400 for a parameter that means nothing here.
+pub(super) fn bad(what: &str) -> Fault {
     let fix = "look at /refrain/v1/openapi.json";
     Fault::request(StatusCode::BAD_REQUEST, "bad_query", what, fix)
 }

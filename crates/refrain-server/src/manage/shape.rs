@@ -18,6 +18,16 @@ use serde_json::Value;
 #[derive(Debug, Serialize)]
 pub(super) struct GrantsJson<'a> {
     pub(super) grants: Vec<GrantJson<'a>>,
+    pub(super) unreadable: Vec<UnreadableJson<'a>>,
+    /// Where the next page is.
+    pub(super) next: Option<String>,
+}
+
+/// A grant that is there, and of which the store can tell no more.
+#[derive(Debug, Serialize)]
+pub(super) struct UnreadableJson<'a> {
+    pub(super) grant: &'a str,
+    pub(super) code: &'static str,
 }
 
 #[derive(Debug, Serialize)]

@@ -18,13 +18,16 @@ use refrain::{
     Summary,
     lifecycle::Status,
     limit::{Gate, Kind},
+    store::Unreadable,
     time::{Moment, UnixMillis, Uptime},
 };
 
 /// Grants are read from the store no more often than this.
 const CENSUS: Duration = Duration::from_secs(60);
 /// What they can be, in words; told also where there is none.
-const STATUSES: [&str; 4] = ["active", "suspect", "reauthorize", "signed_out"];
+const STATUSES: [&str; 5] = ["active", "suspect", "reauthorize", "signed_out", UNREADABLE];
+/// The row in the store is damaged.
+const UNREADABLE: &str = "unreadable";
 
 /// The newest look.
 #[derive(Debug, Default)]
@@ -61,14 +64,16 @@ impl Standing {
     }
 
     /// Takes over what the store has of the grants.
-    pub(crate) fn counted(&self, grants: &[Summary], at: UnixMillis) {
+    pub(crate) fn counted(&self, grants: &[Result<Summary, Unreadable>], at: UnixMillis) {
         let mut by_status: BTreeMap<_, i64> = STATUSES.into_iter().map(|it| (it, 0)).collect();
         for grant in grants {
-            let count = by_status.entry(grant.status.word()).or_default();
+            let status = grant.as_ref().map_or(UNREADABLE, |it| it.status.word());
+            let count = by_status.entry(status).or_default();
             *count = count.saturating_add(1);
         }
         let alive = grants
             .iter()
+            .flatten()
             .filter(|grant| matches!(grant.status, Status::Active | Status::Suspect(_)));
         let nearest = alive
             .filter_map(|grant| grant.consent.map(|consent| consent.reauthorize_by))

@@ -41,8 +41,6 @@ pub(crate) type Outgoing = Either<Full<Bytes>, Sent>;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long the API may take to begin an answer; it has been seen to take three quarters of a minute.
-const ANSWER: Duration = Duration::from_secs(60);
 /// An idle connection that has rested for so many seconds is likely to be closed by the other side at this very moment.
 const IDLE: u32 = 20;
 /// How long an idle connection may take to be ready.
@@ -287,12 +285,9 @@ impl Upstream {
     }
 }
 
-/// Waits for an answer, a minute at most: by the connection's pulse, or by a timer where several requests
-/// share one.
+/// Waits for an answer, as long as the request's pulse does: a minute. The API has been seen to take three
+/// quarters of one.
 async fn unless_late<T>(answer: impl Future<Output = T>, pulse: &Pulse) -> Option<T> {
-    if pulse.is_shared() {
-        return tokio::time::timeout(ANSWER, answer).await.ok();
-    }
     let mut answer = pin!(answer);
     pulse.answer.waits(pulse);
     let answered = poll_fn(|context| match answer.as_mut().poll(context) {

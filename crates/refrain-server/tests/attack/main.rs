@@ -27,5 +27,6 @@ mod races;
 mod recorder;
 mod slow;
 mod smuggling;
+mod streams;
 mod upstream;
 mod wire;

@@ -89,16 +89,30 @@ impl Place {
         let turn = Turn::Alone(TURNS.write().await);
         let recorder = Recorder::start().await;
         let api = format!("http://{}", recorder.address);
-        Self::within(turn, recorder, &api, grants).await
+        Self::within(turn, recorder, &api, None, grants).await
+    }
+
+    /// With TLS, and so with HTTP/2 for whoever wants it.
+    pub async fn encrypted(files: config::TlsFiles, grants: &[&str]) -> Self {
+        let turn = Turn::Together(TURNS.read().await);
+        let recorder = Recorder::start().await;
+        let api = format!("http://{}", recorder.address);
+        Self::within(turn, recorder, &api, Some(files), grants).await
     }
 
     /// With another API than the recorder.
     pub async fn before(recorder: Recorder, api: &str, grants: &[&str]) -> Self {
         let turn = Turn::Together(TURNS.read().await);
-        Self::within(turn, recorder, api, grants).await
+        Self::within(turn, recorder, api, None, grants).await
     }
 
-    async fn within(turn: Turn, recorder: Recorder, api: &str, grants: &[&str]) -> Self {
+    async fn within(
+        turn: Turn,
+        recorder: Recorder,
+        api: &str,
+        tls: Option<config::TlsFiles>,
+        grants: &[&str],
+    ) -> Self {
         let sim = Sim::start(Profile::default()).await.unwrap();
         let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
         let store: Arc<dyn Store> =
@@ -122,6 +136,7 @@ impl Place {
         let refrain = Refrain::from_parts(parts).unwrap();
         let mut config = config::Server::default();
         config.listen = Some(([127, 0, 0, 1], 0).into());
+        config.tls = tls;
         let server = Server::bind(&config, refrain.clone()).await.unwrap();
         let address = server.address().unwrap();
         let (stop, stopped) = oneshot::channel();

@@ -149,3 +149,104 @@ async fn requests_in_a_pipeline_are_answered_in_their_order() {
     }
     place.recorder.assert_clean();
 }
+
+/// One request whose length is written twice, with another behind it.
+struct Twice {
+    lengths: &'static str,
+    body: &'static str,
+    /// What is answered, request by request.
+    answered: &'static [u16],
+    /// How long the body is that arrives.
+    arrives: usize,
+}
+
+const CHUNKS: &str = "5\r\nhello\r\n0\r\n\r\n";
+
+const TWICE: [Twice; 9] = [
+    // Chunks go first, whatever else is said, and nothing behind them counts (RFC 9112 §6.1).
+    Twice {
+        lengths: "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        body: CHUNKS,
+        answered: &[200],
+        arrives: 5,
+    },
+    Twice {
+        lengths: "Transfer-Encoding: chunked\r\nContent-Length: 5",
+        body: CHUNKS,
+        answered: &[200],
+        arrives: 5,
+    },
+    Twice {
+        lengths: "Transfer-Encoding: chunked\r\nContent-Length: x",
+        body: CHUNKS,
+        answered: &[200],
+        arrives: 5,
+    },
+    // The same length twice is that length (§6.3), and what is behind it is another request.
+    Twice {
+        lengths: "Content-Length: 5\r\nContent-Length: 5",
+        body: "hello",
+        answered: &[200, 200],
+        arrives: 5,
+    },
+    Twice {
+        lengths: "Content-Length: 5\r\nContent-Length: 6",
+        body: "hello!",
+        answered: &[400],
+        arrives: 0,
+    },
+    Twice {
+        lengths: "Content-Length: 5, 5",
+        body: "hello",
+        answered: &[400],
+        arrives: 0,
+    },
+    Twice {
+        lengths: "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        body: CHUNKS,
+        answered: &[400],
+        arrives: 0,
+    },
+    Twice {
+        lengths: "Transfer-Encoding: gzip, chunked",
+        body: CHUNKS,
+        answered: &[400],
+        arrives: 0,
+    },
+    Twice {
+        lengths: "Content-Length: 5\r\nTransfer-Encoding: identity",
+        body: "hello",
+        answered: &[400],
+        arrives: 0,
+    },
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_length_that_is_written_twice_is_read_one_way_or_not_at_all() {
+    let place = Place::new(&["alice"]).await;
+    let key = place.key("alice").await;
+    let talker = place.talker(&key);
+    for twice in &TWICE {
+        let (head, lengths) = (place.head("POST", "/v1/first", &key), twice.lengths);
+        let behind = place.plain("/v1/smuggled", &key);
+        let bytes = format!("{head}{lengths}\r\n\r\n{}{behind}", twice.body);
+        let said = talker.say(bytes.as_bytes()).await;
+        let (answers, rest) = responses(&said.bytes).unwrap();
+        assert_eq!(rest, 0, "{lengths}");
+        let answered: Vec<_> = answers.iter().map(|it| it.status).collect();
+        assert_eq!(answered, twice.answered, "{lengths}");
+        if let [only] = &answers[..] {
+            assert_eq!(only.header("connection"), Some("close"), "{lengths}");
+        }
+        let came = place.recorder.take();
+        let served = answered.iter().filter(|it| **it == 200).count();
+        assert_eq!(came.len(), served, "{lengths}");
+        if let Some(first) = came.first() {
+            assert_eq!((&*first.target, first.body), ("/v1/first", twice.arrives));
+            // Written anew: what was said about the length has not gone on.
+            assert_eq!(first.all("content-length"), ["5"], "{lengths}");
+            assert!(first.all("transfer-encoding").is_empty(), "{lengths}");
+        }
+    }
+    place.recorder.assert_clean();
+}

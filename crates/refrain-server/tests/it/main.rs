@@ -4,13 +4,17 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "fixtures fail loudly; clippy knows test functions but not their helpers"
 )]
 
 #[expect(dead_code, reason = "the library's tests do more with it")]
 #[path = "../../../refrain/tests/support/assembled.rs"]
 mod assembled;
+#[path = "../../../refrain/tests/support/between.rs"]
+mod between;
 mod contract;
+mod lists;
 mod manage;
 mod matrix;
 mod metrics;

@@ -39,10 +39,19 @@ pub struct World {
 impl World {
     /// With the grant `alice` signed in.
     pub async fn new(profile: Profile) -> Self {
+        Self::behind(profile, |store| store).await
+    }
+
+    /// With somebody between it and its store.
+    pub async fn behind(
+        profile: Profile,
+        between: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Self {
         let sim = Sim::start(profile).await.unwrap();
         let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
         let store: Arc<dyn Store> =
             Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>));
+        let store = between(store);
         let refrain = Owner::new().process(&sim, Arc::clone(&clock) as Arc<dyn Clock>, store);
         sign_in(&refrain, &sim, "alice").await;
         let mut config = config::Server::default();
@@ -83,8 +92,12 @@ impl World {
 
     /// Another grant, `bob`.
     pub async fn with_bob(self) -> Self {
-        sign_in(&self.refrain, &self.sim, "bob").await;
+        self.sign_in("bob").await;
         self
+    }
+
+    pub async fn sign_in(&self, name: &str) {
+        sign_in(&self.refrain, &self.sim, name).await;
     }
 
     /// A key of a name of its own, with these permissions for these grants.

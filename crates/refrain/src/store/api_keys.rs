@@ -20,6 +20,13 @@ pub trait ApiKeys: Send + Sync {
     /// Reads all keys, the oldest first.
     async fn api_keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
 
+    /// Reads some keys, the oldest first, beginning behind one; none where there is none of that id.
+    async fn api_keys_after(
+        &self,
+        after: Option<&ApiKeyId>,
+        most: u32,
+    ) -> Result<Vec<KeyRecord>, StoreError>;
+
     /// Revokes a key, for ever; answers whether that was news. The first time stays.
     async fn revoke_api_key(&self, id: &ApiKeyId, at: UnixMillis) -> Result<bool, StoreError>;
 

@@ -32,6 +32,7 @@ where
     rows::a_hundred_racing_writers_lose_no_step(open_pair().await).await;
     rows::a_story_is_told_in_order_and_forgotten_on_demand(open_pair().await).await;
     api_keys::a_key_reads_back_whole(open_pair().await).await;
+    api_keys::keys_are_read_page_by_page(open_pair().await).await;
     api_keys::a_name_is_taken_until_its_key_is_revoked(open_pair().await).await;
     api_keys::of_many_who_want_one_name_one_gets_it(open_pair().await).await;
     api_keys::a_key_is_revoked_once_and_for_ever(open_pair().await).await;

@@ -29,12 +29,14 @@ use crate::{
     seal::{DeploymentId, KeyCheck, KeyId},
     secret::Sealed,
     store::{
-        Changed, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
+        Changed, Identity, Liveness, Mark, Store, StoreError, Unreadable, Version, Versioned,
+        Written,
         attempt::Attempt,
         group::Group,
         instances::{Instances, Shared},
         postgres::session::{Sessions, ask, tell},
         record::{self, Record, Write, changed, integer, json, read_json},
+        unreadable,
     },
     time::{Clock, StoreInstant, UnixMillis},
 };
@@ -108,6 +110,18 @@ impl PostgresStore {
             place: self.place(),
             source: Arc::new(error),
         }
+    }
+
+    async fn page(&self, after: Option<&GrantName>, most: u32) -> Result<Vec<PgRow>, StoreError> {
+        let query = self
+            .sessions
+            .statement("SELECT * FROM refrain.grants WHERE name > $1 ORDER BY name LIMIT $2");
+        let after = after.map_or("", GrantName::as_str).to_owned();
+        let most = i64::from(most);
+        ask!(self, |c| {
+            query.rows().bind(&after).bind(most).fetch_all(c)
+        })
+        .await
     }
 }
 
@@ -207,15 +221,16 @@ impl Store for PostgresStore {
         after: Option<&GrantName>,
         most: u32,
     ) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
-        let query = self
-            .sessions
-            .statement("SELECT * FROM refrain.grants WHERE name > $1 ORDER BY name LIMIT $2");
-        let after = after.map_or("", GrantName::as_str).to_owned();
-        let most = i64::from(most);
-        let rows = ask!(self, |c| {
-            query.rows().bind(&after).bind(most).fetch_all(c)
-        });
-        read(&rows.await?)
+        read(&self.page(after, most).await?)
+    }
+
+    async fn list(
+        &self,
+        after: Option<&GrantName>,
+        most: u32,
+    ) -> Result<Vec<Result<Versioned<GrantRow>, Unreadable>>, StoreError> {
+        let rows = self.page(after, most).await?;
+        rows.iter().map(unreadable::or_row).collect()
     }
 
     async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {

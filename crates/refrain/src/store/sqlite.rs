@@ -33,13 +33,15 @@ use crate::{
     seal::{DeploymentId, KeyCheck, KeyId},
     secret::Sealed,
     store::{
-        Changed, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
+        Changed, Identity, Liveness, Mark, Store, StoreError, Unreadable, Version, Versioned,
+        Written,
         attempt::{self, Attempt},
         cause,
         group::Group,
         instances::{Instances, Shared},
         record::{self, Record, Write, changed, integer, json, read_json},
         sqlite::connections::Connections,
+        unreadable,
     },
     time::{Clock, StoreInstant, UnixMillis},
 };
@@ -119,11 +121,15 @@ impl SqliteStore {
     }
 
     async fn rows(&self, query: Bound<'_>) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
-        let read = |pool| async move { query.fetch_all(&pool).await };
-        let rows = self.connections.read(read).await?;
+        let rows = self.fetch(query).await?;
         rows.iter()
             .map(|row| Record::fetch(row).and_then(Record::read))
             .collect()
+    }
+
+    async fn fetch(&self, query: Bound<'_>) -> Result<Vec<SqliteRow>, StoreError> {
+        let read = |pool| async move { query.fetch_all(&pool).await };
+        self.connections.read(read).await
     }
 
     /// The file's layout; 0 for an empty one.
@@ -145,6 +151,12 @@ impl SqliteStore {
 }
 
 type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+fn page(after: Option<&GrantName>, most: u32) -> Bound<'_> {
+    sqlx::query(grants!("WHERE name > ? ORDER BY name LIMIT ?"))
+        .bind(after.map_or("", GrantName::as_str))
+        .bind(most)
+}
 
 /// What SQLite says of itself.
 #[derive(Debug, Clone)]
@@ -238,10 +250,16 @@ impl Store for SqliteStore {
         after: Option<&GrantName>,
         most: u32,
     ) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
-        let query = sqlx::query(grants!("WHERE name > ? ORDER BY name LIMIT ?"))
-            .bind(after.map_or("", GrantName::as_str))
-            .bind(most);
-        self.rows(query).await
+        self.rows(page(after, most)).await
+    }
+
+    async fn list(
+        &self,
+        after: Option<&GrantName>,
+        most: u32,
+    ) -> Result<Vec<Result<Versioned<GrantRow>, Unreadable>>, StoreError> {
+        let rows = self.fetch(page(after, most)).await?;
+        rows.iter().map(unreadable::or_row).collect()
     }
 
     async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {

@@ -10,8 +10,8 @@ use refrain::{
     limit::{Bucket, Gate},
     seal::{KeyCheck, KeyId},
     store::{
-        ApiKeys, Changed, Identity, Limits, Liveness, Mark, Store, StoreError, Version, Versioned,
-        Written, attempt::Attempt,
+        ApiKeys, Changed, Identity, Limits, Liveness, Mark, Store, StoreError, Unreadable, Version,
+        Versioned, Written, attempt::Attempt,
     },
     time::{BoxFuture, StoreInstant, UnixMillis},
 };
@@ -40,6 +40,11 @@ pub trait Between: fmt::Debug + Send + Sync {
 
     /// After the feed has asked what has changed.
     async fn heard(&self) {}
+
+    /// Whether the row of a grant makes no sense.
+    fn spoils(&self, _: &GrantName) -> bool {
+        false
+    }
 
     /// When the write of a row is made, if whoever asks for it is told now that the store does not answer.
     fn later(&self) -> Option<BoxFuture<'static, ()>> {
@@ -77,6 +82,14 @@ impl<B: Between> ApiKeys for Watched<B> {
     }
     async fn api_keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
         self.call(Call::Read, self.inner.api_keys()).await
+    }
+    async fn api_keys_after(
+        &self,
+        after: Option<&ApiKeyId>,
+        most: u32,
+    ) -> Result<Vec<KeyRecord>, StoreError> {
+        let done = self.inner.api_keys_after(after, most);
+        self.call(Call::Read, done).await
     }
     async fn revoke_api_key(&self, id: &ApiKeyId, at: UnixMillis) -> Result<bool, StoreError> {
         self.call(Call::Write, self.inner.revoke_api_key(id, at))
@@ -136,6 +149,9 @@ impl<B: Between> Store for Watched<B> {
         self.call(Call::Read, self.inner.now()).await
     }
     async fn grant(&self, name: &GrantName) -> Result<Option<Versioned<GrantRow>>, StoreError> {
+        if self.between.spoils(name) {
+            return Err(spoilt(name));
+        }
         self.call(Call::Read, self.inner.grant(name)).await
     }
     async fn grants(
@@ -144,6 +160,19 @@ impl<B: Between> Store for Watched<B> {
         most: u32,
     ) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
         self.call(Call::Read, self.inner.grants(after, most)).await
+    }
+    async fn list(
+        &self,
+        after: Option<&GrantName>,
+        most: u32,
+    ) -> Result<Vec<Result<Versioned<GrantRow>, Unreadable>>, StoreError> {
+        let rows = self.call(Call::Read, self.inner.list(after, most)).await?;
+        let spoils = |row: Versioned<GrantRow>| {
+            let name = row.value.name.clone();
+            let why = self.between.spoils(&name).then(|| spoilt(&name));
+            why.map_or(Ok(row), |why| Err(Unreadable { name, why }))
+        };
+        Ok(rows.into_iter().map(|row| row.and_then(spoils)).collect())
     }
     async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
         self.call(Call::Read, self.inner.armed()).await
@@ -215,5 +244,14 @@ impl<B: Between> Store for Watched<B> {
     }
     async fn scrub(&self) -> Result<(), StoreError> {
         self.call(Call::Write, self.inner.scrub()).await
+    }
+}
+
+fn spoilt(name: &GrantName) -> StoreError {
+    StoreError::Value {
+        table: "grants",
+        column: "rest",
+        row: name.to_string(),
+        source: refrain::store::cause("the test has spoilt it"),
     }
 }

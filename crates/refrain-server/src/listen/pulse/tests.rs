@@ -115,3 +115,93 @@ fn a_connection_with_two_requests_rests_when_both_are_over() {
     drop(other);
     assert_eq!(seconds_until_cut(&sweep, &pulse, 300), Some(75));
 }
+
+/// A connection with two requests on it at a time.
+fn shared(sweep: &Sweep) -> (Arc<Pulse>, Arc<Pulse>, Arc<Pulse>) {
+    let connection = sweep.pulse();
+    connection.share();
+    let (one, other) = (connection.stream(), connection.stream());
+    (connection, one, other)
+}
+
+#[test]
+fn a_stream_that_is_stuck_is_given_up_and_its_neighbour_hears_nothing() {
+    type Stall = fn(&Pulse);
+    let stalls: [(Stall, u32); 3] = [
+        (|pulse| pulse.inward.waits(pulse), 10),
+        (Pulse::hands_over, 10),
+        (|pulse| pulse.upstream.waits(pulse), 60),
+    ];
+    for (stall, seconds) in stalls {
+        let sweep = Sweep::new();
+        let (connection, stuck, lively) = shared(&sweep);
+        let _running = (connection.begin(), connection.begin());
+        stall(&stuck);
+        let cut = (1..100).find(|_| {
+            stall(&lively);
+            for flow in [&lively.inward, &lively.upstream] {
+                flow.moved(2000, &lively);
+            }
+            lively.is_taken(2000);
+            sweep.tick();
+            stuck.is_cut()
+        });
+        assert_eq!(cut, Some(seconds));
+        assert!(!lively.is_cut() && !connection.is_cut());
+    }
+}
+
+#[test]
+fn streams_that_are_gone_take_no_room() {
+    let sweep = Sweep::new();
+    let (connection, ..) = shared(&sweep);
+    let alive: Vec<_> = (0..100).map(|_| connection.stream()).collect();
+    for _ in 0..10_000 {
+        drop(connection.stream());
+    }
+    assert!(connection.streams.lock().unwrap().len() <= 256);
+    sweep.tick();
+    assert_eq!(connection.streams.lock().unwrap().len(), alive.len());
+}
+
+#[test]
+fn what_a_full_socket_holds_up_is_held_against_the_connection() {
+    let sweep = Sweep::new();
+    let (connection, one, other) = shared(&sweep);
+    let _running = (connection.begin(), connection.begin());
+    connection.outward.waits(&connection);
+    one.hands_over();
+    other.hands_over();
+    assert_eq!(seconds_until_cut(&sweep, &connection, 60), Some(10));
+    assert!(!one.is_cut() && !other.is_cut());
+}
+
+#[test]
+fn a_neighbour_that_fills_the_socket_hides_a_stalled_stream_for_a_minute() {
+    let sweep = Sweep::new();
+    let (connection, stalled, _) = shared(&sweep);
+    let _running = connection.begin();
+    stalled.hands_over();
+    let cut = (1..100).find(|_| {
+        connection.outward.moved(100_000, &connection);
+        connection.outward.waits(&connection);
+        sweep.tick();
+        stalled.is_cut()
+    });
+    assert_eq!(cut, Some(60));
+    assert!(!connection.is_cut());
+}
+
+#[test]
+fn an_api_that_is_silent_is_told_to_the_stream_that_asked() {
+    let sweep = Sweep::new();
+    let (connection, one, other) = shared(&sweep);
+    let _running = (connection.begin(), connection.begin());
+    one.answer.waits(&one);
+    let late = (1..100).find(|_| {
+        sweep.tick();
+        one.is_late()
+    });
+    assert_eq!(late, Some(60));
+    assert!(!one.is_cut() && !other.is_late());
+}

@@ -67,6 +67,30 @@ pub(super) async fn a_key_reads_back_whole((one, other): (Shared, Shared)) {
     assert_eq!(one.api_key(&nobody()).await.unwrap(), None);
 }
 
+pub(super) async fn keys_are_read_page_by_page((one, other): (Shared, Shared)) {
+    for number in 0..7 {
+        // Several are made in one millisecond: then their ids decide.
+        let key = KeyRecord {
+            created_at: UnixMillis(number / 3),
+            ..empty(&format!("key-{number}"))
+        };
+        assert!(insert(&one, &key).await);
+    }
+    let mut keys: Vec<KeyRecord> = Vec::new();
+    loop {
+        let after = keys.last().map(|key| &key.id);
+        let page = other.api_keys_after(after, 2).await.unwrap();
+        assert!(page.len() <= 2);
+        if page.is_empty() {
+            break;
+        }
+        keys.extend(page);
+    }
+    assert_eq!(keys, other.api_keys().await.unwrap());
+    let behind_nobody = other.api_keys_after(Some(&nobody()), 9).await;
+    assert_eq!(behind_nobody.unwrap(), []);
+}
+
 pub(super) async fn a_name_is_taken_until_its_key_is_revoked((one, other): (Shared, Shared)) {
     let (first, second) = (empty("phone"), empty("phone"));
     assert!(insert(&one, &first).await);

@@ -51,6 +51,9 @@ pub(super) async fn grants_are_read_page_by_page((one, other): (Shared, Shared))
         let after = names.last().map(|it| name(it));
         let page = other.grants(after.as_ref(), 3).await.unwrap();
         assert!(page.len() <= 3);
+        let listed = other.list(after.as_ref(), 3).await.unwrap();
+        let listed = listed.into_iter().map(|it| it.unwrap());
+        assert_eq!(listed.collect::<Vec<_>>(), page);
         if page.is_empty() {
             break;
         }

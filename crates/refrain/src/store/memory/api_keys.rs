@@ -34,6 +34,19 @@ impl ApiKeys for MemoryStore {
         Ok(self.tables().api_keys.clone())
     }
 
+    async fn api_keys_after(
+        &self,
+        after: Option<&ApiKeyId>,
+        most: u32,
+    ) -> Result<Vec<KeyRecord>, StoreError> {
+        let tables = self.tables();
+        let mut keys = tables.api_keys.iter();
+        if let Some(after) = after {
+            keys.find(|key| key.id == *after);
+        }
+        Ok(keys.take(most as usize).cloned().collect())
+    }
+
     async fn revoke_api_key(&self, id: &ApiKeyId, at: UnixMillis) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let mut keys = tables.api_keys.iter_mut();

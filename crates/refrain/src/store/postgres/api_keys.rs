@@ -56,6 +56,23 @@ impl ApiKeys for PostgresStore {
         rows.iter().map(record::read).collect()
     }
 
+    async fn api_keys_after(
+        &self,
+        after: Option<&ApiKeyId>,
+        most: u32,
+    ) -> Result<Vec<KeyRecord>, StoreError> {
+        let query = self.sessions.statement(
+            "SELECT * FROM refrain.api_keys WHERE $1::text IS NULL OR (created_at, id) > \
+             (SELECT created_at, id FROM refrain.api_keys WHERE id = $1) \
+             ORDER BY created_at, id LIMIT $2",
+        );
+        let (after, most) = (after.map(|id| id.as_str().to_owned()), i64::from(most));
+        let rows = ask!(self, |c| {
+            query.rows().bind(&after).bind(most).fetch_all(c)
+        });
+        rows.await?.iter().map(record::read).collect()
+    }
+
     async fn revoke_api_key(&self, id: &ApiKeyId, at: UnixMillis) -> Result<bool, StoreError> {
         let query = self.sessions.statement(
             "UPDATE refrain.api_keys SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL",

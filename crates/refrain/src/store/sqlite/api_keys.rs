@@ -61,6 +61,23 @@ impl ApiKeys for SqliteStore {
         .await
     }
 
+    async fn api_keys_after(
+        &self,
+        after: Option<&ApiKeyId>,
+        most: u32,
+    ) -> Result<Vec<KeyRecord>, StoreError> {
+        let query = match after {
+            None => sqlx::query("SELECT * FROM api_keys ORDER BY created_at, id LIMIT ?"),
+            Some(after) => sqlx::query(
+                "SELECT * FROM api_keys WHERE (created_at, id) > \
+                     (SELECT created_at, id FROM api_keys WHERE id = ?) \
+                     ORDER BY created_at, id LIMIT ?",
+            )
+            .bind(after.as_str()),
+        };
+        self.keys(query.bind(most)).await
+    }
+
     async fn revoke_api_key(&self, id: &ApiKeyId, at: UnixMillis) -> Result<bool, StoreError> {
         let statement = "UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL";
         let query = sqlx::query(statement).bind(at.0).bind(id.as_str());

@@ -243,6 +243,44 @@ async fn a_value_that_makes_no_sense_is_named() {
 }
 
 #[tokio::test]
+async fn a_row_that_makes_no_sense_is_listed_among_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("refrain.db");
+    let store = open(&path).await;
+    for name in ["alice", "bob", "carol"] {
+        let change = Change {
+            row: contract::full_row(name),
+            events: vec![],
+            forgets: false,
+        };
+        store.insert(&change).await.unwrap();
+    }
+    let spoil = async |statement| {
+        let writer = store.connections.writer().await.unwrap();
+        sqlx::raw_sql(statement).execute(writer).await.unwrap();
+    };
+    spoil("UPDATE grants SET rest = '' WHERE name = 'bob'").await;
+    assert!(store.grants(None, 9).await.is_err());
+    let listed = store.list(None, 9).await.unwrap();
+    let told: Vec<_> = listed
+        .iter()
+        .map(|it| match it {
+            Ok(row) => (row.value.name.as_str(), "read"),
+            Err(unreadable) => (unreadable.name.as_str(), unreadable.why.code()),
+        })
+        .collect();
+    let expected = [
+        ("alice", "read"),
+        ("bob", "storage_value"),
+        ("carol", "read"),
+    ];
+    assert_eq!(told, expected);
+    spoil("UPDATE grants SET name = '-' WHERE name = 'bob'").await;
+    let nameless = store.list(None, 9).await;
+    assert!(nameless.is_err(), "there is nothing to call it by");
+}
+
+#[tokio::test]
 async fn a_database_is_replaced_while_nobody_has_it_open() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().canonicalize().unwrap().join("refrain.db");
