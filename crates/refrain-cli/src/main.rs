@@ -2,9 +2,11 @@
 
 mod args;
 mod callback;
+mod child;
 mod command;
 mod output;
 mod report;
+mod systemd;
 mod telemetry;
 
 use std::process::ExitCode;

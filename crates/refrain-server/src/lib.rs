@@ -52,6 +52,7 @@ mod server;
 mod token_endpoint;
 
 pub use crate::{
+    listen::inherited::Inherited,
     route::table::{Listed, routes},
     server::{Server, StartError},
 };

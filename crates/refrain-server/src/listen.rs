@@ -1,5 +1,6 @@
 //! Sockets: opened, and their connections handed to the workers.
 
+pub(crate) mod inherited;
 pub(crate) mod paced;
 pub(crate) mod pulse;
 mod tls;
@@ -46,7 +47,7 @@ impl Listener {
                 let scheme = if tls.is_some() { "https" } else { "http" };
                 format!("{scheme}://{address}")
             }
-            Kind::Unix(socket) => socket.path().display().to_string(),
+            Kind::Unix(socket) => socket.place().to_owned(),
         }
     }
 
@@ -71,9 +72,7 @@ pub(crate) async fn open(config: &config::Server) -> Result<Vec<Listener>, Start
         listeners.push(open_tcp(address, config).await?);
     }
     if let Some(path) = &config.socket {
-        let kind = Kind::Unix(UnixSocket::open(path, &config.socket_uids)?);
-        let authorities = Arc::new(Authorities::any());
-        listeners.push(Listener { kind, authorities });
+        listeners.push(unix(UnixSocket::open(path, &config.socket_uids)?));
     }
     if listeners.is_empty() {
         return Err(StartError::Nowhere);
@@ -83,17 +82,32 @@ pub(crate) async fn open(config: &config::Server) -> Result<Vec<Listener>, Start
 
 async fn open_tcp(address: SocketAddr, config: &config::Server) -> Result<Listener, StartError> {
     let failed = |source: io::Error| refused(address.to_string(), source);
+    let socket = TcpListener::bind(address).await.map_err(failed)?;
+    let address = socket.local_addr().map_err(failed)?;
+    tcp(socket, address, config)
+}
+
+fn tcp(
+    socket: TcpListener,
+    address: SocketAddr,
+    config: &config::Server,
+) -> Result<Listener, StartError> {
     let tls = match &config.tls {
         Some(files) => Some(Arc::new(Certificates::read(files)?)),
         None => None,
     };
-    let socket = TcpListener::bind(address).await.map_err(failed)?;
-    let address = socket.local_addr().map_err(failed)?;
     let authorities = Authorities::of(address, tls.is_some(), &config.names);
     Ok(Listener {
         kind: Kind::Tcp(socket, address, tls),
         authorities: Arc::new(authorities),
     })
+}
+
+fn unix(socket: UnixSocket) -> Listener {
+    Listener {
+        kind: Kind::Unix(socket),
+        authorities: Arc::new(Authorities::any()),
+    }
 }
 
 pub(super) fn refused(place: String, source: io::Error) -> StartError {

@@ -18,4 +18,5 @@ mod limits;
 mod login;
 mod plain;
 mod serve;
+mod systemd;
 mod usage;
