@@ -16,6 +16,7 @@ mod token;
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use refrain::{Error, Grant, Refrain};
 use serde::Serialize;
+use tracing::Instrument as _;
 
 use crate::{
     audit::{Action, Subject},
@@ -106,6 +107,7 @@ impl<'a> Asked<'a> {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let asking = work(self.shared().refrain().clone());
+        let asking = asking.instrument(self.id.span());
         self.shared().at_home(asking).await
     }
 

@@ -24,7 +24,8 @@ use http::{
     uri::PathAndQuery,
 };
 use hyper::body::Incoming;
-use refrain::{Grant, keeper::Live, middleware::note_limit, secret::AccessToken};
+use refrain::{Grant, keeper::Live, secret::AccessToken};
+use tracing::Instrument as _;
 
 use self::{
     held::Held,
@@ -37,6 +38,7 @@ use crate::{
     caller::Caller,
     connection::Connection,
     fault::Fault,
+    request_id::RequestId,
     server::Shared,
 };
 
@@ -49,6 +51,7 @@ const REPLAYS: u8 = 2;
 struct Passage<'a> {
     shared: &'a Shared,
     connection: &'a Connection,
+    id: &'a RequestId<'a>,
     grant: Grant,
     prepared: Arc<Prepared>,
     method: Method,
@@ -72,6 +75,7 @@ pub(crate) async fn relay(
     request: Request<Sent>,
     caller: &Caller,
     connection: &Connection,
+    id: &RequestId<'_>,
 ) -> Result<Response<Answer>, Fault> {
     let shared = connection.shared();
     let begun = shared.clock().uptime();
@@ -80,7 +84,7 @@ pub(crate) async fn relay(
     let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
     target::check(&target)?;
     let grant = caller.grant(&head.headers, shared).await?;
-    let live = token(&grant, shared).await?;
+    let live = token(&grant, shared, id).await?;
     let gates = shared.gates();
     let probe = limits::enter(gates, live.app()).map_err(|closed| {
         shared.metrics().limited(closed.kind);
@@ -99,6 +103,7 @@ pub(crate) async fn relay(
     let mut passage = Passage {
         shared,
         connection,
+        id,
         prepared: connection.prepared(&live, &grant)?,
         grant,
         method: head.method,
@@ -111,8 +116,7 @@ pub(crate) async fn relay(
         lease,
         repaired,
     } = passage.send().await?;
-    let clock = shared.clock().as_ref();
-    let response = note_limit(response, gates, clock, live.app(), probe).await;
+    let response = limits::note(response, shared, live.app(), probe, id).await;
     if repaired {
         shared.metrics().repaired();
     }
@@ -123,12 +127,13 @@ pub(crate) async fn relay(
 }
 
 /// A token that works; what may take long runs where it outlives this worker's connections.
-async fn token(grant: &Grant, shared: &Shared) -> Result<Arc<Live>, Fault> {
+async fn token(grant: &Grant, shared: &Shared, id: &RequestId<'_>) -> Result<Arc<Live>, Fault> {
     if let Some(live) = grant.at_hand() {
         return Ok(live);
     }
     let asked = grant.clone();
-    let served = shared.at_home(async move { asked.current().await }).await?;
+    let asking = async move { asked.current().await }.instrument(id.span());
+    let served = shared.at_home(asking).await?;
     let served = served.map_err(|error| shared.fault(&error))?;
     Ok(served.live)
 }
@@ -170,15 +175,13 @@ impl Passage<'_> {
     /// The token to use in the place of a rejected one; `None` where there is none, and the 401 stands.
     async fn newer(&self, rejected: &AccessToken) -> Option<AccessToken> {
         let (grant, rejected) = (self.grant.clone(), rejected.clone());
-        let newer = self
-            .shared
-            .at_home(async move { grant.report_rejected(&rejected).await })
-            .await;
-        match newer {
+        let asking = async move { grant.report_rejected(&rejected).await };
+        let asking = asking.instrument(self.id.span());
+        match self.shared.at_home(asking).await {
             Ok(Ok(newer)) => Some(newer),
             Ok(Err(error)) => {
-                let (grant, code) = (self.grant.name(), error.code());
-                tracing::warn!(%grant, code, "a rejected access token could not be renewed");
+                let (grant, code, request_id) = (self.grant.name(), error.code(), self.id.text());
+                tracing::warn!(%grant, code, request_id, "a rejected access token could not be renewed");
                 None
             }
             Err(_) => None,

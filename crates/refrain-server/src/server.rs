@@ -9,6 +9,7 @@ use refrain::{
     transport::dial::{Dialer, Versions},
 };
 use tokio::{runtime::Handle, sync::watch};
+use tracing::Instrument as _;
 
 use crate::{
     audit::Audit,
@@ -183,6 +184,7 @@ impl Shared {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Fault> {
+        let work = work.in_current_span();
         self.home.spawn(work).await.map_err(|error| {
             let code = if error.is_panic() {
                 "broke_off"
@@ -196,7 +198,7 @@ impl Shared {
 
     /// Does something that nobody waits for.
     pub(crate) fn behind(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.home.spawn(work);
+        self.home.spawn(work.in_current_span());
     }
 }
 

@@ -15,6 +15,7 @@ mod home;
 mod init;
 mod keys;
 mod limits;
+mod log;
 mod login;
 mod plain;
 mod serve;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use crate::{
     id::{Epoch, Minting},
@@ -137,7 +138,7 @@ impl Keeper {
         *slot = Some(flight.clone());
         drop(slot);
         let (keeper, cell, goal) = (Arc::clone(self), Arc::clone(cell), goal.clone());
-        spawn(self.tasks.track_future(async move {
+        let flying = async move {
             let flying = caught(keeper.fly(&cell, &goal, &report));
             #[cfg(not(feature = "failpoints"))]
             let ended = flying.await;
@@ -159,7 +160,9 @@ impl Keeper {
             // Emptied before the result is told: whoever comes now starts afresh.
             *cell.slot.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
             report.send_replace(Progress::Done(result));
-        }));
+        };
+        // What it says in the log belongs to whoever began it.
+        spawn(self.tasks.track_future(flying.in_current_span()));
         flight
     }
 
