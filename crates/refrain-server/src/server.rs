@@ -221,7 +221,7 @@ impl Server {
     /// # Errors
     /// Where a socket cannot be opened or a file cannot be used; nothing is left behind.
     pub async fn bind(config: &config::Server, refrain: Refrain) -> Result<Self, StartError> {
-        Self::at(listen::open(config).await?, refrain).await
+        Self::at(listen::open(config)?, refrain).await
     }
 
     /// The same with sockets that somebody else has opened, instead of those that the settings name.
