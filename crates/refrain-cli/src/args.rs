@@ -8,7 +8,7 @@ mod operate;
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     custody::{BackupArgs, RestoreArgs, RotateArgs, SealingCommand},
@@ -63,6 +63,21 @@ pub(crate) struct GlobalArgs {
     /// Log more on standard error; up to three times. `REFRAIN_LOG=off` to `trace` sets the level too
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = EVERYWHERE)]
     pub(crate) verbose: u8,
+    /// Log as text, or as JSON with an object in each line [default: text]. `REFRAIN_LOG_FORMAT` sets it too
+    #[arg(long, global = true, value_name = "FORMAT", help_heading = EVERYWHERE)]
+    pub(crate) log_format: Option<LogFormat>,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "lower")]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[value(help = "for people")]
+    Text,
+    /// For programs that collect logs.
+    #[value(help = "for programs that collect logs")]
+    Json,
 }
 
 #[derive(Debug, Subcommand)]

@@ -35,6 +35,7 @@ use refrain::{
 use crate::{
     args::{Args, Command, ConfigCommand, GlobalArgs, SealingCommand},
     report::{self, Exit, Explanation},
+    systemd::sockets,
 };
 
 /// How long a refresh that began may take to end before the process does: an answer that the store does
@@ -54,7 +55,10 @@ pub(crate) fn run(args: Args) -> Result<(), Explanation> {
         Command::Token(args) => block_on(orderly(token::run(&global, &args))),
         Command::Refresh(args) => block_on(orderly(refresh::run(&global, &args))),
         Command::List => block_on(orderly(list::run(&global))),
-        Command::Serve(args) => block_on_all(serve::run(&global, &args)),
+        Command::Serve(args) => {
+            let inherited = sockets::take()?;
+            block_on_all(serve::run(&global, &args, inherited))
+        }
         Command::Sim(args) => block_on(sim::run(&global, &args)),
         Command::OpenBrowser { url } => login::browser::run(&url),
         Command::Login(args) => block_on(login::run(&global, &args)),

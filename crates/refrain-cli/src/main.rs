@@ -2,9 +2,11 @@
 
 mod args;
 mod callback;
+mod child;
 mod command;
 mod output;
 mod report;
+mod systemd;
 mod telemetry;
 
 use std::process::ExitCode;
@@ -19,7 +21,7 @@ fn main() -> ExitCode {
         Err(error) => return report::usage(&error),
     };
     protect();
-    telemetry::start(args.global.verbose);
+    telemetry::start(args.global.verbose, args.global.log_format);
     let json = args.global.json;
     match command::run(args) {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,6 +7,8 @@ use clap::error::ErrorKind;
 use refrain::{Kind, config::ConfigError, custody::CustodyError, time::UnixMillis};
 use serde::Serialize;
 
+use crate::telemetry::{self, NOTICE};
+
 /// How the process ends when it did not do what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -143,20 +145,42 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
 
 /// Says what went wrong, and how the process ends.
 pub(crate) fn failure(explanation: &Explanation, json: bool) -> ExitCode {
-    let mut stderr = anstream::stderr().lock();
-    // There is nobody left to tell that standard error is closed.
-    drop(stderr.write_all(render(explanation, Level::Error, json).as_bytes()));
+    tell(explanation, Level::Error, json);
     explanation.exit.into()
 }
 
 /// Says what stands in the way of the next time, when this time the job was done.
 pub(crate) fn warning(explanation: &Explanation, json: bool) {
-    let text = render(explanation, Level::Warning, json);
+    tell(explanation, Level::Warning, json);
+}
+
+fn tell(explanation: &Explanation, level: Level, json: bool) {
+    if telemetry::is_json() && !json {
+        log(explanation, level);
+        return;
+    }
+    let text = render(explanation, level, json);
+    // There is nobody left to tell that standard error is closed.
     drop(anstream::stderr().lock().write_all(text.as_bytes()));
+}
+
+/// The same as a line of the log.
+fn log(explanation: &Explanation, level: Level) {
+    let (code, safe, fix) = (explanation.code, &*explanation.safe, &*explanation.fix);
+    let retry_at = explanation.retry_at.map(tracing::field::display);
+    let what = &explanation.what;
+    match level {
+        Level::Error => tracing::error!(target: NOTICE, code, safe, fix, retry_at, "{what}"),
+        Level::Warning => tracing::warn!(target: NOTICE, code, safe, fix, retry_at, "{what}"),
+    }
 }
 
 /// Says something to the person who looks on; not a result, so not on standard output.
 pub(crate) fn notice(text: &str) {
+    if telemetry::is_json() {
+        tracing::info!(target: NOTICE, "{text}");
+        return;
+    }
     let lines: String = text.lines().map(|line| plain(line) + "\n").collect();
     drop(anstream::stderr().lock().write_all(lines.as_bytes()));
 }

@@ -1,17 +1,38 @@
 //! The log on standard error.
 
-use std::str::FromStr as _;
+use std::{
+    env,
+    str::FromStr as _,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
+use clap::ValueEnum as _;
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
+    fmt,
     layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
 };
 
-/// Starts the log; `verbose` counts the `-v`s and wins over `REFRAIN_LOG`.
-pub(crate) fn start(verbose: u8) {
-    let asked = std::env::var("REFRAIN_LOG").ok();
-    let (level, unknown) = level(verbose, asked.as_deref());
+use crate::args::LogFormat;
+
+/// The target of what is said to whoever looks on, whatever the level of the log.
+pub(crate) const NOTICE: &str = "notice";
+
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// Whether the log is JSON. Then nothing else goes to standard error: a program that reads it line by line
+/// would stumble.
+pub(crate) fn is_json() -> bool {
+    JSON.load(Ordering::Relaxed)
+}
+
+/// Starts the log; `verbose` counts the `-v`s and wins over `REFRAIN_LOG`, as `format` does over
+/// `REFRAIN_LOG_FORMAT`.
+pub(crate) fn start(verbose: u8, format: Option<LogFormat>) {
+    let (level, unknown_level) = level(verbose, env::var("REFRAIN_LOG").ok().as_deref());
+    let asked = env::var("REFRAIN_LOG_FORMAT").ok();
+    let (format, unknown_format) = self::format(format, asked.as_deref());
     // Our own modules alone: what HTTP libraries say at their lower levels includes headers.
     // Who has done what is told as long as anything is.
     let audit = if level == LevelFilter::OFF {
@@ -21,15 +42,38 @@ pub(crate) fn start(verbose: u8) {
     };
     let targets = Targets::new()
         .with_target("refrain", level)
-        .with_target("audit", audit);
-    let layer = tracing_subscriber::fmt::layer()
-        .with_writer(anstream::stderr)
-        .with_target(false);
-    let subscriber = tracing_subscriber::registry().with(targets).with(layer);
+        .with_target("audit", audit)
+        .with_target(NOTICE, LevelFilter::INFO);
+    let json = format == LogFormat::Json;
+    let subscriber = tracing_subscriber::registry().with(targets);
+    let started = if json {
+        let layer = fmt::layer().with_writer(anstream::stderr).json();
+        let layer = layer.flatten_event(true).with_span_list(false);
+        subscriber.with(layer).try_init()
+    } else {
+        let layer = fmt::layer().with_writer(anstream::stderr);
+        subscriber.with(layer.with_target(false)).try_init()
+    };
     // Only fails where a log runs already.
-    drop(subscriber.try_init());
-    if unknown {
+    if started.is_ok() {
+        JSON.store(json, Ordering::Relaxed);
+    }
+    if unknown_level {
         tracing::warn!("REFRAIN_LOG is none of off, error, warn, info, debug, trace: using warn");
+    }
+    if unknown_format {
+        tracing::warn!("REFRAIN_LOG_FORMAT is none of text, json: using text");
+    }
+}
+
+/// The format to log in, and whether the variable's value was not understood.
+fn format(flag: Option<LogFormat>, asked: Option<&str>) -> (LogFormat, bool) {
+    let by_variable = asked
+        .filter(|text| !text.is_empty())
+        .map(|text| LogFormat::from_str(text, true));
+    match (flag, by_variable) {
+        (Some(format), _) | (None, Some(Ok(format))) => (format, false),
+        (None, by_variable) => (LogFormat::Text, by_variable.is_some()),
     }
 }
 
@@ -67,6 +111,22 @@ mod tests {
             (9, None, (LevelFilter::TRACE, false)),
         ] {
             assert_eq!(level(verbose, variable), expected, "{verbose} {variable:?}");
+        }
+    }
+
+    #[test]
+    fn the_format_is_that_of_the_flag_or_of_the_variable() {
+        use LogFormat::{Json, Text};
+        for (flag, variable, expected) in [
+            (None, None, (Text, false)),
+            (None, Some(""), (Text, false)),
+            (None, Some("json"), (Json, false)),
+            (None, Some("JSON"), (Json, false)),
+            (None, Some("xml"), (Text, true)),
+            (Some(Text), Some("json"), (Text, false)),
+            (Some(Json), Some("xml"), (Json, false)),
+        ] {
+            assert_eq!(format(flag, variable), expected, "{flag:?} {variable:?}");
         }
     }
 }

@@ -22,7 +22,7 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | `listen` | sockets, workers, and the pulse by which slow clients are told |
+//! | `listen` | sockets, opened or handed over, workers, and the pulse by which slow clients are told |
 //! | `connection` | one connection and its requests |
 //! | `route` | what there is, and what it needs; what is not in its table is not there: [`routes`] |
 //! | `authority` | whom a request is meant for, and which page it comes from |
@@ -52,6 +52,7 @@ mod server;
 mod token_endpoint;
 
 pub use crate::{
+    listen::inherited::Inherited,
     route::table::{Listed, routes},
     server::{Server, StartError},
 };

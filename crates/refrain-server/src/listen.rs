@@ -1,7 +1,9 @@
 //! Sockets: opened, and their connections handed to the workers.
 
+pub(crate) mod inherited;
 pub(crate) mod paced;
 pub(crate) mod pulse;
+mod seconds;
 mod tls;
 mod unix;
 pub(crate) mod worker;
@@ -9,7 +11,11 @@ pub(crate) mod worker;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use refrain::config;
-use tokio::{net::TcpListener, task::JoinSet};
+use rustix::net::sockopt;
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    task::JoinSet,
+};
 
 use self::{
     tls::Certificates,
@@ -21,6 +27,15 @@ use crate::{authority::Authorities, connection::Peer, server::StartError};
 /// The pause where a connection cannot be taken: out of file descriptors, usually, and the next attempt
 /// would fail as fast.
 const OUT_OF_BREATH: Duration = Duration::from_millis(50);
+
+/// So many connections may wait to be taken, if the system allows as many. Where there is no room for one, its
+/// client tries again after a second and more, and all limits begin that much later.
+const BACKLOG: u32 = 4096;
+
+/// So many bytes of an answer lie in the system at most until the client takes them; its connections inherit it
+/// of their listener. Left to itself the system lets them grow to megabytes each, and as long as they grow, a
+/// client that takes nothing looks as if it did.
+const UNTAKEN: usize = 256 * 1024;
 
 /// So often it is looked whether a certificate was renewed.
 const RENEWALS: Duration = Duration::from_secs(60);
@@ -46,7 +61,7 @@ impl Listener {
                 let scheme = if tls.is_some() { "https" } else { "http" };
                 format!("{scheme}://{address}")
             }
-            Kind::Unix(socket) => socket.path().display().to_string(),
+            Kind::Unix(socket) => socket.place().to_owned(),
         }
     }
 
@@ -65,15 +80,13 @@ impl Listener {
 }
 
 /// Opens the sockets that the settings name.
-pub(crate) async fn open(config: &config::Server) -> Result<Vec<Listener>, StartError> {
+pub(crate) fn open(config: &config::Server) -> Result<Vec<Listener>, StartError> {
     let mut listeners = Vec::new();
     if let Some(address) = config.listen {
-        listeners.push(open_tcp(address, config).await?);
+        listeners.push(open_tcp(address, config)?);
     }
     if let Some(path) = &config.socket {
-        let kind = Kind::Unix(UnixSocket::open(path, &config.socket_uids)?);
-        let authorities = Arc::new(Authorities::any());
-        listeners.push(Listener { kind, authorities });
+        listeners.push(unix(UnixSocket::open(path, &config.socket_uids)?));
     }
     if listeners.is_empty() {
         return Err(StartError::Nowhere);
@@ -81,19 +94,47 @@ pub(crate) async fn open(config: &config::Server) -> Result<Vec<Listener>, Start
     Ok(listeners)
 }
 
-async fn open_tcp(address: SocketAddr, config: &config::Server) -> Result<Listener, StartError> {
+fn open_tcp(address: SocketAddr, config: &config::Server) -> Result<Listener, StartError> {
     let failed = |source: io::Error| refused(address.to_string(), source);
+    let socket = bind(address).map_err(failed)?;
+    let address = socket.local_addr().map_err(failed)?;
+    tcp(socket, address, config)
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Connections of a server that has just ended do not keep the next one from its address.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+fn tcp(
+    socket: TcpListener,
+    address: SocketAddr,
+    config: &config::Server,
+) -> Result<Listener, StartError> {
     let tls = match &config.tls {
         Some(files) => Some(Arc::new(Certificates::read(files)?)),
         None => None,
     };
-    let socket = TcpListener::bind(address).await.map_err(failed)?;
-    let address = socket.local_addr().map_err(failed)?;
+    sockopt::set_socket_send_buffer_size(&socket, UNTAKEN)
+        .map_err(|source| refused(address.to_string(), source.into()))?;
     let authorities = Authorities::of(address, tls.is_some(), &config.names);
     Ok(Listener {
         kind: Kind::Tcp(socket, address, tls),
         authorities: Arc::new(authorities),
     })
+}
+
+fn unix(socket: UnixSocket) -> Listener {
+    Listener {
+        kind: Kind::Unix(socket),
+        authorities: Arc::new(Authorities::any()),
+    }
 }
 
 pub(super) fn refused(place: String, source: io::Error) -> StartError {

@@ -17,6 +17,7 @@ mod token;
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use refrain::{Error, Grant, Refrain};
 use serde::Serialize;
+use tracing::Instrument as _;
 
 use crate::{
     audit::{Action, Subject},
@@ -107,6 +108,7 @@ impl<'a> Asked<'a> {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let asking = work(self.shared().refrain().clone());
+        let asking = asking.instrument(self.id.span());
         self.shared().at_home(asking).await
     }
 

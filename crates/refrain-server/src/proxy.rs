@@ -24,7 +24,8 @@ use http::{
     uri::PathAndQuery,
 };
 use hyper::body::Incoming;
-use refrain::{Grant, keeper::Live, middleware::note_limit, secret::AccessToken};
+use refrain::{Grant, keeper::Live, secret::AccessToken};
+use tracing::Instrument as _;
 
 use self::{
     held::Held,
@@ -38,6 +39,7 @@ use crate::{
     connection::Connection,
     fault::Fault,
     listen::pulse::Pulse,
+    request_id::RequestId,
     server::Shared,
 };
 
@@ -51,6 +53,7 @@ struct Passage<'a> {
     shared: &'a Shared,
     connection: &'a Connection,
     pulse: &'a Pulse,
+    id: &'a RequestId<'a>,
     grant: Grant,
     prepared: Arc<Prepared>,
     method: Method,
@@ -74,6 +77,7 @@ pub(crate) async fn relay(
     request: Request<Sent>,
     caller: &Caller,
     (connection, pulse): (&Connection, &Pulse),
+    id: &RequestId<'_>,
 ) -> Result<Response<Answer>, Fault> {
     let shared = connection.shared();
     let begun = shared.clock().uptime();
@@ -82,7 +86,7 @@ pub(crate) async fn relay(
     let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
     target::check(&target)?;
     let grant = caller.grant(&head.headers, shared).await?;
-    let live = token(&grant, shared).await?;
+    let live = token(&grant, shared, id).await?;
     let gates = shared.gates();
     let probe = limits::enter(gates, live.app()).map_err(|closed| {
         shared.metrics().limited(closed.kind);
@@ -102,6 +106,7 @@ pub(crate) async fn relay(
         shared,
         connection,
         pulse,
+        id,
         prepared: connection.prepared(&live, &grant)?,
         grant,
         method: head.method,
@@ -114,8 +119,7 @@ pub(crate) async fn relay(
         lease,
         repaired,
     } = passage.send().await?;
-    let clock = shared.clock().as_ref();
-    let response = note_limit(response, gates, clock, live.app(), probe).await;
+    let response = limits::note(response, shared, live.app(), probe, id).await;
     if repaired {
         shared.metrics().repaired();
     }
@@ -126,12 +130,13 @@ pub(crate) async fn relay(
 }
 
 /// A token that works; what may take long runs where it outlives this worker's connections.
-async fn token(grant: &Grant, shared: &Shared) -> Result<Arc<Live>, Fault> {
+async fn token(grant: &Grant, shared: &Shared, id: &RequestId<'_>) -> Result<Arc<Live>, Fault> {
     if let Some(live) = grant.at_hand() {
         return Ok(live);
     }
     let asked = grant.clone();
-    let served = shared.at_home(async move { asked.current().await }).await?;
+    let asking = async move { asked.current().await }.instrument(id.span());
+    let served = shared.at_home(asking).await?;
     let served = served.map_err(|error| shared.fault(&error))?;
     Ok(served.live)
 }
@@ -173,15 +178,13 @@ impl Passage<'_> {
     /// The token to use in the place of a rejected one; `None` where there is none, and the 401 stands.
     async fn newer(&self, rejected: &AccessToken) -> Option<AccessToken> {
         let (grant, rejected) = (self.grant.clone(), rejected.clone());
-        let newer = self
-            .shared
-            .at_home(async move { grant.report_rejected(&rejected).await })
-            .await;
-        match newer {
+        let asking = async move { grant.report_rejected(&rejected).await };
+        let asking = asking.instrument(self.id.span());
+        match self.shared.at_home(asking).await {
             Ok(Ok(newer)) => Some(newer),
             Ok(Err(error)) => {
-                let (grant, code) = (self.grant.name(), error.code());
-                tracing::warn!(%grant, code, "a rejected access token could not be renewed");
+                let (grant, code, request_id) = (self.grant.name(), error.code(), self.id.text());
+                tracing::warn!(%grant, code, request_id, "a rejected access token could not be renewed");
                 None
             }
             Err(_) => None,

@@ -1,5 +1,5 @@
-//! The number of a request, made only where somebody may ask for it: where it failed, or where it is in the
-//! audit log.
+//! The number of a request, made only where somebody may ask for it: where it failed, where it is in the
+//! audit log, or where something is done that the log may speak of.
 
 use std::sync::{
     OnceLock,
@@ -7,6 +7,7 @@ use std::sync::{
 };
 
 use refrain::random::{Random, RandomError, bytes};
+use tracing::Span;
 
 /// The header that tells it.
 pub(crate) const HEADER: &str = "refrain-request-id";
@@ -53,6 +54,17 @@ impl<'a> RequestId<'a> {
     /// The number; the same for whoever asks again.
     pub(crate) fn text(&self) -> &str {
         self.made.get_or_init(|| self.ids.draw())
+    }
+
+    /// What is logged within it has the number. Not for every request: who is answered from memory says
+    /// nothing, and costs nothing.
+    pub(crate) fn span(&self) -> Span {
+        tracing::error_span!("request", request_id = self.text())
+    }
+
+    /// The same where the log is so loud that anything may be said.
+    pub(crate) fn loud_span(&self) -> Span {
+        tracing::debug_span!("request", request_id = self.text())
     }
 
     /// The number, if anybody has asked for it.

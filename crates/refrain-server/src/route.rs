@@ -11,6 +11,7 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts,
 };
 use hyper::body::Incoming;
+use tracing::Instrument as _;
 
 use self::table::{Entry, Needs, Route};
 use crate::{
@@ -37,12 +38,14 @@ pub(crate) async fn answer(
     let shared = connection.shared();
     let id = RequestId::new(shared.ids());
     let (method, peer) = (logged(request.method()), *connection.peer());
-    let mut answer = match respond(request, entry, (connection, pulse), &id).await {
+    let span = id.loud_span();
+    let answering = respond(request, entry, (connection, pulse), &id).instrument(span);
+    let mut answer = match answering.await {
         Ok(answer) => answer,
         Err(fault) => {
             // Neither path nor query: both can hold what is nobody's business.
-            let (code, id) = (fault.code(), id.text());
-            tracing::debug!(method, %peer, code, id, "a request was not carried out");
+            let (code, request_id) = (fault.code(), id.text());
+            tracing::debug!(method, %peer, code, request_id, "a request was not carried out");
             fault.answer(entry.map_or(Shape::Problem, Entry::shape))
         }
     };
@@ -95,7 +98,7 @@ async fn respond(
         (Route::Readyz, _) => Ok(health::ready(connection.shared()).await),
         (Route::Api, Some(caller)) => {
             let request = Request::from_parts(head, body);
-            proxy::relay(request, &caller, (connection, pulse)).await
+            proxy::relay(request, &caller, (connection, pulse), id).await
         }
         (_, Some(caller)) => {
             let asked = manage::Asked::new(&head, entry, &caller, connection, id);

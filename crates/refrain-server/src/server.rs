@@ -9,6 +9,7 @@ use refrain::{
     transport::dial::{Dialer, Versions},
 };
 use tokio::{runtime::Handle, sync::watch};
+use tracing::Instrument as _;
 
 use crate::{
     audit::Audit,
@@ -16,7 +17,11 @@ use crate::{
     doors::Doors,
     fault::Fault,
     keys::Keys,
-    listen::{self, Listener, worker::Workers},
+    listen::{
+        self, Listener,
+        inherited::{self, Inherited},
+        worker::Workers,
+    },
     metrics::Metrics,
     request_id::Ids,
 };
@@ -41,6 +46,20 @@ pub enum StartError {
         place: String,
         /// Why.
         source: io::Error,
+    },
+    /// A socket that was handed over is no place where anybody could connect.
+    #[error("the socket that was handed over at {place} does not listen")]
+    NotListening {
+        /// The address or path.
+        place: String,
+    },
+    /// A socket that was handed over would carry keys and tokens in the clear.
+    #[error(
+        "the socket that was handed over at {address} is reached by other machines, and without TLS they could read keys and tokens"
+    )]
+    PlainHttp {
+        /// The address.
+        address: SocketAddr,
     },
     /// The store does not say which limits of Spotify's are to be kept.
     #[error(transparent)]
@@ -70,6 +89,8 @@ impl StartError {
         match self {
             Self::InUse { .. } => "address_in_use",
             Self::Listen { .. } => "cannot_listen",
+            Self::NotListening { .. } => "socket_not_listening",
+            Self::PlainHttp { .. } => "plain_http",
             Self::Refrain(error) => error.code(),
             Self::Nowhere => "listens_nowhere",
             Self::Certificate { .. } => "certificate",
@@ -163,6 +184,7 @@ impl Shared {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Fault> {
+        let work = work.in_current_span();
         self.home.spawn(work).await.map_err(|error| {
             let code = if error.is_panic() {
                 "broke_off"
@@ -176,7 +198,7 @@ impl Shared {
 
     /// Does something that nobody waits for.
     pub(crate) fn behind(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.home.spawn(work);
+        self.home.spawn(work.in_current_span());
     }
 }
 
@@ -199,7 +221,22 @@ impl Server {
     /// # Errors
     /// Where a socket cannot be opened or a file cannot be used; nothing is left behind.
     pub async fn bind(config: &config::Server, refrain: Refrain) -> Result<Self, StartError> {
-        let listeners = listen::open(config).await?;
+        Self::at(listen::open(config)?, refrain).await
+    }
+
+    /// The same with sockets that somebody else has opened, instead of those that the settings name.
+    ///
+    /// # Errors
+    /// Where one of them cannot be used, or a file cannot.
+    pub async fn adopt(
+        sockets: Vec<Inherited>,
+        config: &config::Server,
+        refrain: Refrain,
+    ) -> Result<Self, StartError> {
+        Self::at(inherited::open(sockets, config)?, refrain).await
+    }
+
+    async fn at(listeners: Vec<Listener>, refrain: Refrain) -> Result<Self, StartError> {
         let gates = refrain.gates().await.map_err(StartError::Refrain)?;
         let (stop, stopped) = watch::channel(false);
         let parts = refrain.parts();

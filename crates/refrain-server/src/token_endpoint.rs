@@ -7,6 +7,7 @@
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use refrain::access::{ApiKey, Permission};
 use serde_json::json;
+use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -55,7 +56,8 @@ pub(crate) async fn answer(
     let shared = connection.shared();
     let grant = caller.grant(&head.headers, shared).await?;
     let asked = grant.clone();
-    let served = shared.at_home(async move { asked.current().await }).await?;
+    let asking = async move { asked.current().await }.instrument(id.span());
+    let served = shared.at_home(asking).await?;
     let served = served.map_err(|error| shared.fault(&error))?;
     audit::token_given(connection, &caller, &grant, &served.live, id);
     let now = shared.clock().uptime();

@@ -2,25 +2,31 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use refrain_server::{Server, StartError};
+use refrain::{Refrain, config};
+use refrain_server::{Inherited, Server, StartError};
 
 use super::{Signals, close};
 use crate::{
     args::{GlobalArgs, ServeArgs},
     report::{self, Exit, Explanation, with_causes},
+    systemd::notify::{Manager, State},
 };
 
-pub(super) async fn run(global: &GlobalArgs, args: &ServeArgs) -> Result<(), Explanation> {
+pub(super) async fn run(
+    global: &GlobalArgs,
+    args: &ServeArgs,
+    inherited: Vec<Inherited>,
+) -> Result<(), Explanation> {
     let config = super::load(global)?;
     let mut place = config.server.clone();
     if let Some(listen) = args.listen {
+        check_alone(listen, &inherited)?;
         check_plain(listen, &place)?;
         place.listen = Some(listen);
     }
     // A server that cannot listen must not have presented anything by the time it ends.
     let refrain = super::open_idle_with(config).await?;
-    let server = Server::bind(&place, refrain.clone()).await;
-    let server = match server {
+    let server = match start(inherited, &place, &refrain).await {
         Ok(server) => server,
         Err(error) => {
             refrain.close(Duration::ZERO).await;
@@ -31,16 +37,12 @@ pub(super) async fn run(global: &GlobalArgs, args: &ServeArgs) -> Result<(), Exp
     for place in server.places() {
         report::notice(&format!("refrain serves at {place}"));
     }
-    let mut signals = Signals::new().map_err(|error| Explanation {
-        code: "signals",
-        what: format!("signals cannot be caught: {error}"),
-        safe: "nothing was served".to_owned(),
-        fix: "look at the limits of this user: ulimit -a".to_owned(),
-        retry_at: None,
-        exit: Exit::TryLater,
-    })?;
+    let mut signals = Signals::new().map_err(|error| deaf(&error))?;
+    let manager = Manager::from_environment();
+    manager.tell(State::Ready);
     let told = async {
         signals.next().await;
+        manager.tell(State::Stopping);
         report::notice("stopping: requests under way are answered, refreshes are seen through");
     };
     server.run(told).await;
@@ -48,9 +50,43 @@ pub(super) async fn run(global: &GlobalArgs, args: &ServeArgs) -> Result<(), Exp
     Ok(())
 }
 
+/// At the sockets that were handed over, or else where the settings say.
+async fn start(
+    inherited: Vec<Inherited>,
+    place: &config::Server,
+    refrain: &Refrain,
+) -> Result<Server, StartError> {
+    if inherited.is_empty() {
+        return Server::bind(place, refrain.clone()).await;
+    }
+    Server::adopt(inherited, place, refrain.clone()).await
+}
+
+fn deaf(error: &std::io::Error) -> Explanation {
+    Explanation {
+        code: "signals",
+        what: format!("signals cannot be caught: {error}"),
+        safe: "nothing was served".to_owned(),
+        fix: "look at the limits of this user: ulimit -a".to_owned(),
+        retry_at: None,
+        exit: Exit::TryLater,
+    }
+}
+
+/// Sockets that were handed over stand in the place of any address.
+fn check_alone(listen: SocketAddr, inherited: &[Inherited]) -> Result<(), Explanation> {
+    if inherited.is_empty() {
+        return Ok(());
+    }
+    Err(Explanation::usage(
+        format!("sockets were handed over, and --listen asks for {listen} instead"),
+        "leave --listen out, and put the address into the socket unit: ListenStream=",
+    ))
+}
+
 /// Plain HTTP to other machines is asked for in the configuration, where it is thought about.
-fn check_plain(listen: SocketAddr, place: &refrain::config::Server) -> Result<(), Explanation> {
-    if listen.ip().is_loopback() || place.tls.is_some() || place.plain_http {
+fn check_plain(listen: SocketAddr, place: &config::Server) -> Result<(), Explanation> {
+    if place.is_private_at(listen) {
         return Ok(());
     }
     Err(Explanation::usage(
@@ -74,6 +110,16 @@ fn failed(error: &StartError) -> Explanation {
         ),
         StartError::Nowhere => (
             "set server.listen or server.socket in the configuration",
+            Exit::Configuration,
+        ),
+        StartError::NotListening { .. } => (
+            "let the socket unit have Accept=no, which is what it has if nothing is said",
+            Exit::Configuration,
+        ),
+        StartError::PlainHttp { .. } => (
+            "let the socket unit have an address: ListenStream=127.0.0.1:4280; for other machines set \
+             server.tls_certificate_file and server.tls_key_file, or behind a proxy that ends TLS \
+             server.plain_http = true",
             Exit::Configuration,
         ),
         _ => (

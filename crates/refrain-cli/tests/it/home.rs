@@ -111,7 +111,12 @@ impl Home {
 
     /// The binary with these arguments and nothing of this process's environment.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_refrain"));
+        self.program(env!("CARGO_BIN_EXE_refrain"), args)
+    }
+
+    /// Another program, in the same surroundings.
+    pub(crate) fn program(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(args)
             .env_clear()
@@ -192,8 +197,12 @@ impl Output {
 
 impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::of(command.stdin(Stdio::piped()))
+    }
+
+    /// With whatever standard input the command has.
+    pub(crate) fn of(command: &mut Command) -> Self {
         let mut child = command
-            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::home::{Home, Running};
 
 /// What a program gets that shows a key.
-fn ask(at: &str, key: &str, request: &str) -> (String, Value) {
+pub(crate) fn ask(at: &str, key: &str, request: &str) -> (String, Value) {
     let host = at.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
     write!(

@@ -29,7 +29,8 @@ impl Served {
             assert!(stderr.read_line(&mut line).unwrap() > 0, "it ended: {told}");
             told.push_str(&line);
             if let Some((_, place)) = line.split_once("serves at http://") {
-                break place.trim().to_owned();
+                // In a log that is JSON, a text ends there.
+                break place.split(['"', '\n']).next().unwrap().to_owned();
             }
         };
         let told = thread::spawn(move || {

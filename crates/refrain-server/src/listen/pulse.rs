@@ -7,7 +7,7 @@
 //!
 //! | while | limit |
 //! | --- | --- |
-//! | a request's head is under way | 10 s as a whole |
+//! | a request's head is under way | 10 s as a whole, the first from the beginning of the connection |
 //! | the client sends a body | 1 KiB in each 10 s in which it is waited for |
 //! | the client takes an answer | 1 KiB in each 10 s in which it is waited for |
 //! | the API is asked | the first byte of its answer within a minute, and one in each minute after that |
@@ -31,7 +31,8 @@ use std::{
 pub(crate) use self::flow::Flow;
 use self::flow::Step;
 
-/// Seconds that a request's head may take, from its first byte to its last.
+/// Seconds that a request's head may take, from its first byte to its last; that of the first request from
+/// the beginning of the connection, or a client could wait before it drips and take twice as long.
 const HEAD: u32 = 10;
 /// Seconds that a connection may be idle between two requests.
 const IDLE: u32 = 75;
@@ -56,11 +57,11 @@ const API: Step = Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Phase {
-    /// Open, and nothing has come yet.
+    /// Open, and no request has come yet.
     New,
     /// Between two requests.
     Idle,
-    /// A request has begun to come.
+    /// Another request has begun to come.
     Head,
     /// A request is being answered.
     Busy,
@@ -172,7 +173,8 @@ impl Pulse {
 
     /// Bytes have come that belong to no request that is being answered.
     pub(crate) fn bytes_come(&self) {
-        if self.is(Phase::New) || self.is(Phase::Idle) {
+        // While it is new, its time is running already.
+        if self.is(Phase::Idle) {
             self.enter(Phase::Head);
         }
     }
@@ -271,11 +273,17 @@ impl Sweep {
     }
 
     /// Another second has passed.
+    #[cfg(test)]
     pub(crate) fn tick(&self) {
+        self.pass(1);
+    }
+
+    /// So many seconds have passed.
+    pub(crate) fn pass(&self, seconds: u32) {
         let now = self
             .seconds
-            .fetch_add(1, Ordering::Relaxed)
-            .saturating_add(1);
+            .fetch_add(seconds, Ordering::Relaxed)
+            .saturating_add(seconds);
         let mut found = Found::default();
         let mut pulses = self.pulses.lock().unwrap_or_else(PoisonError::into_inner);
         pulses.retain(|pulse| {

@@ -14,14 +14,22 @@ use tokio::net::UnixListener;
 use super::refused;
 use crate::server::StartError;
 
-/// An open socket; its file goes with it.
+/// An open socket.
 #[derive(Debug)]
 pub(crate) struct UnixSocket {
+    /// Its file, where it has made it; removed before the socket is closed.
+    _file: Option<File>,
     listener: UnixListener,
-    path: PathBuf,
-    /// Which file it made: another one under its name is not its own to remove.
-    inode: u64,
+    place: String,
     uids: Vec<u32>,
+}
+
+/// A socket's file, which goes with it.
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    /// Which one it is: another under its name is not its own to remove.
+    inode: u64,
 }
 
 impl UnixSocket {
@@ -31,18 +39,35 @@ impl UnixSocket {
         let failed = |source| refused(path.display().to_string(), source);
         make_way(path).map_err(failed)?;
         let (listener, inode) = bind(path, further.is_empty()).map_err(failed)?;
-        let mut uids = vec![0, rustix::process::geteuid().as_raw()];
-        uids.extend(further);
         Ok(Self {
+            _file: Some(File {
+                path: path.to_owned(),
+                inode,
+            }),
             listener,
-            path: path.to_owned(),
-            inode,
-            uids,
+            place: path.display().to_string(),
+            uids: uids(further),
         })
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// Takes a socket over that somebody else has opened. Its file is theirs, and stays.
+    pub(crate) fn adopt(
+        listener: std_unix::UnixListener,
+        place: String,
+        further: &[u32],
+    ) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            _file: None,
+            listener: UnixListener::from_std(listener)?,
+            place,
+            uids: uids(further),
+        })
+    }
+
+    /// Where it is, for people.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
     }
 
     /// The next connection and its user; `None` for a user that is not let in.
@@ -55,6 +80,13 @@ impl UnixSocket {
         }
         Ok(Some((stream.into_std()?, uid)))
     }
+}
+
+/// Who may come: root, the user that this process runs as, and those that the settings name.
+fn uids(further: &[u32]) -> Vec<u32> {
+    let mut uids = vec![0, rustix::process::geteuid().as_raw()];
+    uids.extend(further);
+    uids
 }
 
 /// Removes what a dead server has left.
@@ -96,7 +128,7 @@ fn bind(path: &Path, alone: bool) -> io::Result<(UnixListener, u64)> {
     Ok((UnixListener::from_std(listener)?, inode))
 }
 
-impl Drop for UnixSocket {
+impl Drop for File {
     fn drop(&mut self) {
         let own = fs::symlink_metadata(&self.path).is_ok_and(|it| it.ino() == self.inode);
         if own && let Err(error) = fs::remove_file(&self.path) {

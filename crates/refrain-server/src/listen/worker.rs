@@ -20,10 +20,10 @@ use tokio::{
     runtime::Builder,
     sync::{mpsc, watch},
     task::JoinSet,
-    time::{self, MissedTickBehavior},
+    time,
 };
 
-use super::{pulse::Sweep, tls::Certificates};
+use super::{pulse::Sweep, seconds::Seconds, tls::Certificates};
 use crate::{
     authority::Authorities,
     connection::{self, Connection, Peer},
@@ -146,8 +146,7 @@ impl Worker {
     async fn run(self, mut jobs: mpsc::UnboundedReceiver<Accepted>) {
         let mut stop = self.shared.stopping();
         let mut connections = JoinSet::new();
-        let mut second = time::interval(Duration::from_secs(1));
-        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut seconds = Seconds::begin();
         let mut stopped = false;
         loop {
             tokio::select! {
@@ -157,7 +156,7 @@ impl Worker {
                     }
                 }
                 _ = connections.join_next(), if !connections.is_empty() => {}
-                _ = second.tick() => self.sweep.tick(),
+                passed = seconds.pass() => self.sweep.pass(passed),
                 _ = stop.wait_for(|stop| *stop), if !stopped => stopped = true,
             }
             if stopped && connections.is_empty() {

@@ -14,7 +14,7 @@ const PREFIX: &str = "REFRAIN_";
 const APPS_PREFIX: &str = "REFRAIN_APPS_";
 
 /// Variables that others read.
-const OTHERS: [&str; 2] = ["REFRAIN_CONFIG", "REFRAIN_LOG"];
+const OTHERS: [&str; 3] = ["REFRAIN_CONFIG", "REFRAIN_LOG", "REFRAIN_LOG_FORMAT"];
 
 /// Reads every variable; `file` says which apps there are already.
 pub(super) fn read(sources: &Sources, file: &Layer) -> Result<Layer, ConfigError> {

@@ -29,6 +29,12 @@ pub struct Server {
 impl Server {
     /// Where it listens unless told otherwise; a login's callback comes to the same port.
     pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4280);
+
+    /// Whether nobody on the way can read what is said at an address: it is on the loopback, or encrypted by
+    /// the server itself or by somebody in front of it.
+    pub fn is_private_at(&self, address: SocketAddr) -> bool {
+        address.ip().to_canonical().is_loopback() || self.tls.is_some() || self.plain_http
+    }
 }
 
 impl Default for Server {

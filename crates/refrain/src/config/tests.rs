@@ -429,6 +429,7 @@ fn variables_for_others_are_left_alone() {
     let mut home = Home::new("");
     for variable in [
         "REFRAIN_LOG",
+        "REFRAIN_LOG_FORMAT",
         "REFRAIN_DEMO_SPEED",
         "REFRAIN_PORT",
         "REFRAIN_PORT_4280_TCP_ADDR",

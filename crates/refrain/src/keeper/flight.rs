@@ -9,6 +9,7 @@ use std::{
 };
 
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use crate::{
     id::{Epoch, Minting},
@@ -132,7 +133,8 @@ impl Keeper {
         if let Some(tracked) = self.tasks.track_new(flying) {
             *slot = Some(flight.clone());
             drop(slot);
-            spawn(tracked);
+            // What it says in the log belongs to whoever began it.
+            spawn(tracked.in_current_span());
             return flight;
         }
         let (_, progress) = watch::channel(Progress::Done(Err(Problem::Closing.into())));

@@ -9,7 +9,10 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::Input;
-use crate::report::{Exit, Explanation};
+use crate::{
+    child,
+    report::{Exit, Explanation},
+};
 
 /// Opens the user's browser; says so where there is none. A thread of its own: a browser in the terminal
 /// blocks until its user leaves it.
@@ -29,11 +32,7 @@ fn started(url: &str) -> bool {
         return false;
     };
     let mut command = Command::new(own);
-    for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("REFRAIN_") {
-            command.env_remove(name);
-        }
-    }
+    child::clean(&mut command);
     // What the browser prints is not refrain's output.
     let status = command
         .arg("open-browser")

@@ -14,17 +14,25 @@ pub(super) fn serving(canary: &mut Canary) {
         .map(|it| String::from_utf8_lossy(&it.bytes).into_owned())
         .filter(|it| it.starts_with("rfk_"))
         .collect();
-    let served = Served::start(canary.command(&["serve"]));
-    canary.sink_process("serve", served.child());
+    for format in ["json", "text"] {
+        served_in(canary, &keys, format);
+    }
+}
+
+/// The same in both formats of the log.
+fn served_in(canary: &mut Canary, keys: &[String], format: &str) {
+    let label = format!("serve, log as {format}");
+    let served = Served::start(canary.command(&["--log-format", format, "serve"]));
+    canary.sink_process(&label, served.child());
     for (number, key) in keys.iter().enumerate() {
-        for (label, request, allowed) in requests(&served, key) {
+        for (what, request, allowed) in requests(&served, key) {
             let answer = served.say(&request);
-            assert!(answer.starts_with("HTTP/1.1 "), "{label}: {answer}");
-            canary.sink(format!("serve, key {number}, {label}"), answer, allowed);
+            assert!(answer.starts_with("HTTP/1.1 "), "{what}: {answer}");
+            canary.sink(format!("serve, key {number}, {what}"), answer, allowed);
         }
     }
-    faulty(canary, &served, &keys);
-    canary.sink_files("serve, serving");
+    faulty(canary, &served, keys, format == "text");
+    canary.sink_files(&format!("{label}, serving"));
     signal(served.child(), Signal::TERM);
     let ran = served.end();
     ran.assert_done();
@@ -32,7 +40,7 @@ pub(super) fn serving(canary: &mut Canary) {
         ran.stderr.contains("a request was not carried out"),
         "it logs at its loudest"
     );
-    canary.sink_run("serve", &ran, &[], &[]);
+    canary.sink_run(&label, &ran, &[], &[]);
 }
 
 /// What a caller may say, right and wrong, and what may stand in the answer.
@@ -114,8 +122,8 @@ fn requests(served: &Served, key: &str) -> Vec<(&'static str, String, &'static [
     ]
 }
 
-/// An API that errs while it is asked.
-fn faulty(canary: &mut Canary, served: &Served, keys: &[String]) {
+/// An API that errs while it is asked; `limits` it with what keeps everybody waiting from then on.
+fn faulty(canary: &mut Canary, served: &Served, keys: &[String], limits: bool) {
     let status = |status| Action::ErrorBeforeCommit {
         status,
         body_kind: BodyKind::Json,
@@ -124,10 +132,9 @@ fn faulty(canary: &mut Canary, served: &Served, keys: &[String]) {
         n: 300,
         reset: true,
     };
-    for (number, action) in [Action::Spurious401, status(500), status(429), cut]
-        .into_iter()
-        .enumerate()
-    {
+    let faults = [Action::Spurious401, status(500), cut];
+    let limit = limits.then(|| status(429));
+    for (number, action) in faults.into_iter().chain(limit).enumerate() {
         canary.world.sim.script(Fault::once(Target::Api, action));
         for key in keys {
             let bearer = format!("Authorization: Bearer {key}\r\nRefrain-Grant: alice\r\n");

@@ -14,19 +14,29 @@ fn a_connection_that_says_nothing_is_cut_after_ten_seconds() {
     assert_eq!(seconds_until_cut(&sweep, &sweep.pulse(), 60), Some(10));
 }
 
-#[test]
-fn a_head_that_drips_is_cut_ten_seconds_after_its_first_byte() {
-    let sweep = Sweep::new();
-    let pulse = sweep.pulse();
-    for _ in 0..5 {
-        sweep.tick();
-    }
-    let dripping = (1..60).find(|_| {
+/// Five seconds of silence, and then a byte each second; how many until the pulse is cut.
+fn drips_until_cut(sweep: &Sweep, pulse: &Pulse) -> Option<u32> {
+    sweep.pass(5);
+    (1..60).find(|_| {
         pulse.bytes_come();
         sweep.tick();
         pulse.is_cut()
-    });
-    assert_eq!(dripping, Some(10));
+    })
+}
+
+#[test]
+fn a_first_head_that_drips_is_cut_ten_seconds_after_the_connection_began() {
+    let sweep = Sweep::new();
+    let pulse = sweep.pulse();
+    assert_eq!(drips_until_cut(&sweep, &pulse), Some(5));
+}
+
+#[test]
+fn a_later_head_that_drips_is_cut_ten_seconds_after_its_first_byte() {
+    let sweep = Sweep::new();
+    let pulse = sweep.pulse();
+    drop(pulse.begin());
+    assert_eq!(drips_until_cut(&sweep, &pulse), Some(10));
 }
 
 #[test]

@@ -27,7 +27,7 @@ impl Resolver<'_> {
             plain_http: self.value(&Key::ServerPlainHttp, "false", str::parse)?,
         };
         match server.listen {
-            Some(listen) if !listen.ip().to_canonical().is_loopback() && !server.is_encrypted() => {
+            Some(listen) if !server.is_private_at(listen) => {
                 Err(ConfigError::PlainHttp { at, listen })
             }
             _ => Ok(server),
@@ -83,12 +83,5 @@ impl Resolver<'_> {
         let shown: Vec<_> = items.iter().map(T::to_string).collect();
         self.record(key, shown.join(" "), given.source);
         Ok(items)
-    }
-}
-
-impl Server {
-    /// Whether what it says to other machines is encrypted, by itself or by somebody in front of it.
-    fn is_encrypted(&self) -> bool {
-        self.tls.is_some() || self.plain_http
     }
 }

@@ -11,10 +11,13 @@ use refrain_sim::{Action, Event, EventKind, Fault, Rotation, Target, Verdict};
 use serde::Serialize;
 use tokio::time::{sleep, timeout};
 
-use crate::command::demo::{
-    Failure, Seen,
-    stage::{HOUR, Stage},
-    voice::Notes,
+use crate::{
+    child,
+    command::demo::{
+        Failure, Seen,
+        stage::{HOUR, Stage},
+        voice::Notes,
+    },
 };
 
 const PROCESSES: usize = 4;
@@ -162,11 +165,7 @@ impl Process {
         let mut command = Command::new(env::current_exe()?);
         command.arg("--config").arg(&stage.config).args(args);
         // The environment of whoever watches has no say in the demo.
-        for (name, _) in env::vars_os() {
-            if name.to_string_lossy().starts_with("REFRAIN_") {
-                command.env_remove(name);
-            }
-        }
+        child::clean(&mut command);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
