@@ -15,6 +15,7 @@ mod broken;
 mod caught;
 mod cells;
 mod commit;
+mod counts;
 mod error;
 mod explain;
 mod feed;
@@ -49,8 +50,8 @@ use crate::{
     config::{App, Network},
     id::{AppName, DeveloperName, GrantName, InstanceId},
     keeper::{
-        ahead::Pace, cells::Cells, feed::Feed, flight::Goal, keys::Uses, limits::Limits,
-        live::Abouts, look::Looks, outcomes::Outcomes, sync::AtomicBool,
+        ahead::Pace, cells::Cells, counts::Counts, feed::Feed, flight::Goal, keys::Uses,
+        limits::Limits, live::Abouts, look::Looks, outcomes::Outcomes, sync::AtomicBool,
     },
     lifecycle::{Cause, GrantRow, app::AppState, timing},
     oauth::transport::Transport,
@@ -103,6 +104,7 @@ pub struct Keeper {
     looks: Looks,
     abouts: Abouts,
     limits: Limits,
+    counts: Counts,
     paces: BTreeMap<AppName, Arc<Pace>>,
     walks: AtomicBool,
     uses: Uses,
@@ -125,6 +127,7 @@ impl Keeper {
             looks: Looks::default(),
             abouts: Abouts::default(),
             limits,
+            counts: Counts::default(),
             paces,
             walks: AtomicBool::new(false),
             uses: Uses::default(),

@@ -165,8 +165,8 @@ pub trait Store: ApiKeys + Limits + Send + Sync + fmt::Debug {
     /// tells none. A grant may be told twice, and is never left out.
     async fn changes(&self, since: Option<Mark>) -> Result<(Vec<Changed>, Mark), StoreError>;
 
-    /// How many grants of an app have not signed out.
-    async fn count(&self, app: &AppName) -> Result<usize, StoreError>;
+    /// How many grants of an app have not signed out; the counting stops at `most`.
+    async fn count(&self, app: &AppName, most: u32) -> Result<usize, StoreError>;
 
     /// Adds a grant; a conflict where the name is taken.
     async fn insert(&self, change: &Change) -> Result<Written, StoreError>;

@@ -177,11 +177,12 @@ impl Store for MemoryStore {
         Ok(armed.cloned().collect())
     }
 
-    async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
+    async fn count(&self, app: &AppName, most: u32) -> Result<usize, StoreError> {
         let tables = self.tables();
         let of_app =
             |row: &&Versioned<GrantRow>| row.value.app == *app && row.value.tokens.is_some();
-        Ok(tables.grants.values().filter(of_app).count())
+        let counted = tables.grants.values().filter(of_app).take(most as usize);
+        Ok(counted.count())
     }
 
     async fn insert(&self, change: &Change) -> Result<Written, StoreError> {

@@ -263,12 +263,16 @@ impl Store for PostgresStore {
         changed(&rows, |error| self.error(error))
     }
 
-    async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
+    async fn count(&self, app: &AppName, most: u32) -> Result<usize, StoreError> {
         let query = self.sessions.statement(
-            "SELECT count(*) FROM refrain.grants WHERE app = $1 AND status <> 'signed_out'",
+            "SELECT count(*) FROM (SELECT 1 FROM refrain.grants \
+             WHERE app = $1 AND status <> 'signed_out' LIMIT $2) AS g",
         );
-        let app = app.as_str().to_owned();
-        let count: i64 = ask!(self, |c| query.scalar().bind(app.clone()).fetch_one(c)).await?;
+        let (app, most) = (app.as_str().to_owned(), i64::from(most));
+        let count: i64 = ask!(self, |c| {
+            query.scalar().bind(app.clone()).bind(most).fetch_one(c)
+        })
+        .await?;
         Ok(usize::try_from(count).unwrap_or(0))
     }
 

@@ -269,9 +269,10 @@ impl Store for SqliteStore {
         changed(&rows, |error| self.error(error))
     }
 
-    async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
-        let statement = "SELECT count(*) FROM grants WHERE app = ? AND status <> 'signed_out'";
-        let query = sqlx::query_scalar(statement).bind(app.as_str());
+    async fn count(&self, app: &AppName, most: u32) -> Result<usize, StoreError> {
+        let statement = "SELECT count(*) FROM
+             (SELECT 1 FROM grants WHERE app = ? AND status <> 'signed_out' LIMIT ?)";
+        let query = sqlx::query_scalar(statement).bind(app.as_str()).bind(most);
         let read = |pool| async move { query.fetch_one(&pool).await };
         let count: i64 = self.connections.read(read).await?;
         Ok(usize::try_from(count).unwrap_or(0))

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 pub enum Call {
     Read,
     Write,
+    Count,
     Liveness(InstanceId),
 }
 
@@ -162,8 +163,8 @@ impl<B: Between> Store for Watched<B> {
         self.between.heard().await;
         Ok(changes)
     }
-    async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
-        self.call(Call::Read, self.inner.count(app)).await
+    async fn count(&self, app: &AppName, most: u32) -> Result<usize, StoreError> {
+        self.call(Call::Count, self.inner.count(app, most)).await
     }
     async fn insert(&self, change: &Change) -> Result<Written, StoreError> {
         self.call(Call::Write, self.inner.insert(change)).await
