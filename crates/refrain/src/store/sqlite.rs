@@ -33,12 +33,12 @@ use crate::{
     seal::{DeploymentId, KeyCheck, KeyId},
     secret::Sealed,
     store::{
-        Changed, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
+        Changes, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
         attempt::{self, Attempt},
-        cause,
+        cause, feed,
         group::Group,
         instances::Instances,
-        record::{self, Record, Write, changed, integer, json, read_json},
+        record::{self, Record, Write, integer, json, read_json},
         sqlite::connections::Connections,
     },
     time::{Clock, StoreInstant, UnixMillis},
@@ -259,14 +259,23 @@ impl Store for SqliteStore {
         self.rows(query).await
     }
 
-    async fn changes(&self, since: Option<Mark>) -> Result<(Vec<Changed>, Mark), StoreError> {
-        let statement = "SELECT m.mark, g.name, g.epoch, g.minting
+    async fn changes(
+        &self,
+        since: Option<&Mark>,
+        most: u32,
+    ) -> Result<(Changes, Mark), StoreError> {
+        let statement = "SELECT m.mark, g.id, g.name, g.epoch, g.minting
              FROM (SELECT coalesce(max(changed), 0) AS mark FROM grants) AS m
-             LEFT JOIN grants AS g ON g.changed > ?";
-        let query = sqlx::query(statement).bind(since.map_or(i64::MAX, |mark| mark.0));
+             LEFT JOIN (SELECT id, name, epoch, minting FROM grants
+                 WHERE changed > ? ORDER BY changed LIMIT ?) AS g";
+        let query = sqlx::query(statement)
+            .bind(since.map_or(i64::MAX, |mark| mark.upto))
+            .bind(i64::from(most).saturating_add(1));
         let read = |pool| async move { query.fetch_all(&pool).await };
         let rows = self.connections.read(read).await?;
-        changed(&rows, |error| self.error(error))
+        let mark = rows.first().map_or(Ok(0), |row| self.column(row, "mark"))?;
+        let changes = feed::told(&rows, most, |error| self.error(error))?;
+        Ok((changes, Mark::at(mark)))
     }
 
     async fn count(&self, app: &AppName, most: u32) -> Result<usize, StoreError> {

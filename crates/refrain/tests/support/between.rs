@@ -10,7 +10,7 @@ use refrain::{
     limit::{Bucket, Gate},
     seal::{KeyCheck, KeyId},
     store::{
-        ApiKeys, Changed, Identity, Limits, Liveness, Mark, Store, StoreError, Version, Versioned,
+        ApiKeys, Changes, Identity, Limits, Liveness, Mark, Store, StoreError, Version, Versioned,
         Written, attempt::Attempt,
     },
     time::{BoxFuture, StoreInstant, UnixMillis},
@@ -39,8 +39,10 @@ pub trait Between: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// After the feed has asked what has changed.
-    async fn heard(&self) {}
+    /// After the feed has asked what has changed; may change what it is told.
+    async fn heard(&self, _: &mut Changes) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// When the write of a row is made, if whoever asks for it is told now that the store does not answer.
     fn later(&self) -> Option<BoxFuture<'static, ()>> {
@@ -157,11 +159,15 @@ impl<B: Between> Store for Watched<B> {
         let done = self.inner.sealed_otherwise(than, most);
         self.call(Call::Read, done).await
     }
-    async fn changes(&self, since: Option<Mark>) -> Result<(Vec<Changed>, Mark), StoreError> {
+    async fn changes(
+        &self,
+        since: Option<&Mark>,
+        most: u32,
+    ) -> Result<(Changes, Mark), StoreError> {
         // The feed runs by itself: whoever counts calls counts those of a refresh.
-        let changes = self.inner.changes(since).await?;
-        self.between.heard().await;
-        Ok(changes)
+        let (mut changes, mark) = self.inner.changes(since, most).await?;
+        self.between.heard(&mut changes).await?;
+        Ok((changes, mark))
     }
     async fn count(&self, app: &AppName, most: u32) -> Result<usize, StoreError> {
         self.call(Call::Count, self.inner.count(app, most)).await
