@@ -13,7 +13,12 @@ use std::{
     time::Duration,
 };
 
-use crate::{files::private_folder, id::InstanceId, store::Liveness, time::BootId};
+use crate::{
+    files::{private_folder, remove},
+    id::InstanceId,
+    store::Liveness,
+    time::BootId,
+};
 
 /// The folder in which the processes of one machine make themselves known.
 #[derive(Debug)]
@@ -99,8 +104,41 @@ fn sweep(folder: &Path) -> io::Result<()> {
         if age.is_some_and(|age| age > KEPT)
             && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
         {
-            fs::remove_file(entry.path())?;
+            // Or another process has, that sweeps too.
+            remove(&entry.path())?;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Barrier, time::SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn several_may_sweep_at_once() {
+        let old = SystemTime::UNIX_EPOCH;
+        let together = Barrier::new(8);
+        for _ in 0..10 {
+            let folder = tempfile::tempdir().unwrap();
+            for number in 0..500 {
+                let file = File::create(folder.path().join(number.to_string())).unwrap();
+                file.set_modified(old).unwrap();
+            }
+            std::thread::scope(|scope| {
+                let sweeps = [(); 8].map(|()| {
+                    scope.spawn(|| {
+                        together.wait();
+                        sweep(folder.path())
+                    })
+                });
+                for swept in sweeps {
+                    swept.join().unwrap().unwrap();
+                }
+            });
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
+    }
 }
