@@ -15,6 +15,7 @@ mod broken;
 mod caught;
 mod cells;
 mod commit;
+mod counts;
 mod error;
 mod explain;
 mod feed;
@@ -53,8 +54,9 @@ use crate::{
     config::{App, Network},
     id::{AppName, DeveloperName, GrantName, InstanceId},
     keeper::{
-        ahead::Pace, cells::Cells, feed::Feed, flight::Goal, keys::Uses, limits::Limits,
-        live::Abouts, look::Looks, outcomes::Outcomes, sync::AtomicBool, tasks::Tasks,
+        ahead::Pace, cells::Cells, counts::Counts, feed::Feed, flight::Goal, keys::Uses,
+        limits::Limits, live::Abouts, look::Looks, outcomes::Outcomes, sync::AtomicBool,
+        tasks::Tasks,
     },
     lifecycle::{Cause, GrantRow, app::AppState, timing},
     oauth::transport::Transport,
@@ -107,6 +109,7 @@ pub struct Keeper {
     looks: Looks,
     abouts: Abouts,
     limits: Limits,
+    counts: Counts,
     paces: BTreeMap<AppName, Arc<Pace>>,
     walks: AtomicBool,
     uses: Uses,
@@ -131,6 +134,7 @@ impl Keeper {
             looks: Looks::default(),
             abouts: Abouts::default(),
             limits,
+            counts: Counts::default(),
             paces,
             walks: AtomicBool::new(false),
             uses: Uses::default(),

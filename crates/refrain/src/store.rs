@@ -18,6 +18,7 @@ pub mod attempt;
 )]
 pub mod contract;
 mod error;
+mod feed;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod group;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -40,11 +41,12 @@ use tokio::sync::watch;
 pub use self::{
     api_keys::ApiKeys,
     error::{Cause, StoreError, cause},
+    feed::{Changed, Changes, Mark},
     limits::Limits,
     unreadable::Unreadable,
 };
 use crate::{
-    id::{AppName, Epoch, GrantId, GrantName, InstanceId, Minting},
+    id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, app::AppState},
     seal::{DeploymentId, KeyCheck, KeyId},
     store::attempt::Attempt,
@@ -100,21 +102,6 @@ pub struct Identity {
     pub deployment: DeploymentId,
     /// What its key is recognised by.
     pub key_check: KeyCheck,
-}
-
-/// Up to where a process has heard of changes; each engine counts in its own way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark(pub i64);
-
-/// A grant that has a new token, a new login, or none any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
-    /// Which.
-    pub name: GrantName,
-    /// Its epoch now.
-    pub epoch: Epoch,
-    /// Its minting now.
-    pub minting: Minting,
 }
 
 /// Keeps grants. Every method is safe with several processes on one store, and cancel safe: a dropped
@@ -175,11 +162,13 @@ pub trait Store: ApiKeys + Limits + Send + Sync + fmt::Debug {
     ) -> Result<Vec<Versioned<GrantRow>>, StoreError>;
 
     /// Tells which grants have changed since a mark was given, and gives the next one. The first answer
-    /// tells none. A grant may be told twice, and is never left out.
-    async fn changes(&self, since: Option<Mark>) -> Result<(Vec<Changed>, Mark), StoreError>;
+    /// tells none. A grant may be told twice, and is never left out; where there are more than `most`,
+    /// none is told, and any may be among them.
+    async fn changes(&self, since: Option<&Mark>, most: u32)
+    -> Result<(Changes, Mark), StoreError>;
 
-    /// How many grants of an app have not signed out.
-    async fn count(&self, app: &AppName) -> Result<usize, StoreError>;
+    /// How many grants of an app have not signed out; the counting stops at `most`.
+    async fn count(&self, app: &AppName, most: u32) -> Result<usize, StoreError>;
 
     /// Adds a grant; a conflict where the name is taken.
     async fn insert(&self, change: &Change) -> Result<Written, StoreError>;

@@ -10,8 +10,14 @@ use std::{
 };
 
 use crate::{
-    custody::backup::same_file, files::private_folder, store::sqlite::SqliteStore, time::Clock,
+    custody::backup::same_file,
+    files::{private_folder, remove},
+    store::sqlite::SqliteStore,
+    time::Clock,
 };
+
+/// A database's own file, and those of what it has not taken over yet.
+const WHOLE: [&str; 3] = ["", "-wal", "-journal"];
 
 /// A path with something behind its name.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
@@ -111,13 +117,19 @@ fn keep(database: &Path) -> io::Result<Option<PathBuf>> {
         1 => beside(database, ".before-restore"),
         _ => beside(database, &format!(".before-restore.{number}")),
     });
-    // What an earlier restore has kept is not overwritten: it may be the one that is wanted.
-    let free = |name: &PathBuf| !name.exists() || same_file(name, database);
+    // What an earlier restore has kept is not overwritten: it may be the one that is wanted. Nor is it
+    // completed: a log beside another database than its own is written into that.
+    let free = |name: &PathBuf| {
+        WHOLE.iter().all(|ending| {
+            let (kept, own) = (beside(name, ending), beside(database, ending));
+            // A link that leads nowhere is taken too: it may lead somewhere later.
+            kept.symlink_metadata().is_err() || same_file(&kept, &own)
+        })
+    };
     let Some(name) = names.into_iter().find(free) else {
         return Ok(None);
     };
-    link(database, &name)?;
-    for ending in ["-wal", "-journal"] {
+    for ending in WHOLE {
         link(&beside(database, ending), &beside(&name, ending))?;
     }
     sync_folder(database)?;
@@ -137,16 +149,41 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
 fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(path: &Path, what: &str) {
+        fs::write(path, what).unwrap();
+    }
+
+    #[test]
+    fn what_is_kept_never_gets_the_log_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("refrain.db");
+        let kept = |number: &str| beside(&database, &format!(".before-restore{number}"));
+        write(&database, "now");
+        // Of the first only the log is left, of the second a link that leads nowhere.
+        write(&beside(&kept(""), "-wal"), "of another");
+        std::os::unix::fs::symlink("/nowhere", beside(&kept(".2"), "-journal")).unwrap();
+        assert_eq!(keep(&database).unwrap(), Some(kept(".3")));
+        // One that was broken off is gone on with, as long as it is the same.
+        write(&beside(&database, "-wal"), "of now");
+        assert_eq!(keep(&database).unwrap(), Some(kept(".3")));
+        let log = fs::read_to_string(beside(&kept(".3"), "-wal")).unwrap();
+        assert_eq!(log, "of now");
+        fs::remove_file(beside(&database, "-wal")).unwrap();
+        assert_eq!(keep(&database).unwrap(), Some(kept(".4")));
+        assert_eq!(
+            fs::read_to_string(beside(&kept(""), "-wal")).unwrap(),
+            "of another"
+        );
     }
 }

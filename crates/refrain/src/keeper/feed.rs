@@ -2,10 +2,12 @@
 //!
 //! One question to the store every two seconds, however many grants this process holds, and at once when
 //! the store gives a hint. While the feed is alive a token in memory is served without a look at its row;
-//! when it has fallen silent for four seconds (a stopped process, a starved runtime) every reader looks
-//! for himself again.
+//! when it has been silent for more than four seconds (a stopped process, a starved runtime, a question that
+//! fails) every reader looks for himself again. Where the store answers nothing at all, looking tells nobody
+//! anything, and what is here is served to its end.
 
 use std::{
+    pin::pin,
     sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -21,7 +23,7 @@ use crate::{
         sync::{AtomicBool, AtomicI64, Mutex, spawn},
     },
     limit::Gates,
-    store::{Changed, Mark},
+    store::{Changed, Changes, Mark},
     time::{BoxFuture, Uptime},
 };
 
@@ -30,10 +32,14 @@ const ASK: Duration = Duration::from_secs(2);
 /// How soon it asks again at the earliest, however many hints come.
 const SETTLE: Duration = Duration::from_millis(100);
 /// How long a token is served when nothing has been heard, and how old an answer of the store may be that
-/// somebody is given who asks now.
-pub(super) const SILENCE: Duration = Duration::from_secs(4);
+/// somebody is given who asks now. A question that gets no answer for two seconds ends before.
+pub(super) const SILENCE: Duration = Duration::from_millis(4500);
+/// How long the store may think about what has changed before it is asked for something else.
+const DOUBT: Duration = Duration::from_millis(100);
+/// So many changes are told one by one; where there are more, each grant is looked at when it is wanted.
+const MOST: u32 = 1000;
 const _: () = assert!(
-    ASK.as_secs() < SILENCE.as_secs() && SILENCE.as_secs() < 5,
+    ASK.as_millis() < SILENCE.as_millis() && SILENCE.as_millis() < 5000,
     "logout reaches every process within five seconds"
 );
 
@@ -41,8 +47,8 @@ const _: () = assert!(
 #[derive(Debug)]
 pub(super) struct Feed {
     started: AtomicBool,
-    /// Whether there is a mark: whoever reads a row from now on will hear of its next change.
-    begun: AtomicBool,
+    /// Counts the times from which on whoever reads a row will hear of its next change; 0 before the first.
+    round: AtomicI64,
     /// Until which uptime the last answer counts.
     until: AtomicI64,
     /// Up to where it has heard; outlives the task, so that one that takes its place leaves nothing out.
@@ -53,15 +59,21 @@ impl Feed {
     pub(super) fn new() -> Self {
         Self {
             started: AtomicBool::new(false),
-            begun: AtomicBool::new(false),
+            round: AtomicI64::new(0),
             until: AtomicI64::new(i64::MIN),
             mark: Mutex::default(),
         }
     }
 
-    /// Whether changes to a row that is read after this are heard of.
-    pub(super) fn has_begun(&self) -> bool {
-        self.begun.load(Ordering::Acquire)
+    /// In which round a row is read that is read after this. Changes to it are heard of, or begin another;
+    /// in round 0 they are not.
+    pub(super) fn round(&self) -> i64 {
+        self.round.load(Ordering::Acquire)
+    }
+
+    /// What was read before this may have changed unheard.
+    fn begin_round(&self) {
+        self.round.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Whether it is alive.
@@ -69,9 +81,18 @@ impl Feed {
         now.0 < self.until.load(Ordering::Relaxed)
     }
 
-    fn heard(&self, at: Uptime) {
-        self.until.store(at.after(SILENCE).0, Ordering::Relaxed);
+    fn counts_until(&self, until: Uptime) {
+        self.until.store(until.0, Ordering::Relaxed);
     }
+}
+
+/// What does not answer.
+#[derive(Debug)]
+enum Silent {
+    /// Nothing does.
+    Store,
+    /// The question for changes fails alone, or will not pass by itself.
+    Feed,
 }
 
 impl Keeper {
@@ -91,24 +112,71 @@ impl Keeper {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
         };
-        let since = *mark();
-        match self.parts.store.changes(since).await {
-            Ok((changed, next)) => {
+        let since = mark().clone();
+        match self.ask(since.as_ref()).await {
+            Ok((changes, next)) => {
                 // Ended logins first: from here on none of their tokens is served.
-                let stale: Vec<Arc<Cell>> =
-                    changed.iter().filter_map(|it| self.outdated(it)).collect();
+                let stale = self.outdated_by(&changes);
                 *mark() = Some(next);
-                self.feed.begun.store(true, Ordering::Release);
-                self.feed.heard(asked);
+                if since.is_none() || changes == Changes::Any {
+                    self.feed.begin_round();
+                }
+                self.feed.counts_until(asked.after(SILENCE));
                 for cell in stale {
                     self.look_again(&cell).await;
                 }
             }
-            // Of a store that fails nothing is known: what is here is served to its end.
-            Err(error) => {
-                tracing::debug!(code = error.code(), "what others have done is not known");
-                self.feed.heard(self.parts.clock.uptime());
+            // What is here is served to its end.
+            Err(Silent::Store) => {
+                let now = self.parts.clock.uptime();
+                self.feed.counts_until(now.after(SILENCE));
             }
+            Err(Silent::Feed) => {}
+        }
+    }
+
+    /// Asks what has changed. Where that takes long, a row is asked for beside it: should both fail, nobody
+    /// who looks for himself would find anything.
+    async fn ask(&self, since: Option<&Mark>) -> Result<(Changes, Mark), Silent> {
+        let store = &self.parts.store;
+        let mut question = pin!(store.changes(since, MOST));
+        let mut beside = pin!(async {
+            self.parts.clock.sleep(DOUBT).await;
+            store.grants(None, 1).await.err()
+        });
+        let mut found = None;
+        let answer = tokio::select! {
+            biased;
+            answer = &mut question => answer,
+            error = &mut beside => {
+                found = Some(error);
+                question.await
+            }
+        };
+        let error = match answer {
+            Ok(told) => return Ok(told),
+            Err(error) => error,
+        };
+        let code = error.code();
+        tracing::debug!(code, "what others have done is not known");
+        if !error.is_transient() {
+            return Err(Silent::Feed);
+        }
+        let other = match found {
+            Some(found) => found,
+            None => beside.await,
+        };
+        Err(match other {
+            Some(error) if error.is_transient() => Silent::Store,
+            Some(_) | None => Silent::Feed,
+        })
+    }
+
+    /// The cells that some changes are news to.
+    fn outdated_by(&self, changes: &Changes) -> Vec<Arc<Cell>> {
+        match changes {
+            Changes::These(told) => told.iter().filter_map(|it| self.outdated(it)).collect(),
+            Changes::Any => Vec::new(),
         }
     }
 

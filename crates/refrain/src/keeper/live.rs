@@ -13,7 +13,7 @@ use crate::{
         ahead::Pace,
         flight::Slot,
         release::Unsettled,
-        sync::{ArcSwapOption, AtomicBool, Mutex},
+        sync::{ArcSwapOption, AtomicBool, AtomicI64, Mutex},
     },
     lifecycle::{GrantRow, Status, timing},
     oauth::scope::Scope,
@@ -32,8 +32,8 @@ pub(crate) struct Cell {
     pub(super) slot: Slot,
     /// What of this process may stand in the row without anybody at it.
     pub(super) unsettled: Unsettled,
-    /// Whether the feed tells of changes to the row that was read last.
-    pub(super) covered: AtomicBool,
+    /// The round of the feed in which the row was read last; in that one it tells of changes to it.
+    pub(super) covered: AtomicI64,
     /// Whether `live` was asked for since it came.
     used: AtomicBool,
 }
@@ -46,7 +46,7 @@ impl Cell {
             newest: Mutex::default(),
             slot: Slot::default(),
             unsettled: Unsettled::default(),
-            covered: AtomicBool::new(false),
+            covered: AtomicI64::new(0),
             used: AtomicBool::new(false),
         }
     }
@@ -238,7 +238,8 @@ impl Keeper {
 
     /// Whether a change to the cell's row would have been heard of by now.
     pub(super) fn vouched(&self, cell: &Cell, now: Uptime) -> bool {
-        cell.covered.load(Ordering::Acquire) && self.feed.is_heard(now)
+        let covered = cell.covered.load(Ordering::Acquire);
+        covered != 0 && covered == self.feed.round() && self.feed.is_heard(now)
     }
 
     /// Publishes the access token of a row that was read from, or written to, the store. This is the

@@ -120,13 +120,11 @@ impl Keeper {
     /// Reads the row of a cell.
     pub(super) async fn look(&self, cell: &Cell) -> Result<Versioned<GrantRow>, Error> {
         // In this order: a change that comes after the reading is told only by a feed that had begun.
-        let begun = self.feed.has_begun();
+        let round = self.feed.round();
         let seen = self.read(&cell.name).await?;
-        if begun {
-            // What this row has ended goes before the feed vouches for what is here.
-            cell.begin_epoch(seen.value.epoch);
-            cell.covered.store(true, Ordering::Release);
-        }
+        // What this row has ended goes before the feed vouches for what is here.
+        cell.begin_epoch(seen.value.epoch);
+        cell.covered.fetch_max(round, Ordering::Release);
         Ok(seen)
     }
 }

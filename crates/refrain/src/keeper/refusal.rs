@@ -115,7 +115,7 @@ impl Keeper {
             let state = self.parts.store.app_state(&row.app).await?.value;
             return Ok(state.open_breaker(now).is_some());
         }
-        let grants = self.parts.store.count(&row.app).await?;
+        let grants = self.grants_of(&row.app).await;
         let change = |state: &AppState| Some(state.refused(&row.id, grants, now));
         let state = self.update_app(&row.app, change).await?;
         Ok(state.is_some_and(|state| state.open_breaker(now).is_some()))

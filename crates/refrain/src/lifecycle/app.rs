@@ -19,6 +19,10 @@ const WINDOW: Duration = Duration::from_secs(10 * 60);
 /// So many early refusals, or one grant in twenty if that is more, open the breaker.
 const THRESHOLD: usize = 5;
 const SHARE: usize = 20;
+/// However many grants there are: so many refusals are enough, and no more are kept.
+const MOST: usize = 200;
+/// Among more grants than these the share asks for no more refusals: nobody needs to count further.
+pub(crate) const COUNTED: usize = MOST * SHARE;
 /// While the breaker is open, one grant asks this often; the same one no sooner than this.
 const CANARY: Duration = Duration::from_secs(60);
 const SAME_CANARY: Duration = Duration::from_secs(10 * 60);
@@ -50,14 +54,16 @@ pub struct Breaker {
 }
 
 impl AppState {
-    /// Notes an early refusal of one grant among `grants`.
+    /// Notes an early refusal of one grant among `grants`, which need not be counted beyond [`COUNTED`].
     #[must_use]
     pub fn refused(&self, grant: &GrantId, grants: usize, now: &Moment) -> Self {
         let mut next = self.clone();
         next.refusals
             .retain(|(other, at)| other != grant.as_str() && now.wall.since(*at) < WINDOW);
         next.refusals.push((grant.as_str().to_owned(), now.wall));
-        let threshold = THRESHOLD.max(grants / SHARE);
+        let excess = next.refusals.len().saturating_sub(MOST);
+        next.refusals.drain(..excess);
+        let threshold = THRESHOLD.max(grants / SHARE).min(MOST);
         if next.breaker.is_none() && next.refusals.len() >= threshold {
             let since = next
                 .refusals

@@ -169,10 +169,7 @@ fn keep_late(row: &GrantRow, ticket: &Ticket, token: &Replaced, now: &Moment) ->
         standing: Standing::Untried,
     });
     if next.candidates.len() > CANDIDATES {
-        // One that had its verdict goes first.
-        let refused = |it: &Candidate| it.standing == Standing::Refused;
-        let place = next.candidates.iter().position(refused);
-        next.candidates.remove(place.unwrap_or(0));
+        next.candidates.remove(least(&next.candidates));
     }
     let what = What::CameLate {
         fence: ticket.fence,
@@ -186,6 +183,21 @@ fn keep_late(row: &GrantRow, ticket: &Ticket, token: &Replaced, now: &Moment) ->
         }],
         forgets: false,
     }
+}
+
+/// Which candidate goes where there is one too many: one that had its verdict, else the oldest late answer,
+/// and never the last one, which has just come. What was set aside may be the only one that still works.
+fn least(candidates: &[Candidate]) -> usize {
+    let older = candidates
+        .split_last()
+        .map_or(candidates, |(_, older)| older);
+    let is = |standing| move |it: &Candidate| it.standing == standing;
+    let refused = older.iter().position(is(Standing::Refused));
+    let untried = || older.iter().position(is(Standing::Untried));
+    // Of those that were set aside the last comes first.
+    refused
+        .or_else(untried)
+        .unwrap_or(older.len().saturating_sub(1))
 }
 
 /// How a presentation ended that was neither granted nor refused.

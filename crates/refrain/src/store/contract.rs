@@ -23,7 +23,9 @@ where
 {
     rows::a_row_reads_back_whole(open_pair().await).await;
     rows::grants_are_read_page_by_page(open_pair().await).await;
+    rows::grants_are_counted_by_app_and_no_further_than_asked(open_pair().await).await;
     feed::changes_are_told_and_none_is_left_out(open_pair().await).await;
+    feed::more_changes_than_are_asked_for_are_not_told_one_by_one(open_pair().await).await;
     feed::no_change_of_many_writers_is_left_out(open_pair().await).await;
     keys::the_key_check_is_compared_and_set(open_pair().await).await;
     keys::rows_under_another_key_are_found(open_pair().await).await;

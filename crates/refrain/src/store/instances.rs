@@ -14,7 +14,12 @@ use std::{
     time::Duration,
 };
 
-use crate::{files::private_folder, id::InstanceId, store::Liveness, time::BootId};
+use crate::{
+    files::{private_folder, remove},
+    id::InstanceId,
+    store::Liveness,
+    time::BootId,
+};
 
 /// The folder in which the processes of one machine make themselves known.
 #[derive(Debug)]
@@ -133,7 +138,8 @@ fn sweep(folder: &Path) -> io::Result<()> {
         if age.is_some_and(|age| age > KEPT)
             && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
         {
-            fs::remove_file(entry.path())?;
+            // Or another process has, that sweeps too.
+            remove(&entry.path())?;
         }
     }
     Ok(())
@@ -141,6 +147,8 @@ fn sweep(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Barrier, time::SystemTime};
+
     use super::*;
 
     const GONE: InstanceId = InstanceId(7);
@@ -163,5 +171,30 @@ mod tests {
         assert_eq!(dead(2, Shared::Perhaps), Liveness::MayRun);
         let unknown = at(2, Shared::ByNobody).liveness(InstanceId(8));
         assert_eq!(unknown.unwrap(), Liveness::MayRun);
+    }
+
+    #[test]
+    fn several_may_sweep_at_once() {
+        let old = SystemTime::UNIX_EPOCH;
+        let together = Barrier::new(8);
+        for _ in 0..10 {
+            let folder = tempfile::tempdir().unwrap();
+            for number in 0..500 {
+                let file = File::create(folder.path().join(number.to_string())).unwrap();
+                file.set_modified(old).unwrap();
+            }
+            std::thread::scope(|scope| {
+                let sweeps = [(); 8].map(|()| {
+                    scope.spawn(|| {
+                        together.wait();
+                        sweep(folder.path())
+                    })
+                });
+                for swept in sweeps {
+                    swept.join().unwrap().unwrap();
+                }
+            });
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
     }
 }

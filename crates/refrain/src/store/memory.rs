@@ -18,7 +18,7 @@ use crate::{
     limit::{Bucket, Gate},
     seal::{self, KeyCheck, KeyId},
     store::{
-        Changed, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
+        Changed, Changes, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
         attempt::Attempt,
     },
     time::{Clock, StoreInstant, UnixMillis},
@@ -160,12 +160,23 @@ impl Store for MemoryStore {
         Ok(rows.take(most as usize).cloned().collect())
     }
 
-    async fn changes(&self, since: Option<Mark>) -> Result<(Vec<Changed>, Mark), StoreError> {
+    async fn changes(
+        &self,
+        since: Option<&Mark>,
+        most: u32,
+    ) -> Result<(Changes, Mark), StoreError> {
         let tables = self.tables();
-        let newest = Mark(tables.changes.len().try_into().unwrap_or(i64::MAX));
-        let from = since.unwrap_or(newest).0.try_into().unwrap_or(usize::MAX);
-        let changed = tables.changes.iter().skip(from).cloned().collect();
-        Ok((changed, newest))
+        let newest = Mark::at(tables.changes.len().try_into().unwrap_or(i64::MAX));
+        let from = since
+            .unwrap_or(&newest)
+            .upto
+            .try_into()
+            .unwrap_or(usize::MAX);
+        let told: Vec<Changed> = tables.changes.iter().skip(from).cloned().collect();
+        if told.len() > most as usize {
+            return Ok((Changes::Any, newest));
+        }
+        Ok((Changes::These(told), newest))
     }
 
     async fn armed(&self) -> Result<Vec<Versioned<GrantRow>>, StoreError> {
@@ -177,11 +188,12 @@ impl Store for MemoryStore {
         Ok(armed.cloned().collect())
     }
 
-    async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
+    async fn count(&self, app: &AppName, most: u32) -> Result<usize, StoreError> {
         let tables = self.tables();
         let of_app =
             |row: &&Versioned<GrantRow>| row.value.app == *app && row.value.tokens.is_some();
-        Ok(tables.grants.values().filter(of_app).count())
+        let counted = tables.grants.values().filter(of_app).take(most as usize);
+        Ok(counted.count())
     }
 
     async fn insert(&self, change: &Change) -> Result<Written, StoreError> {

@@ -10,6 +10,7 @@
 
 mod api_keys;
 mod error;
+mod feed;
 mod limits;
 mod listen;
 mod open;
@@ -29,13 +30,13 @@ use crate::{
     seal::{DeploymentId, KeyCheck, KeyId},
     secret::Sealed,
     store::{
-        Changed, Identity, Liveness, Mark, Store, StoreError, Unreadable, Version, Versioned,
+        Changes, Identity, Liveness, Mark, Store, StoreError, Unreadable, Version, Versioned,
         Written,
         attempt::Attempt,
         group::Group,
         instances::{Instances, Shared},
         postgres::session::{Sessions, ask, tell},
-        record::{self, Record, Write, changed, integer, json, read_json},
+        record::{self, Record, Write, integer, json, read_json},
         unreadable,
     },
     time::{Clock, StoreInstant, UnixMillis},
@@ -257,34 +258,24 @@ impl Store for PostgresStore {
         read(&rows.await?)
     }
 
-    /// Transactions commit in another order than they begin in, so no number that a row carries can say
-    /// "everything before this has been told". What can: all transactions before the oldest one that is
-    /// still under way have ended. A row is told again for as long as one is under way that is older.
-    ///
-    /// A server that takes over counts on from what it has heard of, so it may give a number again that
-    /// the last one has given. Its timeline is another, and then everything is told.
-    async fn changes(&self, since: Option<Mark>) -> Result<(Vec<Changed>, Mark), StoreError> {
-        let query = self.sessions.statement(
-            "SELECT m.mark, g.name, g.epoch, g.minting \
-             FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint \
-               + (CASE WHEN pg_is_in_recovery() THEN 0 ELSE \
-                 ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint \
-               END << 48) AS mark) AS m \
-             LEFT JOIN refrain.grants AS g ON g.changed >= \
-               CASE WHEN $1 >> 48 = m.mark >> 48 THEN $1 & (1::bigint << 48) - 1 ELSE 0 END \
-               AND $1 IS NOT NULL",
-        );
-        let since = since.map(|mark| mark.0);
-        let rows = ask!(self, |c| query.rows().bind(since).fetch_all(c)).await?;
-        changed(&rows, |error| self.error(error))
+    async fn changes(
+        &self,
+        since: Option<&Mark>,
+        most: u32,
+    ) -> Result<(Changes, Mark), StoreError> {
+        self.news(since, most).await
     }
 
-    async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
+    async fn count(&self, app: &AppName, most: u32) -> Result<usize, StoreError> {
         let query = self.sessions.statement(
-            "SELECT count(*) FROM refrain.grants WHERE app = $1 AND status <> 'signed_out'",
+            "SELECT count(*) FROM (SELECT 1 FROM refrain.grants \
+             WHERE app = $1 AND status <> 'signed_out' LIMIT $2) AS g",
         );
-        let app = app.as_str().to_owned();
-        let count: i64 = ask!(self, |c| query.scalar().bind(app.clone()).fetch_one(c)).await?;
+        let (app, most) = (app.as_str().to_owned(), i64::from(most));
+        let count: i64 = ask!(self, |c| {
+            query.scalar().bind(app.clone()).bind(most).fetch_one(c)
+        })
+        .await?;
         Ok(usize::try_from(count).unwrap_or(0))
     }
 

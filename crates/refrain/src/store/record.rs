@@ -18,7 +18,7 @@ use crate::{
     oauth::{client::ClientId, scope::Scope},
     seal,
     secret::Sealed,
-    store::{Cause, Changed, Mark, StoreError, Version, Versioned, cause},
+    store::{Cause, StoreError, Version, Versioned, cause},
     time::{Deadline, UnixMillis},
 };
 
@@ -286,38 +286,6 @@ impl Write {
     pub(super) fn version(&self) -> Version {
         Version(self.record.version.unsigned_abs())
     }
-}
-
-/// Reads the answer of a query for changes: a mark in every row, and a grant in each but perhaps one.
-pub(super) fn changed<'r, R>(
-    rows: &'r [R],
-    error: impl Fn(sqlx::Error) -> StoreError,
-) -> Result<(Vec<Changed>, Mark), StoreError>
-where
-    R: Row,
-    &'static str: ColumnIndex<R>,
-    i64: Decode<'r, R::Database> + Type<R::Database>,
-    String: Decode<'r, R::Database> + Type<R::Database>,
-{
-    let mut mark = Mark(0);
-    let mut all = Vec::new();
-    for row in rows {
-        mark = Mark(row.try_get("mark").map_err(&error)?);
-        let name: Option<String> = row.try_get("name").map_err(&error)?;
-        let Some(name) = name else { continue };
-        let number = |column| -> Result<u64, StoreError> {
-            let number: i64 = row.try_get(column).map_err(&error)?;
-            Ok(number.unsigned_abs())
-        };
-        all.push(Changed {
-            epoch: Epoch(number("epoch")?),
-            minting: Minting(number("minting")?),
-            name: name
-                .parse()
-                .map_err(|source| value_error("name", &name, Arc::new(source)))?,
-        });
-    }
-    Ok((all, mark))
 }
 
 /// The row that was found by a name, if it is that name's: a damaged index leads to another user's.

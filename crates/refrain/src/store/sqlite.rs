@@ -33,13 +33,13 @@ use crate::{
     seal::{DeploymentId, KeyCheck, KeyId},
     secret::Sealed,
     store::{
-        Changed, Identity, Liveness, Mark, Store, StoreError, Unreadable, Version, Versioned,
+        Changes, Identity, Liveness, Mark, Store, StoreError, Unreadable, Version, Versioned,
         Written,
         attempt::{self, Attempt},
-        cause,
+        cause, feed,
         group::Group,
         instances::{Instances, Shared},
-        record::{self, Record, Write, changed, integer, json, read_json},
+        record::{self, Record, Write, integer, json, read_json},
         sqlite::connections::Connections,
         unreadable,
     },
@@ -277,19 +277,29 @@ impl Store for SqliteStore {
         self.rows(query).await
     }
 
-    async fn changes(&self, since: Option<Mark>) -> Result<(Vec<Changed>, Mark), StoreError> {
-        let statement = "SELECT m.mark, g.name, g.epoch, g.minting
+    async fn changes(
+        &self,
+        since: Option<&Mark>,
+        most: u32,
+    ) -> Result<(Changes, Mark), StoreError> {
+        let statement = "SELECT m.mark, g.id, g.name, g.epoch, g.minting
              FROM (SELECT coalesce(max(changed), 0) AS mark FROM grants) AS m
-             LEFT JOIN grants AS g ON g.changed > ?";
-        let query = sqlx::query(statement).bind(since.map_or(i64::MAX, |mark| mark.0));
+             LEFT JOIN (SELECT id, name, epoch, minting FROM grants
+                 WHERE changed > ? ORDER BY changed LIMIT ?) AS g";
+        let query = sqlx::query(statement)
+            .bind(since.map_or(i64::MAX, |mark| mark.upto))
+            .bind(i64::from(most).saturating_add(1));
         let read = |pool| async move { query.fetch_all(&pool).await };
         let rows = self.connections.read(read).await?;
-        changed(&rows, |error| self.error(error))
+        let mark = rows.first().map_or(Ok(0), |row| self.column(row, "mark"))?;
+        let changes = feed::told(&rows, most, |error| self.error(error))?;
+        Ok((changes, Mark::at(mark)))
     }
 
-    async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
-        let statement = "SELECT count(*) FROM grants WHERE app = ? AND status <> 'signed_out'";
-        let query = sqlx::query_scalar(statement).bind(app.as_str());
+    async fn count(&self, app: &AppName, most: u32) -> Result<usize, StoreError> {
+        let statement = "SELECT count(*) FROM
+             (SELECT 1 FROM grants WHERE app = ? AND status <> 'signed_out' LIMIT ?)";
+        let query = sqlx::query_scalar(statement).bind(app.as_str()).bind(most);
         let read = |pool| async move { query.fetch_one(&pool).await };
         let count: i64 = self.connections.read(read).await?;
         Ok(usize::try_from(count).unwrap_or(0))

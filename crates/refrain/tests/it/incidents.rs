@@ -1,16 +1,27 @@
 //! A provider that refuses everybody for minutes, or says in odd ways when it wants to be asked again.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use refrain::{
     Grant, Refrain,
     lifecycle::Status,
-    store::{Store, sqlite::SqliteStore},
+    store::{Store, StoreError, cause, memory::MemoryStore, sqlite::SqliteStore},
     time::{Clock, ManualClock, UnixMillis},
 };
 use refrain_sim::{Action, Fault, Profile, Rotation, Sim, Target};
 
-use crate::world::{DAY, HOUR, World};
+use crate::{
+    between::{Between, Call, Watched},
+    world::{DAY, HOUR, World},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -155,4 +166,53 @@ async fn odd_words_about_when_to_come_back_are_read_with_care_and_kept() {
         bob.access_token().await.unwrap();
         alice.access_token().await.unwrap();
     }
+}
+
+/// A store that takes too long to count, and says how often it was to.
+#[derive(Debug, Default)]
+struct Countless(AtomicU32);
+
+#[async_trait]
+impl Between for Countless {
+    async fn before(&self, call: Call) -> Result<(), StoreError> {
+        if call != Call::Count {
+            return Ok(());
+        }
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Err(StoreError::Unavailable {
+            place: "the test".to_owned(),
+            source: cause("it does not answer"),
+        })
+    }
+}
+
+#[tokio::test]
+async fn refusals_are_judged_where_nobody_can_count_and_counting_is_tried_once_a_minute() {
+    let sim = Sim::start(Profile::rotating(Rotation::Static))
+        .await
+        .unwrap();
+    let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
+    let store = Arc::new(Watched {
+        inner: Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>)),
+        between: Countless::default(),
+    });
+    let world = World::on(sim, clock, Arc::clone(&store) as Arc<dyn Store>);
+    let mut grants = Vec::new();
+    for number in 0..6 {
+        grants.push(world.login(&format!("user-{number}")).await.unwrap());
+    }
+    world.pass(HOUR);
+    let description = None;
+    let refuse = Action::FalseRefusal { description };
+    world
+        .sim
+        .script(Fault::times(Target::TokenRefresh, u32::MAX, refuse));
+    let mut codes = Vec::new();
+    for grant in &grants {
+        codes.push(grant.access_token().await.unwrap_err().code());
+    }
+    assert_eq!(codes[..5], ["refused_early"; 5]);
+    assert_eq!(codes[5], "refusing_many", "five open the breaker");
+    assert_eq!(store.between.0.load(Ordering::SeqCst), 1);
+    assert_eq!(world.refreshes(), 5, "none is presented twice");
 }

@@ -17,6 +17,8 @@ mod assembled;
 #[path = "../support/between.rs"]
 mod between;
 mod clocks;
+#[cfg(feature = "contract")]
+mod deaf;
 mod incidents;
 mod keys;
 mod layering;

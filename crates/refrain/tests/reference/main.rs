@@ -24,10 +24,15 @@ use refrain::{
     config::PostgresUrl,
     id::{Epoch, GrantName, Minting},
     lifecycle::GrantRow,
-    store::{Mark, Store, Versioned, Written, postgres::PostgresStore, sqlite::SqliteStore},
+    store::{
+        Changes, Mark, Store, Versioned, Written, postgres::PostgresStore, sqlite::SqliteStore,
+    },
     time::SystemClock,
 };
 use tokio::runtime::Runtime;
+
+/// More changes than there are.
+const MOST: u32 = 1000;
 
 /// Where an engine keeps one store, and how it is opened.
 trait Engine {
@@ -98,8 +103,8 @@ impl<E: Engine> StateMachineTest for Beside<E> {
         let (one, other) =
             runtime.block_on(async { (E::open(&place).await, E::open(&place).await) });
         let begin = |store: &Arc<dyn Store>| {
-            let (told, mark) = runtime.block_on(store.changes(None)).unwrap();
-            assert_eq!(told, []);
+            let (told, mark) = runtime.block_on(store.changes(None, MOST)).unwrap();
+            assert_eq!(told, Changes::These(vec![]));
             (mark, BTreeMap::new())
         };
         let heard = [begin(&one), begin(&other)];
@@ -170,9 +175,12 @@ impl<E: Engine> Real<E> {
         let (mark, known) = &mut self.heard[handle];
         let (told, next) = self
             .runtime
-            .block_on(self.handles[handle].changes(Some(*mark)))
+            .block_on(self.handles[handle].changes(Some(mark), MOST))
             .unwrap();
         *mark = next;
+        let Changes::These(told) = told else {
+            panic!("there were fewer");
+        };
         for it in told {
             let newest = known.entry(it.name).or_default();
             *newest = (it.epoch, it.minting).max(*newest);

@@ -10,7 +10,7 @@ use refrain::{
     limit::{Bucket, Gate},
     seal::{KeyCheck, KeyId},
     store::{
-        ApiKeys, Changed, Identity, Limits, Liveness, Mark, Store, StoreError, Unreadable, Version,
+        ApiKeys, Changes, Identity, Limits, Liveness, Mark, Store, StoreError, Unreadable, Version,
         Versioned, Written, attempt::Attempt,
     },
     time::{BoxFuture, StoreInstant, UnixMillis},
@@ -22,6 +22,7 @@ use tokio::sync::watch;
 pub enum Call {
     Read,
     Write,
+    Count,
     Liveness(InstanceId),
 }
 
@@ -38,8 +39,10 @@ pub trait Between: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// After the feed has asked what has changed.
-    async fn heard(&self) {}
+    /// After the feed has asked what has changed; may change what it is told.
+    async fn heard(&self, _: &mut Changes) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Whether the row of a grant makes no sense.
     fn spoils(&self, _: &GrantName) -> bool {
@@ -185,14 +188,18 @@ impl<B: Between> Store for Watched<B> {
         let done = self.inner.sealed_otherwise(than, most);
         self.call(Call::Read, done).await
     }
-    async fn changes(&self, since: Option<Mark>) -> Result<(Vec<Changed>, Mark), StoreError> {
+    async fn changes(
+        &self,
+        since: Option<&Mark>,
+        most: u32,
+    ) -> Result<(Changes, Mark), StoreError> {
         // The feed runs by itself: whoever counts calls counts those of a refresh.
-        let changes = self.inner.changes(since).await?;
-        self.between.heard().await;
-        Ok(changes)
+        let (mut changes, mark) = self.inner.changes(since, most).await?;
+        self.between.heard(&mut changes).await?;
+        Ok((changes, mark))
     }
-    async fn count(&self, app: &AppName) -> Result<usize, StoreError> {
-        self.call(Call::Read, self.inner.count(app)).await
+    async fn count(&self, app: &AppName, most: u32) -> Result<usize, StoreError> {
+        self.call(Call::Count, self.inner.count(app, most)).await
     }
     async fn insert(&self, change: &Change) -> Result<Written, StoreError> {
         self.call(Call::Write, self.inner.insert(change)).await

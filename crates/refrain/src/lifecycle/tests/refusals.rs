@@ -161,3 +161,27 @@ fn five_early_refusals_open_the_breaker_and_one_success_closes_it() {
         "not within ten minutes of one another"
     );
 }
+
+#[test]
+fn among_very_many_two_hundred_refusals_are_enough_and_no_more_are_kept() {
+    let kept = |app: &AppState| {
+        serde_json::to_value(app).unwrap()["refusals"]
+            .as_array()
+            .map(Vec::len)
+    };
+    let mut app = AppState::default();
+    for number in 1..=300 {
+        app = app.refused(&full_row("a").id, 1_000_000, &at(1_000));
+        assert_eq!(app.breaker.is_some(), number >= 200, "{number}");
+        assert_eq!(kept(&app), Some(number.min(200)));
+    }
+    let mut fewer = AppState::default();
+    for number in 1..=60 {
+        fewer = fewer.refused(&full_row("a").id, 1_000, &at(1_000));
+        assert_eq!(
+            fewer.breaker.is_some(),
+            number >= 50,
+            "{number}: one in twenty"
+        );
+    }
+}

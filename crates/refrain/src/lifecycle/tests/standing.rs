@@ -203,20 +203,50 @@ fn what_was_set_aside_goes_when_its_successor_is_accepted() {
     assert!(current(&row, &ticket, true, 1).candidates.is_empty());
 }
 
-#[test]
-fn one_late_answer_too_many_costs_a_token_that_had_its_verdict() {
+/// What stands by in a row that is full, after one more late answer.
+fn after_one_too_many(standings: [Standing; CANDIDATES]) -> Vec<Candidate> {
     let (held, late) = armed(&row(), 0, ONE);
     let (mut taken, _) = armed(&held, 32_000, OTHER);
-    let mut full = vec![candidate(&taken, 30, Standing::Untried); CANDIDATES];
-    full[0].standing = Standing::SetAside;
-    full[1].standing = Standing::Refused;
-    taken.candidates = full;
+    let numbered = (30_u8..).zip(standings);
+    taken.candidates = numbered
+        .map(|(number, standing)| candidate(&taken, number, standing))
+        .collect();
     let Commit::Late(Some(change)) = commit(&taken, &late, &minted(&at(1), true), &at(33_000))
     else {
         panic!("not late");
     };
     let candidates = change.row.candidates;
     assert_eq!(candidates.len(), CANDIDATES);
-    assert_eq!(candidates[0].standing, Standing::SetAside);
-    assert!(candidates.iter().all(|it| it.standing != Standing::Refused));
+    let newest = candidates.last().unwrap();
+    assert_eq!(newest.standing, Standing::Untried);
+    assert!((30..38).all(|it| newest.sealed != sealed(it)));
+    candidates
+}
+
+/// Which of them is gone.
+fn missing(candidates: &[Candidate]) -> Vec<u8> {
+    let is_in = |number: &u8| candidates.iter().any(|it| it.sealed == sealed(*number));
+    (30..38).filter(|number| !is_in(number)).collect()
+}
+
+#[test]
+fn one_late_answer_too_many_costs_a_token_that_had_its_verdict() {
+    let mut standings = [Standing::Untried; CANDIDATES];
+    standings[0] = Standing::SetAside;
+    standings[1] = Standing::Refused;
+    assert_eq!(missing(&after_one_too_many(standings)), [31]);
+}
+
+#[test]
+fn one_late_answer_too_many_costs_the_oldest_and_nothing_that_was_set_aside() {
+    let mut standings = [Standing::Untried; CANDIDATES];
+    standings[0] = Standing::SetAside;
+    standings[1] = Standing::SetAside;
+    assert_eq!(missing(&after_one_too_many(standings)), [32]);
+    let full = [Standing::SetAside; CANDIDATES];
+    assert_eq!(
+        missing(&after_one_too_many(full)),
+        [37],
+        "what was set aside first"
+    );
 }

@@ -5,14 +5,24 @@ use std::{sync::Arc, time::Duration};
 use super::fixture::{Shared, change, full_row, name};
 use crate::{
     id::Minting,
-    store::{Changed, Version, Written},
+    store::{Changed, Changes, Mark, Version, Written},
 };
+
+/// What one hears, who has heard up to a mark; and on from there.
+async fn told(store: &Shared, mark: &mut Mark) -> Vec<Changed> {
+    let (changes, next) = store.changes(Some(mark), 1000).await.unwrap();
+    *mark = next;
+    match changes {
+        Changes::These(told) => told,
+        Changes::Any => panic!("there were fewer"),
+    }
+}
 
 pub(super) async fn changes_are_told_and_none_is_left_out((one, other): (Shared, Shared)) {
     let mut row = full_row("alice");
     one.insert(&change(row.clone())).await.unwrap();
-    let (told, mut mark) = other.changes(None).await.unwrap();
-    assert_eq!(told, [], "the first answer is a beginning");
+    let (first, mut mark) = other.changes(None, 1000).await.unwrap();
+    assert_eq!(first, Changes::These(vec![]), "it is a beginning");
     let mut version = Version(1);
     // Neither an intent nor a fault is news to the others.
     row.fence = row.fence.next();
@@ -27,8 +37,7 @@ pub(super) async fn changes_are_told_and_none_is_left_out((one, other): (Shared,
             panic!("a conflict with nobody");
         };
         version = next;
-        let (told, next) = other.changes(Some(mark)).await.unwrap();
-        mark = next;
+        let told = told(&other, &mut mark).await;
         let expected = Changed {
             name: row.name.clone(),
             epoch: row.epoch,
@@ -37,14 +46,11 @@ pub(super) async fn changes_are_told_and_none_is_left_out((one, other): (Shared,
         assert!(!news || told.contains(&expected), "step {step}: {told:?}");
     }
     one.insert(&change(full_row("bob"))).await.unwrap();
-    let (told, mark) = other.changes(Some(mark)).await.unwrap();
-    assert!(told.iter().any(|it| it.name == name("bob")));
+    let bob = told(&other, &mut mark).await;
+    assert!(bob.iter().any(|it| it.name == name("bob")));
     // With nothing going on it becomes quiet; what goes on elsewhere on a server counts too.
-    let mut mark = mark;
     for _ in 0..1000 {
-        let (told, next) = one.changes(Some(mark)).await.unwrap();
-        mark = next;
-        if told.is_empty() {
+        if told(&one, &mut mark).await.is_empty() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -54,7 +60,7 @@ pub(super) async fn changes_are_told_and_none_is_left_out((one, other): (Shared,
 
 /// Writers that overlap: what commits late must not be passed over by a reader who was there early.
 pub(super) async fn no_change_of_many_writers_is_left_out((one, other): (Shared, Shared)) {
-    let (_, mut mark) = other.changes(None).await.unwrap();
+    let (_, mut mark) = other.changes(None, 1000).await.unwrap();
     let mut writers = tokio::task::JoinSet::new();
     for number in 0..40 {
         let store = Arc::clone(if number % 2 == 0 { &one } else { &other });
@@ -69,9 +75,7 @@ pub(super) async fn no_change_of_many_writers_is_left_out((one, other): (Shared,
     let mut newest = std::collections::BTreeMap::new();
     let mut over = false;
     loop {
-        let (told, next) = other.changes(Some(mark)).await.unwrap();
-        mark = next;
-        for it in told {
+        for it in told(&other, &mut mark).await {
             let seen = newest.entry(it.name).or_insert(it.minting);
             *seen = it.minting.max(*seen);
         }
@@ -86,4 +90,28 @@ pub(super) async fn no_change_of_many_writers_is_left_out((one, other): (Shared,
     }
     assert_eq!(newest.len(), 40);
     assert!(newest.values().all(|minting| *minting == Minting(5)));
+}
+
+pub(super) async fn more_changes_than_are_asked_for_are_not_told_one_by_one(
+    (one, other): (Shared, Shared),
+) {
+    let (_, mark) = other.changes(None, 3).await.unwrap();
+    for number in 0..3 {
+        let row = full_row(&format!("grant-{number}"));
+        one.insert(&change(row)).await.unwrap();
+    }
+    let (all, _) = other.changes(Some(&mark), 3).await.unwrap();
+    assert!(matches!(all, Changes::These(told) if told.len() == 3));
+    one.insert(&change(full_row("one-more"))).await.unwrap();
+    let (many, mut next) = other.changes(Some(&mark), 3).await.unwrap();
+    assert_eq!(many, Changes::Any);
+    // And from there on as if they had been told.
+    let row = full_row("later");
+    one.insert(&change(row.clone())).await.unwrap();
+    assert!(
+        told(&other, &mut next)
+            .await
+            .iter()
+            .any(|it| it.name == row.name)
+    );
 }

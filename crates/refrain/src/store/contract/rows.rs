@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::fixture::{Shared, change, empty_row, full_row, name};
 use crate::{
     id::{Epoch, Fence},
-    lifecycle::{Change, Event, GrantRow, event::What},
+    lifecycle::{Change, Event, GrantRow, event::What, row::Status},
     store::{Version, Written},
     time::UnixMillis,
 };
@@ -167,4 +167,24 @@ pub(super) async fn a_story_is_told_in_order_and_forgotten_on_demand(
     };
     one.replace(Version(2), &farewell).await.unwrap();
     assert_eq!(at(other.story(&row.id, 10).await.unwrap()), [5]);
+}
+
+pub(super) async fn grants_are_counted_by_app_and_no_further_than_asked(
+    (one, other): (Shared, Shared),
+) {
+    for grant in ["alice", "bob", "carol"] {
+        one.insert(&change(full_row(grant))).await.unwrap();
+    }
+    let mut elsewhere = full_row("dave");
+    elsewhere.app = "other".parse().unwrap();
+    one.insert(&change(elsewhere)).await.unwrap();
+    let mut gone = empty_row("erin");
+    gone.status = Status::SignedOut {
+        since: UnixMillis(9),
+    };
+    one.insert(&change(gone)).await.unwrap();
+    let app = "default".parse().unwrap();
+    for (most, counted) in [(100, 3), (3, 3), (2, 2), (0, 0)] {
+        assert_eq!(other.count(&app, most).await.unwrap(), counted, "{most}");
+    }
 }

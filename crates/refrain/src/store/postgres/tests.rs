@@ -2,6 +2,7 @@
 
 mod concurrent;
 mod errors;
+mod feed;
 mod pooler;
 mod sessions;
 mod tls;

@@ -281,6 +281,34 @@ async fn a_row_that_makes_no_sense_is_listed_among_the_others() {
 }
 
 #[tokio::test]
+async fn a_name_that_nobody_can_read_keeps_no_other_from_being_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("refrain.db")).await;
+    let (_, mark) = store.changes(None, 1000).await.unwrap();
+    for name in ["alice", "bob", "carol"] {
+        let row = contract::full_row(name);
+        let (events, forgets) = (vec![], false);
+        let change = Change {
+            row,
+            events,
+            forgets,
+        };
+        store.insert(&change).await.unwrap();
+    }
+    // One is no name, and one not even text.
+    let odd = "UPDATE grants SET name = 'a l' WHERE name = 'alice';
+               UPDATE grants SET name = CAST(x'ff62' AS TEXT) WHERE name = 'bob'";
+    let writer = store.connections.writer().await.unwrap();
+    sqlx::raw_sql(odd).execute(writer).await.unwrap();
+    let (changes, _) = store.changes(Some(&mark), 1000).await.unwrap();
+    let Changes::These(told) = changes else {
+        panic!("there were fewer");
+    };
+    let names: Vec<&str> = told.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["carol"]);
+}
+
+#[tokio::test]
 async fn a_database_is_replaced_while_nobody_has_it_open() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().canonicalize().unwrap().join("refrain.db");
