@@ -21,6 +21,7 @@ mod feed;
 mod flight;
 pub mod keys;
 mod limits;
+pub mod links;
 mod live;
 pub mod login;
 pub mod logout;

@@ -23,6 +23,9 @@ mod group;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod instances;
 mod limits;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod link_record;
+mod links;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -40,6 +43,7 @@ pub use self::{
     api_keys::ApiKeys,
     error::{Cause, StoreError, cause},
     limits::Limits,
+    links::Links,
 };
 use crate::{
     id::{AppName, Epoch, GrantId, GrantName, InstanceId, Minting},
@@ -118,7 +122,7 @@ pub struct Changed {
 /// Keeps grants. Every method is safe with several processes on one store, and cancel safe: a dropped
 /// write has happened or it has not.
 #[async_trait]
-pub trait Store: ApiKeys + Limits + Send + Sync + fmt::Debug {
+pub trait Store: ApiKeys + Limits + Links + Send + Sync + fmt::Debug {
     /// What to call it in a message; no secret.
     fn place(&self) -> String;
 

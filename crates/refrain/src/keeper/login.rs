@@ -8,6 +8,7 @@
 
 mod account;
 mod error;
+mod save;
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,13 +17,9 @@ use zeroize::Zeroizing;
 
 use crate::{
     config::App,
-    id::{AppName, GrantId, GrantName},
+    id::{AppName, GrantName},
     keeper::{Error, Keeper, Problem, sync::spawn},
-    lifecycle::{
-        self, Change, Consented, GrantRow, Status,
-        row::{Account, Consent},
-        timing,
-    },
+    lifecycle::{Status, row::Account},
     oauth::{
         answer::{self, Granted, Outcome, printable},
         authorization::{AuthorizationRequest, AuthorizationResponse, CallbackError, RedirectUri},
@@ -31,20 +28,13 @@ use crate::{
         token::TokenRequest,
     },
     provider::{AUTHORIZE_PATH, TOKEN_PATH, spotify},
-    seal::{Field, Owner, SealError},
-    secret::{AuthorizationState, BrowserSecret, CodeVerifier, RefreshToken},
-    store::{
-        Versioned, Written,
-        attempt::{self, Attempt, Terms},
-    },
-    time::{Moment, UnixMillis},
+    secret::{AuthorizationState, BrowserSecret, CodeVerifier},
+    store::attempt::{self, Attempt, FromLink, Terms},
+    time::UnixMillis,
 };
 
 /// How long a person may take at the provider's page; codes live about as long.
 pub const ATTEMPT_LIFE: Duration = attempt::LIFE;
-
-/// How long a finished login waits for a store that does not take it.
-const SAVING: Duration = Duration::from_secs(30);
 
 /// What a login is to bring.
 #[derive(Debug, Clone)]
@@ -71,6 +61,8 @@ pub struct Begun {
     pub url: String,
     /// Where the answer will come.
     pub redirect_uri: RedirectUri,
+    /// What the answer will be known by; the URL has it too.
+    pub state: AuthorizationState,
     /// When it is too late.
     pub expires_at: UnixMillis,
 }
@@ -93,6 +85,14 @@ pub struct LoggedIn {
 impl Keeper {
     /// Begins a login: keeps the attempt, and answers where to send the user.
     pub async fn begin_login(&self, request: LoginRequest) -> Result<Begun, Error> {
+        self.begin(request, None).await
+    }
+
+    pub(super) async fn begin(
+        &self,
+        request: LoginRequest,
+        link: Option<FromLink>,
+    ) -> Result<Begun, Error> {
         let app = self.app(&request.app)?;
         let redirect_uri = redirect(app, request.port)?;
         let random = self.parts.random.as_ref();
@@ -128,6 +128,7 @@ impl Keeper {
                 redirect_uri: redirect_uri.as_str().to_owned(),
                 scope,
                 other_account: request.other_account,
+                link,
             },
             verifier: sealed.map_err(Problem::KeyCheck)?,
         };
@@ -135,6 +136,7 @@ impl Keeper {
         Ok(Begun {
             url,
             redirect_uri,
+            state,
             expires_at,
         })
     }
@@ -150,34 +152,51 @@ impl Keeper {
     ) -> Result<LoggedIn, Error> {
         let (keeper, query) = (Arc::clone(self), Zeroizing::new(query.to_owned()));
         let browser = browser.cloned();
-        let finishing = async move { keeper.finish(&query, browser.as_ref()).await };
-        let task = spawn(self.tasks.track_future(finishing));
+        self.uninterrupted(async move {
+            let (attempt, response) = keeper.take(&query, browser.as_ref()).await?;
+            keeper.finish(attempt, response).await
+        })
+        .await
+    }
+
+    /// Does something in a task of its own, which goes on when nobody waits for it any more.
+    pub(super) async fn uninterrupted<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let task = spawn(self.tasks.track_future(work));
         let interrupted = |why| LoginError::Interrupted { why };
         task.await
             .map_err(|error| interrupted(printable(&error.to_string(), 100)))?
     }
 
-    async fn finish(
+    /// Takes the attempt out that an answer belongs to.
+    pub(super) async fn take(
         &self,
         query: &str,
         browser: Option<&BrowserSecret>,
-    ) -> Result<LoggedIn, Error> {
+    ) -> Result<(Attempt, AuthorizationResponse), Error> {
         let response = AuthorizationResponse::from_query(query).map_err(LoginError::from)?;
         let asked = self.parts.provider.accounts.to_string();
         if response
             .issuer
+            .as_ref()
             .is_some_and(|issuer| issuer.trim_end_matches('/') != asked)
         {
             return Err(LoginError::from(CallbackError::WrongIssuer).into());
         }
         let id = self.attempt_id(&response.state, browser);
         let now = self.parts.clock.wall();
-        let attempt = self
-            .parts
-            .store
-            .take_attempt(&id, now)
-            .await?
-            .ok_or(LoginError::NoAttempt)?;
+        let taken = self.parts.store.take_attempt(&id, now).await?;
+        Ok((taken.ok_or(LoginError::NoAttempt)?, response))
+    }
+
+    /// Turns the code of an answer into a grant.
+    pub(super) async fn finish(
+        &self,
+        attempt: Attempt,
+        response: AuthorizationResponse,
+    ) -> Result<LoggedIn, Error> {
         let code = response.result.map_err(|error| match error.as_str() {
             "access_denied" => LoginError::Denied,
             _ => LoginError::Reported {
@@ -213,7 +232,7 @@ impl Keeper {
 
     /// Seals with the store's present key from here on: another process may have replaced it.
     /// Where that key is not at hand the one before it goes on: a consent must not be lost over it.
-    async fn follow_key(&self) -> Result<(), Error> {
+    pub(super) async fn follow_key(&self) -> Result<(), Error> {
         if let Some(identity) = self.parts.store.identity().await?
             && let Err(error) = self.parts.sealer.follow(&identity.key_check)
         {
@@ -293,144 +312,10 @@ impl Keeper {
             .into()
         })
     }
-
-    async fn save_login(
-        &self,
-        app: &App,
-        terms: Terms,
-        (granted, sent): (Granted, Moment),
-        refresh: &RefreshToken,
-        account: Result<Account, String>,
-    ) -> Result<LoggedIn, Error> {
-        let authorized_at = self.parts.clock.wall();
-        let reauthorize_by = spotify::reauthorize_by(authorized_at);
-        // RFC 6749 §5.1: no scope in the answer means the one that was asked for.
-        let scope = granted.scope.clone().unwrap_or_else(|| terms.scope.clone());
-        let consent = Consent {
-            authorized_at,
-            reauthorize_by,
-        };
-        let login = Login {
-            app,
-            terms: &terms,
-            granted: &granted,
-            sent,
-            refresh,
-            account: &account,
-            scope,
-            consent,
-        };
-        let begin = self.parts.clock.uptime();
-        loop {
-            match self.save_once(&login).await {
-                Ok(Some(row)) => {
-                    self.cell(&terms.grant).begin_epoch(row.epoch);
-                    return Ok(LoggedIn {
-                        grant: terms.grant,
-                        missing: terms.scope.missing_from(&row.scope),
-                        scope: row.scope,
-                        account: row.account,
-                        reauthorize_by,
-                    });
-                }
-                Ok(None) => {}
-                // The code is spent and the tokens are here alone: worth some patience.
-                Err(error) if may_pass(&error) => {
-                    if self.parts.clock.uptime().since(begin) > SAVING {
-                        return Err(error);
-                    }
-                    tracing::warn!(grant = %terms.grant, code = error.code(), "a login waits for the store");
-                    self.parts.clock.sleep(timing::FIRST_PAUSE).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Writes the login to the row as it is now; `None` where somebody else was faster. Written twice,
-    /// because the first outcome was unknown, it is the same login in one more epoch.
-    async fn save_once(&self, login: &Login<'_>) -> Result<Option<GrantRow>, Error> {
-        let seen = self.parts.store.grant(&login.terms.grant).await?;
-        if let Some(seen) = &seen {
-            pinned(&seen.value, login.account, login.terms.other_account)?;
-        }
-        let row = match &seen {
-            Some(seen) => seen.value.clone(),
-            None => self.blank(&login.terms.grant, login.app)?,
-        };
-        self.follow_key().await?;
-        let consented = self
-            .seal_login(&row, login)
-            .map_err(|source| Problem::sealed(&row, "login", source))?;
-        let change = lifecycle::consent(&row, consented);
-        let written = self.save(seen.as_ref(), &change).await?;
-        Ok((written != Written::Conflict).then_some(change.row))
-    }
-
-    async fn save(
-        &self,
-        seen: Option<&Versioned<GrantRow>>,
-        change: &Change,
-    ) -> Result<Written, Error> {
-        Ok(match seen {
-            Some(seen) => self.parts.store.replace(seen.version, change).await?,
-            None => self.parts.store.insert(change).await?,
-        })
-    }
-
-    /// A row that has never had a token.
-    fn blank(&self, name: &GrantName, app: &App) -> Result<GrantRow, Error> {
-        let id = GrantId::random(self.parts.random.as_ref())?;
-        let (app, client_id) = (app.name.clone(), app.client.id.clone());
-        Ok(GrantRow::blank(
-            id,
-            name.clone(),
-            app,
-            client_id,
-            self.parts.clock.wall(),
-        ))
-    }
-
-    fn seal_login(&self, row: &GrantRow, login: &Login<'_>) -> Result<Consented, SealError> {
-        let random = self.parts.random.as_ref();
-        let owner = Owner {
-            epoch: row.epoch.next(),
-            ..Owner::of(row)
-        };
-        let (key, data_key) = self.parts.sealer.new_data_key(&owner, random)?;
-        let granted = login.granted;
-        let life = (granted.expires_in, login.sent);
-        Ok(Consented {
-            app: login.app.name.clone(),
-            client_id: login.app.client.id.clone(),
-            consent: login.consent,
-            scope: login.scope.clone(),
-            account: login.account.clone().ok(),
-            data_key,
-            refresh: key.seal(Field::RefreshToken, 0, login.refresh.expose(), random)?,
-            access: self.seal_access(&key, 0, &granted.access_token, life)?,
-        })
-    }
-}
-
-/// A login that has everything but its place in the store.
-struct Login<'a> {
-    app: &'a App,
-    terms: &'a Terms,
-    granted: &'a Granted,
-    sent: Moment,
-    refresh: &'a RefreshToken,
-    account: &'a Result<Account, String>,
-    scope: Scope,
-    consent: Consent,
-}
-
-fn may_pass(error: &Error) -> bool {
-    matches!(error.problem(), Problem::Store(error) if error.is_transient())
 }
 
 /// The redirect to send: legal at Spotify, and with the listener's port where it has none.
-fn redirect(app: &App, port: Option<u16>) -> Result<RedirectUri, LoginError> {
+pub(super) fn redirect(app: &App, port: Option<u16>) -> Result<RedirectUri, LoginError> {
     let uri = &app.redirect_uri;
     spotify::check_redirect(uri).map_err(|problem| LoginError::Redirect {
         uri: uri.to_string(),
@@ -439,22 +324,4 @@ fn redirect(app: &App, port: Option<u16>) -> Result<RedirectUri, LoginError> {
     Ok(port
         .and_then(|port| uri.with_port(port))
         .unwrap_or_else(|| uri.clone()))
-}
-
-/// Refuses a login as somebody else, unless it was asked for.
-fn pinned(
-    row: &GrantRow,
-    account: &Result<Account, String>,
-    other_account: bool,
-) -> Result<(), LoginError> {
-    let Some(owner) = row.account.as_ref().filter(|_| !other_account) else {
-        return Ok(());
-    };
-    match account {
-        Ok(account) if account.id == owner.id => Ok(()),
-        Ok(_) => Err(LoginError::OtherAccount {
-            grant: row.name.clone(),
-        }),
-        Err(why) => Err(LoginError::AccountUnknown { why: why.clone() }),
-    }
 }

@@ -11,6 +11,7 @@
 mod api_keys;
 mod error;
 mod limits;
+mod links;
 mod listen;
 mod open;
 mod session;

@@ -1,0 +1,201 @@
+//! The end of a login: its tokens are sealed and written, to the row as it is then.
+
+use std::time::Duration;
+
+use crate::{
+    config::App,
+    id::{GrantId, GrantName},
+    keeper::{
+        Error, Keeper, Problem,
+        links::LinkError,
+        login::{LoggedIn, LoginError},
+    },
+    lifecycle::{
+        self, Change, Consented, GrantRow,
+        row::{Account, Consent},
+        timing,
+    },
+    oauth::{answer::Granted, scope::Scope},
+    provider::spotify,
+    seal::{Field, Owner, SealError},
+    secret::RefreshToken,
+    store::{Versioned, Written, attempt::Terms},
+    time::Moment,
+};
+
+/// How long a finished login waits for a store that does not take it.
+const SAVING: Duration = Duration::from_secs(30);
+
+impl Keeper {
+    pub(super) async fn save_login(
+        &self,
+        app: &App,
+        terms: Terms,
+        (granted, sent): (Granted, Moment),
+        refresh: &RefreshToken,
+        account: Result<Account, String>,
+    ) -> Result<LoggedIn, Error> {
+        let authorized_at = self.parts.clock.wall();
+        let reauthorize_by = spotify::reauthorize_by(authorized_at);
+        // RFC 6749 §5.1: no scope in the answer means the one that was asked for.
+        let scope = granted.scope.clone().unwrap_or_else(|| terms.scope.clone());
+        let consent = Consent {
+            authorized_at,
+            reauthorize_by,
+        };
+        let login = Login {
+            app,
+            terms: &terms,
+            granted: &granted,
+            sent,
+            refresh,
+            account: &account,
+            scope,
+            consent,
+        };
+        let begin = self.parts.clock.uptime();
+        let mut tried = false;
+        loop {
+            match self.save_once(&login, tried).await {
+                Ok(Some(row)) => {
+                    self.cell(&terms.grant).begin_epoch(row.epoch);
+                    return Ok(LoggedIn {
+                        grant: terms.grant,
+                        missing: terms.scope.missing_from(&row.scope),
+                        scope: row.scope,
+                        account: row.account,
+                        reauthorize_by,
+                    });
+                }
+                Ok(None) => {}
+                // The code is spent and the tokens are here alone: worth some patience.
+                Err(error) if may_pass(&error) => {
+                    if self.parts.clock.uptime().since(begin) > SAVING {
+                        return Err(error);
+                    }
+                    tracing::warn!(grant = %terms.grant, code = error.code(), "a login waits for the store");
+                    tried = true;
+                    self.parts.clock.sleep(timing::FIRST_PAUSE).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes the login to the row as it is now; `None` where somebody else was faster. Written twice,
+    /// because the first outcome was unknown, it is the same login in one more epoch.
+    async fn save_once(&self, login: &Login<'_>, tried: bool) -> Result<Option<GrantRow>, Error> {
+        let seen = self.parts.store.grant(&login.terms.grant).await?;
+        login.bound(seen.as_ref().map(|seen| &seen.value), tried)?;
+        if let Some(seen) = &seen {
+            pinned(&seen.value, login.account, login.terms.other_account)?;
+        }
+        let row = match &seen {
+            Some(seen) => seen.value.clone(),
+            None => self.blank(&login.terms.grant, login.app)?,
+        };
+        self.follow_key().await?;
+        let consented = self
+            .seal_login(&row, login)
+            .map_err(|source| Problem::sealed(&row, "login", source))?;
+        let change = lifecycle::consent(&row, consented);
+        let written = self.save(seen.as_ref(), &change).await?;
+        Ok((written != Written::Conflict).then_some(change.row))
+    }
+
+    async fn save(
+        &self,
+        seen: Option<&Versioned<GrantRow>>,
+        change: &Change,
+    ) -> Result<Written, Error> {
+        Ok(match seen {
+            Some(seen) => self.parts.store.replace(seen.version, change).await?,
+            None => self.parts.store.insert(change).await?,
+        })
+    }
+
+    /// A row that has never had a token.
+    fn blank(&self, name: &GrantName, app: &App) -> Result<GrantRow, Error> {
+        let id = GrantId::random(self.parts.random.as_ref())?;
+        let (app, client_id) = (app.name.clone(), app.client.id.clone());
+        Ok(GrantRow::blank(
+            id,
+            name.clone(),
+            app,
+            client_id,
+            self.parts.clock.wall(),
+        ))
+    }
+
+    fn seal_login(&self, row: &GrantRow, login: &Login<'_>) -> Result<Consented, SealError> {
+        let random = self.parts.random.as_ref();
+        let owner = Owner {
+            epoch: row.epoch.next(),
+            ..Owner::of(row)
+        };
+        let (key, data_key) = self.parts.sealer.new_data_key(&owner, random)?;
+        let granted = login.granted;
+        let life = (granted.expires_in, login.sent);
+        Ok(Consented {
+            app: login.app.name.clone(),
+            client_id: login.app.client.id.clone(),
+            consent: login.consent,
+            scope: login.scope.clone(),
+            account: login.account.clone().ok(),
+            data_key,
+            refresh: key.seal(Field::RefreshToken, 0, login.refresh.expose(), random)?,
+            access: self.seal_access(&key, 0, &granted.access_token, life)?,
+        })
+    }
+}
+
+/// A login that has everything but its place in the store.
+struct Login<'a> {
+    app: &'a App,
+    terms: &'a Terms,
+    granted: &'a Granted,
+    sent: Moment,
+    refresh: &'a RefreshToken,
+    account: &'a Result<Account, String>,
+    scope: Scope,
+    consent: Consent,
+}
+
+impl Login<'_> {
+    /// Refuses the login of a link whose grant has changed hands since it was made: was signed in, out, or
+    /// in again. What this login itself may have written before, without hearing of it, is no such change.
+    fn bound(&self, row: Option<&GrantRow>, tried: bool) -> Result<(), LinkError> {
+        let Some(link) = &self.terms.link else {
+            return Ok(());
+        };
+        let own = |row: &GrantRow| tried && row.consent.as_ref() == Some(&self.consent);
+        if row.map(|row| row.epoch) == link.epoch || row.is_some_and(own) {
+            return Ok(());
+        }
+        Err(LinkError::Overtaken {
+            grant: self.terms.grant.clone(),
+        })
+    }
+}
+
+fn may_pass(error: &Error) -> bool {
+    matches!(error.problem(), Problem::Store(error) if error.is_transient())
+}
+
+/// Refuses a login as somebody else, unless it was asked for.
+fn pinned(
+    row: &GrantRow,
+    account: &Result<Account, String>,
+    other_account: bool,
+) -> Result<(), LoginError> {
+    let Some(owner) = row.account.as_ref().filter(|_| !other_account) else {
+        return Ok(());
+    };
+    match account {
+        Ok(account) if account.id == owner.id => Ok(()),
+        Ok(_) => Err(LoginError::OtherAccount {
+            grant: row.name.clone(),
+        }),
+        Err(why) => Err(LoginError::AccountUnknown { why: why.clone() }),
+    }
+}
