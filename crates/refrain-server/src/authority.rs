@@ -64,16 +64,24 @@ impl Authorities {
         self.scheme
     }
 
+    /// Whether it goes by a name, which may have a port.
+    pub(crate) fn include(&self, name: &str) -> bool {
+        let Some(names) = &self.names else {
+            return true;
+        };
+        names.iter().any(|own| own.eq_ignore_ascii_case(name))
+    }
+
     /// Lets a request through that is meant for this server and comes from no foreign page.
     ///
     /// # Errors
     /// 421 for another name (RFC 9110 §15.5.20), 400 for none or several, 403 for a foreign page.
     pub(crate) fn check<B>(&self, request: &Request<B>) -> Result<(), Fault> {
-        let Some(names) = &self.names else {
+        if self.names.is_none() {
             return Ok(());
-        };
+        }
         let host = host(request)?;
-        if !names.iter().any(|name| name.eq_ignore_ascii_case(host)) {
+        if !self.include(host) {
             return Err(Fault::request(
                 StatusCode::MISDIRECTED_REQUEST,
                 "wrong_host",

@@ -26,9 +26,10 @@
 //! | `connection` | one connection and its requests |
 //! | `route` | what there is, and what it needs; what is not in its table is not there: [`routes`] |
 //! | `authority` | whom a request is meant for, and which page it comes from |
+//! | `front` | how browsers reach this server, and where they may be sent |
 //! | `caller`, `keys`, `doors` | who calls, and how often a wrong key may be tried |
 //! | `proxy` | `/v1/*` |
-//! | `manage` | `/refrain/v1/*`: tokens, grants, keys, events; and `/metrics` |
+//! | `manage` | `/refrain/v1/*`: tokens, grants, keys, links, events; and `/metrics` |
 //! | `token_endpoint` | `/api/token` |
 //! | `audit`, `metrics`, `request_id` | who has done what, how often, and which request it was |
 //! | `fault` | what refrain itself has to say, in three shapes |
@@ -40,6 +41,7 @@ mod caller;
 mod connection;
 mod doors;
 mod fault;
+mod front;
 mod health;
 mod keys;
 mod listen;

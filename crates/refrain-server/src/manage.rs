@@ -8,6 +8,7 @@ mod content;
 mod events;
 mod grants;
 mod keys;
+mod links;
 mod metrics;
 mod query;
 mod shape;
@@ -55,6 +56,7 @@ pub(crate) async fn answer(asked: &Asked<'_>, body: Sent) -> Result<Response<Ans
         Route::Keys if method == Method::POST => keys::create(asked, body).await,
         Route::Keys => keys::list(asked).await,
         Route::Key => keys::revoke(asked).await,
+        Route::Links => links::create(asked, body).await,
         Route::Events => events::list(asked),
         Route::OpenApi => Ok(told(StatusCode::OK, "application/json", OPENAPI)),
         Route::Metrics => metrics::tell(asked).await,

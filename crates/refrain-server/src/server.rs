@@ -15,6 +15,7 @@ use crate::{
     body::BoxError,
     doors::Doors,
     fault::Fault,
+    front::Front,
     keys::Keys,
     listen::{self, Listener, worker::Workers},
     metrics::Metrics,
@@ -87,6 +88,7 @@ pub(crate) struct Shared {
     keys: Arc<Keys>,
     gates: Gates,
     doors: Doors,
+    front: Front,
     ids: Ids,
     audit: Audit,
     metrics: Metrics,
@@ -118,6 +120,11 @@ impl Shared {
 
     pub(crate) fn doors(&self) -> &Doors {
         &self.doors
+    }
+
+    /// How browsers reach this server.
+    pub(crate) fn front(&self) -> &Front {
+        &self.front
     }
 
     /// Where requests get their numbers.
@@ -211,6 +218,7 @@ impl Server {
             keys: Arc::default(),
             gates,
             doors: Doors::default(),
+            front: Front::of(&listeners, &config.return_to),
             audit: Audit::new(ids.process()),
             ids,
             metrics: Metrics::new(),

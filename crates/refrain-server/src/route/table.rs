@@ -34,6 +34,8 @@ pub(crate) enum Route {
     Keys,
     /// One of them.
     Key,
+    /// Links by which users consent.
+    Links,
     /// What was done through this server lately.
     Events,
 }
@@ -83,7 +85,7 @@ impl Entry {
 }
 
 /// The Web API stands first: it is most of what is asked for.
-pub(crate) static TABLE: [Entry; 14] = [
+pub(crate) static TABLE: [Entry; 15] = [
     Entry::own(
         "/v1/*",
         Route::Api,
@@ -144,6 +146,11 @@ pub(crate) static TABLE: [Entry; 14] = [
         "/refrain/v1/keys/{id}",
         Route::Key,
         &[(Method::DELETE, MANAGE)],
+    ),
+    Entry::own(
+        "/refrain/v1/connect-links",
+        Route::Links,
+        &[(Method::POST, MANAGE)],
     ),
     Entry::own(
         "/refrain/v1/events",

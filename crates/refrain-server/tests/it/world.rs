@@ -1,6 +1,7 @@
 //! A simulator, a refrain that is signed in at it, and its server.
 
 use std::{
+    collections::BTreeMap,
     future::Future,
     net::SocketAddr,
     sync::{
@@ -13,7 +14,8 @@ use std::{
 use refrain::{
     Refrain,
     access::{Grants, Permission},
-    config,
+    config::{self, App},
+    id::AppName,
     keeper::{keys::NewKey, login::LoginRequest},
     store::{Store, memory::MemoryStore},
     time::{Clock, ManualClock, UnixMillis},
@@ -24,6 +26,9 @@ use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::assembled::{Owner, log_in, request};
+
+/// Where the server may send users.
+pub const RETURN_TO: [&str; 2] = ["https://app.example/done", "http://127.0.0.1:3000"];
 
 pub struct World {
     pub sim: Sim,
@@ -39,14 +44,30 @@ pub struct World {
 impl World {
     /// With the grant `alice` signed in.
     pub async fn new(profile: Profile) -> Self {
+        Self::with_apps(profile, |_| ()).await
+    }
+
+    /// The same with other apps, of which `default` is the one that alice signs in at.
+    pub async fn with_apps(
+        profile: Profile,
+        change: impl FnOnce(&mut BTreeMap<AppName, App>),
+    ) -> Self {
         let sim = Sim::start(profile).await.unwrap();
         let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
         let store: Arc<dyn Store> =
             Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>));
-        let refrain = Owner::new().process(&sim, Arc::clone(&clock) as Arc<dyn Clock>, store);
+        let clock_of_parts = Arc::clone(&clock) as Arc<dyn Clock>;
+        let mut parts = Owner::new().parts(&sim, clock_of_parts, store);
+        for app in parts.apps.values_mut() {
+            // Wherever the server will listen.
+            app.redirect_uri = "http://127.0.0.1/callback".parse().unwrap();
+        }
+        change(&mut parts.apps);
+        let refrain = Refrain::from_parts(parts).unwrap();
         sign_in(&refrain, &sim, "alice").await;
         let mut config = config::Server::default();
         config.listen = Some(([127, 0, 0, 1], 0).into());
+        config.return_to = RETURN_TO.map(|it| it.parse().unwrap()).to_vec();
         let folder = tempfile::tempdir().unwrap();
         config.socket = Some(folder.path().join("socket"));
         let server = Server::bind(&config, refrain.clone()).await.unwrap();
@@ -110,6 +131,10 @@ impl World {
 
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    pub fn clock_wall(&self) -> UnixMillis {
+        self.clock.wall()
     }
 
     pub fn refreshes(&self) -> u64 {
