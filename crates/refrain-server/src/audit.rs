@@ -34,6 +34,7 @@ pub(crate) enum Action {
     KeyCreated,
     KeyRevoked,
     LinkCreated,
+    Connected,
 }
 
 impl Action {
@@ -45,6 +46,7 @@ impl Action {
             Self::KeyCreated => "key_created",
             Self::KeyRevoked => "key_revoked",
             Self::LinkCreated => "link_created",
+            Self::Connected => "connected",
         }
     }
 }
@@ -157,11 +159,10 @@ impl Audit {
     pub(crate) fn note(
         &self,
         action: Action,
-        caller: &Caller,
+        caller: String,
         subject: Subject,
         (result, request_id, at): (&'static str, &str, UnixMillis),
     ) {
-        let caller = caller.name();
         tracing::info!(
             target: "audit",
             action = action.word(),
@@ -260,7 +261,7 @@ pub(crate) fn token_given(
         let told = ("done", id.text(), shared.clock().wall());
         let subject = Subject::Grant(name.clone());
         let audit = shared.audit();
-        audit.note(Action::TokenGiven, caller, subject, told);
+        audit.note(Action::TokenGiven, caller.name(), subject, told);
     }
 }
 
@@ -275,7 +276,7 @@ mod tests {
         for number in 0..events {
             let name = format!("grant-{number}").parse().unwrap();
             let told = ("done", "1-1", UnixMillis(0));
-            audit.note(Action::Refresh, &PEER, Subject::Grant(name), told);
+            audit.note(Action::Refresh, PEER.name(), Subject::Grant(name), told);
         }
         audit
     }

@@ -40,6 +40,11 @@ impl Front {
         }
     }
 
+    /// The port for redirect URIs that were registered without one.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.port
+    }
+
     /// Whether a user may be sent there; nowhere, unless the configuration says so.
     pub(crate) fn may_send_to(&self, url: &ReturnTo) -> bool {
         self.return_to.iter().any(|rule| rule.allows(url))

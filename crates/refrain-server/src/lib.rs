@@ -17,7 +17,7 @@
 //! # The way of a request
 //!
 //! ```text
-//! listen ─► worker ─► connection ─► route ─► authority ─► caller ─► proxy │ manage │ token_endpoint │ health
+//! listen ─► worker ─► connection ─► route ─► authority ─► caller ─► proxy │ manage │ connect │ token_endpoint │ health
 //! ```
 //!
 //! | module | what it is |
@@ -30,6 +30,8 @@
 //! | `caller`, `keys`, `doors` | who calls, and how often a wrong key may be tried |
 //! | `proxy` | `/v1/*` |
 //! | `manage` | `/refrain/v1/*`: tokens, grants, keys, links, events; and `/metrics` |
+//! | `connect` | `/connect/{link}` and `/callback`: a user consents in a browser |
+//! | `page` | what people see there, and at the end of `refrain login` |
 //! | `token_endpoint` | `/api/token` |
 //! | `audit`, `metrics`, `request_id` | who has done what, how often, and which request it was |
 //! | `fault` | what refrain itself has to say, in three shapes |
@@ -38,6 +40,7 @@ mod audit;
 mod authority;
 mod body;
 mod caller;
+mod connect;
 mod connection;
 mod doors;
 mod fault;
@@ -47,6 +50,7 @@ mod keys;
 mod listen;
 mod manage;
 mod metrics;
+pub mod page;
 mod proxy;
 mod request_id;
 mod route;

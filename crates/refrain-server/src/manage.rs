@@ -60,7 +60,12 @@ pub(crate) async fn answer(asked: &Asked<'_>, body: Sent) -> Result<Response<Ans
         Route::Events => events::list(asked),
         Route::OpenApi => Ok(told(StatusCode::OK, "application/json", OPENAPI)),
         Route::Metrics => metrics::tell(asked).await,
-        Route::Api | Route::TokenEndpoint | Route::Healthz | Route::Readyz => Err(Fault::request(
+        Route::Api
+        | Route::TokenEndpoint
+        | Route::Healthz
+        | Route::Readyz
+        | Route::Connect
+        | Route::Callback => Err(Fault::request(
             StatusCode::NOT_FOUND,
             "no_such_path",
             "there is nothing to be managed at this path",
@@ -121,7 +126,8 @@ impl<'a> Asked<'a> {
         let result = result.as_ref().map_or_else(Error::code, |_| "done");
         let shared = self.shared();
         let told = (result, self.id.text(), shared.clock().wall());
-        shared.audit().note(action, self.caller, subject, told);
+        let caller = self.caller.name();
+        shared.audit().note(action, caller, subject, told);
     }
 }
 

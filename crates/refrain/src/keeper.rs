@@ -35,6 +35,7 @@ mod release;
 #[cfg(test)]
 mod schedules;
 mod sync;
+mod visitor;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -20,6 +20,7 @@ use refrain::{
     oauth::{authorization::AuthorizationResponse, scope::Scope},
     secret::AuthorizationState,
 };
+use refrain_server::page::login as page;
 use tokio::sync::mpsc;
 
 use self::tell::Tell;
@@ -147,13 +148,13 @@ impl Login<'_> {
                     };
                     self.tell.clear();
                     if !self.is_ours(callback.query()) {
-                        callback.refuse(tell::not_ours());
+                        callback.refuse(page::not_ours());
                         continue;
                     }
                     // From here on an interruption would lose the consent: it waits until this is done.
                     let done = self.refrain.finish_login(callback.query()).await;
                     match &done {
-                        Ok(done) => callback.accept(tell::success(done)),
+                        Ok(done) => callback.accept(page::success(done)),
                         Err(error) => callback.fail(tell::failure(error)),
                     }
                     if let Some(callbacks) = self.callbacks.take() {

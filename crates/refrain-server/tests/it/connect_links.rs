@@ -170,7 +170,7 @@ async fn a_redirect_uri_that_leads_elsewhere_is_found_before_a_user_is_sent_ther
         ("http://127.0.0.1/", "redirect_elsewhere"),
         ("http://127.0.0.1/elsewhere", "redirect_elsewhere"),
         ("http://127.0.0.2/callback", "redirect_elsewhere"),
-        ("https://music.example/callback", "redirect_elsewhere"),
+        ("https://other.example/callback", "redirect_elsewhere"),
         ("http://localhost:4280/callback", "redirect_localhost"),
     ] {
         let world = World::with_apps(Profile::default(), |apps| {

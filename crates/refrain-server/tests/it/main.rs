@@ -10,6 +10,9 @@
 #[expect(dead_code, reason = "the library's tests do more with it")]
 #[path = "../../../refrain/tests/support/assembled.rs"]
 mod assembled;
+mod browser;
+mod canary;
+mod connect;
 mod connect_links;
 mod contract;
 mod manage;

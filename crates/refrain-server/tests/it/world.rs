@@ -67,6 +67,7 @@ impl World {
         sign_in(&refrain, &sim, "alice").await;
         let mut config = config::Server::default();
         config.listen = Some(([127, 0, 0, 1], 0).into());
+        config.names = vec!["music.example".parse().unwrap()];
         config.return_to = RETURN_TO.map(|it| it.parse().unwrap()).to_vec();
         let folder = tempfile::tempdir().unwrap();
         config.socket = Some(folder.path().join("socket"));
@@ -126,6 +127,7 @@ impl World {
     pub fn peer(&self) -> reqwest::Client {
         let socket = self.folder.path().join("socket");
         let builder = reqwest::Client::builder().unix_socket(socket);
+        let builder = builder.redirect(reqwest::redirect::Policy::none());
         builder.build().unwrap()
     }
 
