@@ -5,7 +5,6 @@
 //! address of the redirect URI alone, and a request whose Host is another name (DNS rebinding) is turned
 //! away before anything else is looked at.
 
-mod page;
 mod serve;
 
 use std::{fmt, io, net::SocketAddr, time::Duration};
@@ -18,7 +17,7 @@ use tokio::{
 };
 use url::Host;
 
-pub(crate) use self::page::Page;
+pub(crate) use refrain_server::page::Page;
 
 /// Why nobody can wait for the callback here.
 #[derive(Debug, thiserror::Error)]

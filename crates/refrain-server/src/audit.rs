@@ -12,6 +12,7 @@ use std::{
 use refrain::{
     Grant,
     access::{ApiKeyId, Grants, KeyRecord},
+    connect::{LinkId, LinkRecord},
     id::GrantName,
     keeper::Live,
     time::UnixMillis,
@@ -32,6 +33,8 @@ pub(crate) enum Action {
     Logout,
     KeyCreated,
     KeyRevoked,
+    LinkCreated,
+    Connected,
 }
 
 impl Action {
@@ -42,6 +45,8 @@ impl Action {
             Self::Logout => "logout",
             Self::KeyCreated => "key_created",
             Self::KeyRevoked => "key_revoked",
+            Self::LinkCreated => "link_created",
+            Self::Connected => "connected",
         }
     }
 }
@@ -52,6 +57,8 @@ pub(crate) enum Subject {
     Grant(GrantName),
     /// A key; and which grants it reaches, which says who may hear of it.
     Key(ApiKeyId, Grants),
+    /// A connect link, and the grant that it is for.
+    Link(LinkId, GrantName),
 }
 
 impl Subject {
@@ -59,9 +66,13 @@ impl Subject {
         Self::Key(record.id.clone(), record.grants.clone())
     }
 
+    pub(crate) fn link(record: &LinkRecord) -> Self {
+        Self::Link(record.id.clone(), record.terms.grant.clone())
+    }
+
     fn grant(&self) -> Option<&str> {
         match self {
-            Self::Grant(name) => Some(name.as_str()),
+            Self::Grant(name) | Self::Link(_, name) => Some(name.as_str()),
             Self::Key(..) => None,
         }
     }
@@ -69,13 +80,20 @@ impl Subject {
     fn key_id(&self) -> Option<&str> {
         match self {
             Self::Key(id, _) => Some(id.as_str()),
-            Self::Grant(_) => None,
+            Self::Grant(_) | Self::Link(..) => None,
+        }
+    }
+
+    fn link_id(&self) -> Option<&str> {
+        match self {
+            Self::Link(id, _) => Some(id.as_str()),
+            Self::Grant(_) | Self::Key(..) => None,
         }
     }
 
     fn is_for(&self, caller: &Caller) -> bool {
         match self {
-            Self::Grant(name) => caller.reaches(name),
+            Self::Grant(name) | Self::Link(_, name) => caller.reaches(name),
             Self::Key(_, grants) => caller.reaches_all_of(grants),
         }
     }
@@ -103,6 +121,7 @@ pub(crate) struct Told {
     caller: String,
     grant: Option<String>,
     key: Option<String>,
+    link: Option<String>,
     result: &'static str,
     request_id: String,
 }
@@ -140,17 +159,17 @@ impl Audit {
     pub(crate) fn note(
         &self,
         action: Action,
-        caller: &Caller,
+        caller: String,
         subject: Subject,
         (result, request_id, at): (&'static str, &str, UnixMillis),
     ) {
-        let caller = caller.name();
         tracing::info!(
             target: "audit",
             action = action.word(),
             %caller,
             grant = subject.grant(),
             key = subject.key_id(),
+            link = subject.link_id(),
             result,
             request_id,
             "audit",
@@ -215,6 +234,7 @@ impl Audit {
             caller: event.caller.clone(),
             grant: event.subject.grant().map(str::to_owned),
             key: event.subject.key_id().map(str::to_owned),
+            link: event.subject.link_id().map(str::to_owned),
             result: event.result,
             request_id: event.request_id.clone(),
         }
@@ -241,7 +261,7 @@ pub(crate) fn token_given(
         let told = ("done", id.text(), shared.clock().wall());
         let subject = Subject::Grant(name.clone());
         let audit = shared.audit();
-        audit.note(Action::TokenGiven, caller, subject, told);
+        audit.note(Action::TokenGiven, caller.name(), subject, told);
     }
 }
 
@@ -256,7 +276,7 @@ mod tests {
         for number in 0..events {
             let name = format!("grant-{number}").parse().unwrap();
             let told = ("done", "1-1", UnixMillis(0));
-            audit.note(Action::Refresh, &PEER, Subject::Grant(name), told);
+            audit.note(Action::Refresh, PEER.name(), Subject::Grant(name), told);
         }
         audit
     }

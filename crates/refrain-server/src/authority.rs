@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 
 use refrain::config::HostName;
 
@@ -64,16 +64,25 @@ impl Authorities {
         self.scheme
     }
 
+    /// Whether it goes by a name, which may have a port.
+    pub(crate) fn include(&self, name: &str) -> bool {
+        let Some(names) = &self.names else {
+            return true;
+        };
+        names.iter().any(|own| own.eq_ignore_ascii_case(name))
+    }
+
     /// Lets a request through that is meant for this server and comes from no foreign page.
     ///
     /// # Errors
-    /// 421 for another name (RFC 9110 §15.5.20), 400 for none or several, 403 for a foreign page.
-    pub(crate) fn check<B>(&self, request: &Request<B>) -> Result<(), Fault> {
-        let Some(names) = &self.names else {
+    /// 421 for another name (RFC 9110 §15.5.20), 400 for none or several, 403 for a foreign page, unless its
+    /// user has followed a link of it to a page that welcomes that.
+    pub(crate) fn check<B>(&self, request: &Request<B>, welcomes: bool) -> Result<(), Fault> {
+        if self.names.is_none() {
             return Ok(());
-        };
+        }
         let host = host(request)?;
-        if !names.iter().any(|name| name.eq_ignore_ascii_case(host)) {
+        if !self.include(host) {
             return Err(Fault::request(
                 StatusCode::MISDIRECTED_REQUEST,
                 "wrong_host",
@@ -82,42 +91,83 @@ impl Authorities {
             )
             .closing());
         }
+        if welcomes && is_visit(request) {
+            return Ok(());
+        }
         self.check_page(request.headers(), host)
     }
 
     /// What the browser says about the page behind the request (Fetch Metadata, RFC 6454 §7).
     fn check_page(&self, headers: &HeaderMap, host: &str) -> Result<(), Fault> {
-        let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-        let own_site = matches!(site, None | Some(b"same-origin" | b"none"));
-        let own = |origin: &HeaderValue| {
-            let own = format!("{}://{host}", self.scheme);
-            origin.as_bytes().eq_ignore_ascii_case(own.as_bytes())
+        let own = format!("{}://{host}", self.scheme);
+        // Under a name alone, without a port, there can be a proxy in front that ends TLS.
+        let has_port = host
+            .rsplit_once(':')
+            .is_some_and(|(_, it)| !it.ends_with(']'));
+        let proxied = if has_port {
+            own.clone()
+        } else {
+            format!("https://{host}")
         };
-        let own_origin = headers.get_all(header::ORIGIN).iter().all(own);
-        if own_site && own_origin {
+        if is_own_page(headers, &[&own, &proxied]) {
             return Ok(());
         }
-        Err(Fault::request(
-            StatusCode::FORBIDDEN,
-            "foreign_page",
-            "the request comes from a page of another origin",
-            "call refrain from a program, or from a page that it serves itself",
-        ))
+        Err(foreign_page())
     }
+}
+
+/// Whether a request comes from a page of one of these origins, or from no page. Of a page that keeps its
+/// address to itself the browser names no origin (Fetch §3.2, `no-referrer`), and still says that it is ours.
+pub(crate) fn is_own_page(headers: &HeaderMap, origins: &[&str]) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    let own_site = matches!(site, None | Some(b"same-origin" | b"none"));
+    let own = |origin: &HeaderValue| {
+        let own = origins.iter().map(|it| it.as_bytes());
+        let mut own = own.map(|it| origin.as_bytes().eq_ignore_ascii_case(it));
+        own.any(|own| own) || (origin == "null" && site == Some(b"same-origin"))
+    };
+    own_site && headers.get_all(header::ORIGIN).iter().all(own)
+}
+
+pub(crate) fn foreign_page() -> Fault {
+    Fault::request(
+        StatusCode::FORBIDDEN,
+        "foreign_page",
+        "the request comes from a page of another origin",
+        "call refrain from a program, or from a page that it serves itself",
+    )
+}
+
+/// Whether a browser opens the target as a page of its own, by a link or a redirect: in no frame, and by no
+/// script that could read it.
+fn is_visit<B>(request: &Request<B>) -> bool {
+    let is = |name: &str, value: &str| request.headers().get(name).is_some_and(|it| it == value);
+    matches!(*request.method(), Method::GET | Method::HEAD)
+        && is("sec-fetch-mode", "navigate")
+        && is("sec-fetch-dest", "document")
 }
 
 /// The one name that a request is for: the Host header, which an absolute target has to repeat.
 fn host<B>(request: &Request<B>) -> Result<&str, Fault> {
+    host_of(request.headers(), request.uri(), request.version())
+}
+
+/// The same, of a request whose head is at hand.
+pub(crate) fn host_of<'r>(
+    headers: &'r HeaderMap,
+    uri: &'r Uri,
+    version: Version,
+) -> Result<&'r str, Fault> {
     let bad = |what: &'static str| {
         let fix = "send one Host header with name and port";
         Fault::request(StatusCode::BAD_REQUEST, "bad_host", what, fix).closing()
     };
-    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let mut hosts = headers.get_all(header::HOST).iter();
     let named = hosts.next().map(|host| host.to_str().unwrap_or_default());
     if hosts.next().is_some() {
         return Err(bad("the request has several Host headers"));
     }
-    let target = request.uri().authority().map(http::uri::Authority::as_str);
+    let target = uri.authority().map(http::uri::Authority::as_str);
     match (named, target) {
         (Some(named), None) => Ok(named),
         (Some(named), Some(target)) if named.eq_ignore_ascii_case(target) => Ok(named),
@@ -125,7 +175,7 @@ fn host<B>(request: &Request<B>) -> Result<&str, Fault> {
             "the target of the request is for another host than Host",
         )),
         // HTTP/2 has it in the target alone.
-        (None, Some(target)) if request.version() == http::Version::HTTP_2 => Ok(target),
+        (None, Some(target)) if version == Version::HTTP_2 => Ok(target),
         (None, _) => Err(bad("the request has no Host header")),
     }
 }
@@ -147,7 +197,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let checked = authorities().check(&request.body(()).unwrap());
+        let checked = authorities().check(&request.body(()).unwrap(), false);
         checked.err().map(|fault| fault.code())
     }
 
@@ -200,6 +250,7 @@ mod tests {
             ("origin", "http://localhost:4280", Some("foreign_page")),
             ("origin", "http://evil.example", Some("foreign_page")),
             ("origin", "null", Some("foreign_page")),
+            ("origin", "https://refrain.example", Some("foreign_page")),
         ] {
             assert_eq!(
                 code("/v1/me", &[own, (name, value)]),
@@ -207,5 +258,59 @@ mod tests {
                 "{name}: {value}"
             );
         }
+        // Behind a proxy that ends TLS.
+        let named = ("host", "refrain.example");
+        for (origin, expected) in [
+            ("https://refrain.example", None),
+            ("http://refrain.example", None),
+            ("https://refrain.example:8443", Some("foreign_page")),
+            ("https://evil.refrain.example", Some("foreign_page")),
+        ] {
+            assert_eq!(
+                code("/v1/me", &[named, ("origin", origin)]),
+                expected,
+                "{origin}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_page_that_keeps_its_address_to_itself_is_believed_by_what_the_browser_says() {
+        let own = ("host", "127.0.0.1:4280");
+        for (site, expected) in [
+            ("same-origin", None),
+            ("none", Some("foreign_page")),
+            ("same-site", Some("foreign_page")),
+            ("cross-site", Some("foreign_page")),
+        ] {
+            let headers = [own, ("origin", "null"), ("sec-fetch-site", site)];
+            assert_eq!(code("/connect/x", &headers), expected, "{site}");
+        }
+    }
+
+    #[test]
+    fn a_link_may_be_followed_from_anywhere_to_what_welcomes_it() {
+        let checked = |method: &str, mode: &str, dest: &str, welcomes| {
+            let request = Request::builder()
+                .method(method)
+                .uri("/callback")
+                .header("host", "127.0.0.1:4280")
+                .header("sec-fetch-site", "cross-site")
+                .header("sec-fetch-mode", mode)
+                .header("sec-fetch-dest", dest);
+            authorities()
+                .check(&request.body(()).unwrap(), welcomes)
+                .is_ok()
+        };
+        assert!(checked("GET", "navigate", "document", true));
+        assert!(checked("HEAD", "navigate", "document", true));
+        assert!(!checked("GET", "navigate", "document", false));
+        assert!(
+            !checked("POST", "navigate", "document", true),
+            "a form of theirs"
+        );
+        assert!(!checked("GET", "navigate", "iframe", true));
+        assert!(!checked("GET", "no-cors", "image", true));
+        assert!(!checked("GET", "cors", "empty", true));
     }
 }

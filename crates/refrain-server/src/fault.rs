@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     body::Answer,
+    page::{self, Page},
     proxy::{target::TargetError, upstream::UpstreamError},
 };
 
@@ -31,6 +32,8 @@ pub(crate) enum Shape {
     OAuth,
     /// `application/problem+json` (RFC 9457).
     Problem,
+    /// A page, for a person.
+    Page,
 }
 
 /// What is wrong with a request, or with what it needs.
@@ -152,26 +155,23 @@ impl Fault {
 
     /// The answer that tells it.
     pub(crate) fn answer(&self, shape: Shape) -> Response<Answer> {
-        let body = match shape {
-            Shape::Spotify => self.spotify(),
-            Shape::OAuth => self.oauth(),
-            Shape::Problem => self.problem(),
+        let mut answer = match shape {
+            Shape::Spotify => told(&self.spotify(), "application/json"),
+            Shape::OAuth => told(&self.oauth(), "application/json"),
+            Shape::Problem => told(&self.problem(), "application/problem+json"),
+            Shape::Page => self
+                .page()
+                .answer(self.status, page::FOOTER)
+                .map(Answer::own),
         };
-        let mut answer = Response::new(Answer::own(body.to_string()));
         *answer.status_mut() = match shape {
             // RFC 6749 §5.2 knows 400 and 401; the rest is about the server, or no token request at all.
             Shape::OAuth if self.status.is_client_error() && self.allow.is_none() => {
                 StatusCode::BAD_REQUEST
             }
-            Shape::OAuth | Shape::Spotify | Shape::Problem => self.status,
+            Shape::OAuth | Shape::Spotify | Shape::Problem | Shape::Page => self.status,
         };
         let headers = answer.headers_mut();
-        let json = match shape {
-            Shape::Problem => "application/problem+json",
-            Shape::Spotify | Shape::OAuth => "application/json",
-        };
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(json));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert("refrain-error", HeaderValue::from_static(self.code));
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer realm=\"refrain\"");
@@ -188,6 +188,10 @@ impl Fault {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         answer
+    }
+
+    fn page(&self) -> Page {
+        Page::problem(page::login::NOTHING, &self.what, &self.fix)
     }
 
     fn spotify(&self) -> Value {
@@ -220,6 +224,15 @@ impl Fault {
             "code": self.code,
         })
     }
+}
+
+/// An answer in JSON that nobody on its way keeps.
+fn told(body: &Value, kind: &'static str) -> Response<Answer> {
+    let mut answer = Response::new(Answer::own(body.to_string()));
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
 }
 
 /// The value of a Retry-After header: never zero.

@@ -17,7 +17,7 @@
 //! # The way of a request
 //!
 //! ```text
-//! listen ─► worker ─► connection ─► route ─► authority ─► caller ─► proxy │ manage │ token_endpoint │ health
+//! listen ─► worker ─► connection ─► route ─► authority ─► caller ─► proxy │ manage │ connect │ token_endpoint │ health
 //! ```
 //!
 //! | module | what it is |
@@ -26,9 +26,12 @@
 //! | `connection` | one connection and its requests |
 //! | `route` | what there is, and what it needs; what is not in its table is not there: [`routes`] |
 //! | `authority` | whom a request is meant for, and which page it comes from |
+//! | `front` | how browsers reach this server, and where they may be sent |
 //! | `caller`, `keys`, `doors` | who calls, and how often a wrong key may be tried |
 //! | `proxy` | `/v1/*` |
-//! | `manage` | `/refrain/v1/*`: tokens, grants, keys, events; and `/metrics` |
+//! | `manage` | `/refrain/v1/*`: tokens, grants, keys, links, events; and `/metrics` |
+//! | `connect` | `/connect/{link}` and `/callback`: a user consents in a browser |
+//! | `page` | what people see there, and at the end of `refrain login` |
 //! | `token_endpoint` | `/api/token` |
 //! | `audit`, `metrics`, `request_id` | who has done what, how often, and which request it was |
 //! | `fault` | what refrain itself has to say, in three shapes |
@@ -37,14 +40,17 @@ mod audit;
 mod authority;
 mod body;
 mod caller;
+mod connect;
 mod connection;
 mod doors;
 mod fault;
+mod front;
 mod health;
 mod keys;
 mod listen;
 mod manage;
 mod metrics;
+pub mod page;
 mod proxy;
 mod request_id;
 mod route;

@@ -71,6 +71,11 @@ impl Listener {
         }
     }
 
+    /// The names that it answers to.
+    pub(crate) fn authorities(&self) -> &Arc<Authorities> {
+        &self.authorities
+    }
+
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         match &self.kind {
             Kind::Tcp(_, address, _) => Some(*address),

@@ -8,6 +8,7 @@ mod content;
 mod events;
 mod grants;
 mod keys;
+mod links;
 mod metrics;
 mod page;
 mod query;
@@ -57,10 +58,16 @@ pub(crate) async fn answer(asked: &Asked<'_>, body: Sent) -> Result<Response<Ans
         Route::Keys if method == Method::POST => keys::create(asked, body).await,
         Route::Keys => keys::list(asked).await,
         Route::Key => keys::revoke(asked).await,
+        Route::Links => links::create(asked, body).await,
         Route::Events => events::list(asked),
         Route::OpenApi => Ok(told(StatusCode::OK, "application/json", OPENAPI)),
         Route::Metrics => metrics::tell(asked).await,
-        Route::Api | Route::TokenEndpoint | Route::Healthz | Route::Readyz => Err(Fault::request(
+        Route::Api
+        | Route::TokenEndpoint
+        | Route::Healthz
+        | Route::Readyz
+        | Route::Connect
+        | Route::Callback => Err(Fault::request(
             StatusCode::NOT_FOUND,
             "no_such_path",
             "there is nothing to be managed at this path",
@@ -122,7 +129,8 @@ impl<'a> Asked<'a> {
         let result = result.as_ref().map_or_else(Error::code, |_| "done");
         let shared = self.shared();
         let told = (result, self.id.text(), shared.clock().wall());
-        shared.audit().note(action, self.caller, subject, told);
+        let caller = self.caller.name();
+        shared.audit().note(action, caller, subject, told);
     }
 }
 

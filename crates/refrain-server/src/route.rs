@@ -17,6 +17,7 @@ use self::table::{Entry, Needs, Route};
 use crate::{
     body::{Answer, Sent},
     caller::{self, Caller},
+    connect,
     connection::Connection,
     fault::{Fault, Shape},
     health,
@@ -79,8 +80,12 @@ async fn respond(
     id: &RequestId<'_>,
 ) -> Result<Response<Answer>, Fault> {
     check_framing(request.headers())?;
-    connection.authorities().check(&request)?;
-    check_target(request.uri())?;
+    let welcomes = entry.is_some_and(Entry::welcomes_visits);
+    connection.authorities().check(&request, welcomes)?;
+    // What comes back from Spotify is of its making, and can look like anything.
+    if entry.is_none_or(|entry| entry.route() != Route::Callback) {
+        check_target(request.uri())?;
+    }
     let Some(entry) = entry else {
         // Nobody is told what is there before he has shown who he is.
         caller::identify(request.headers(), connection, connection.shared()).await?;
@@ -93,6 +98,9 @@ async fn respond(
         (Route::TokenEndpoint, _) => {
             let request = Request::from_parts(head, body);
             token_endpoint::answer(request, connection, id).await
+        }
+        (Route::Connect | Route::Callback, _) => {
+            connect::answer(&connect::Visit::new(&head, entry, connection, id)).await
         }
         (Route::Healthz, _) => Ok(health::alive()),
         (Route::Readyz, _) => Ok(health::ready(connection.shared()).await),

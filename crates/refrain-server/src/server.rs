@@ -16,6 +16,7 @@ use crate::{
     body::BoxError,
     doors::Doors,
     fault::Fault,
+    front::Front,
     keys::Keys,
     listen::{
         self, Listener,
@@ -108,6 +109,7 @@ pub(crate) struct Shared {
     keys: Arc<Keys>,
     gates: Gates,
     doors: Doors,
+    front: Front,
     ids: Ids,
     audit: Audit,
     metrics: Metrics,
@@ -139,6 +141,11 @@ impl Shared {
 
     pub(crate) fn doors(&self) -> &Doors {
         &self.doors
+    }
+
+    /// How browsers reach this server.
+    pub(crate) fn front(&self) -> &Front {
+        &self.front
     }
 
     /// Where requests get their numbers.
@@ -221,7 +228,7 @@ impl Server {
     /// # Errors
     /// Where a socket cannot be opened or a file cannot be used; nothing is left behind.
     pub async fn bind(config: &config::Server, refrain: Refrain) -> Result<Self, StartError> {
-        Self::at(listen::open(config)?, refrain).await
+        Self::at(listen::open(config)?, config, refrain).await
     }
 
     /// The same with sockets that somebody else has opened, instead of those that the settings name.
@@ -233,10 +240,14 @@ impl Server {
         config: &config::Server,
         refrain: Refrain,
     ) -> Result<Self, StartError> {
-        Self::at(inherited::open(sockets, config)?, refrain).await
+        Self::at(inherited::open(sockets, config)?, config, refrain).await
     }
 
-    async fn at(listeners: Vec<Listener>, refrain: Refrain) -> Result<Self, StartError> {
+    async fn at(
+        listeners: Vec<Listener>,
+        config: &config::Server,
+        refrain: Refrain,
+    ) -> Result<Self, StartError> {
         let gates = refrain.gates().await.map_err(StartError::Refrain)?;
         let (stop, stopped) = watch::channel(false);
         let parts = refrain.parts();
@@ -248,6 +259,7 @@ impl Server {
             keys: Arc::default(),
             gates,
             doors: Doors::default(),
+            front: Front::of(&listeners, &config.return_to),
             audit: Audit::new(ids.process()),
             ids,
             metrics: Metrics::new(),

@@ -4,7 +4,7 @@
 //! text is shown once, when it is made; what is kept is a keyed hash of it, which no one can turn back.
 //! Nothing in here reads a store or a clock.
 
-mod base62;
+pub(crate) mod base62;
 mod check;
 mod grants;
 mod key;

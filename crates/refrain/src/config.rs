@@ -28,6 +28,7 @@ mod layer;
 mod nearest;
 mod network;
 mod resolve;
+mod return_to;
 mod secret_file;
 mod server;
 mod source;
@@ -44,6 +45,7 @@ use crate::{
 pub use self::{
     error::ConfigError,
     network::{Network, Proxy, ProxyUrl},
+    return_to::{ReturnRule, ReturnRuleError, ReturnTo, ReturnToError},
     secret_file::SecretFileError,
     server::{HostName, HostNameError, Server, TlsFiles},
     source::{Setting, Source, Sources},

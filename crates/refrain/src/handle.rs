@@ -1,6 +1,7 @@
 //! What a program holds: [`Refrain`], one open store, and [`Grant`], one user's authorization in it.
 
 mod keys;
+mod links;
 mod page;
 mod why;
 

@@ -22,6 +22,7 @@ mod feed;
 mod flight;
 pub mod keys;
 mod limits;
+pub mod links;
 mod live;
 pub mod login;
 pub mod logout;
@@ -36,6 +37,7 @@ mod release;
 mod schedules;
 mod sync;
 mod tasks;
+mod visitor;
 
 use std::{
     collections::BTreeMap,

@@ -30,6 +30,7 @@
 //! | [`transport`] | real sockets: connect, then send once |
 //! | [`seal`] | encryption of one field of one row |
 //! | [`access`] | refrain's own API keys: their text, and what they may do; pure |
+//! | [`connect`] | links by which a user consents in a browser: their text, and what is kept of them; pure |
 //! | [`limit`] | pure: what the Web API's 429s mean, and who may ask it again |
 //! | [`store`] | rows by compare-and-set: memory, SQLite and PostgreSQL, one contract suite |
 //! | [`keeper`] | the one module that calls the provider and orders the steps |
@@ -49,6 +50,7 @@ extern crate self as refrain; // the name by which fixtures in `tests/support` k
 
 pub mod access;
 pub mod config;
+pub mod connect;
 pub mod custody;
 #[cfg(feature = "failpoints")]
 pub mod failpoint;

@@ -24,6 +24,9 @@ mod group;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod instances;
 mod limits;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod link_record;
+mod links;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -43,6 +46,7 @@ pub use self::{
     error::{Cause, StoreError, cause},
     feed::{Changed, Changes, Mark},
     limits::Limits,
+    links::Links,
     unreadable::Unreadable,
 };
 use crate::{
@@ -107,7 +111,7 @@ pub struct Identity {
 /// Keeps grants. Every method is safe with several processes on one store, and cancel safe: a dropped
 /// write has happened or it has not.
 #[async_trait]
-pub trait Store: ApiKeys + Limits + Send + Sync + fmt::Debug {
+pub trait Store: ApiKeys + Limits + Links + Send + Sync + fmt::Debug {
     /// What to call it in a message; no secret.
     fn place(&self) -> String;
 

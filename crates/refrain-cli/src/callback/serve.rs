@@ -8,6 +8,7 @@ use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use refrain::oauth::authorization::RedirectUri;
+use refrain_server::page::plain;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc, oneshot, watch},
@@ -15,7 +16,7 @@ use tokio::{
     time,
 };
 
-use super::{Answer, Callback, End, Page, page::plain};
+use super::{Answer, Callback, End, Page};
 
 /// A browser opens a handful; more than this is somebody else.
 const MOST_CONNECTIONS: usize = 16;
@@ -107,7 +108,10 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     let mut stop = shared.ended.subscribe();
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(answer(&request, &shared).await) }
+        async move {
+            let answer = answer(&request, &shared).await;
+            Ok::<_, Infallible>(answer.map(Full::new))
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -125,7 +129,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     drop(connection.await);
 }
 
-async fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
+async fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Bytes> {
     if !names(request, &shared.endpoint.authority) {
         return plain(
             StatusCode::MISDIRECTED_REQUEST,
@@ -149,15 +153,25 @@ async fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<B
     };
     // Either fails once the login is over, whichever way it ended.
     if shared.arrivals.send(callback).await.is_err() {
-        return over().response(false);
+        return shown(&over(), false);
     }
     let Ok(Answer { page, end }) = receiver.await else {
-        return over().response(false);
+        return shown(&over(), false);
     };
     if end != End::None {
         shared.ended.send_replace(true);
     }
-    page.response(end == End::Success)
+    shown(&page, end == End::Success)
+}
+
+/// The answer to a callback that was accepted, or was not.
+fn shown(page: &Page, accepted: bool) -> Response<Bytes> {
+    let status = if accepted {
+        StatusCode::OK
+    } else {
+        StatusCode::BAD_REQUEST
+    };
+    page.answer(status, "refrain, on this computer")
 }
 
 /// Whether the request is meant for this authority, wherever it says so, and says so once.

@@ -15,13 +15,13 @@ use refrain::{
     id::{AppName, GrantName},
     keeper::{
         Problem,
-        login::{Begun, LoggedIn, LoginError, LoginRequest},
+        login::{LoggedIn, LoginError, LoginRequest},
     },
     oauth::{authorization::AuthorizationResponse, scope::Scope},
     secret::AuthorizationState,
 };
+use refrain_server::page::login as page;
 use tokio::sync::mpsc;
-use url::Url;
 
 use self::tell::Tell;
 use crate::{
@@ -84,7 +84,7 @@ async fn login(
         browser: None,
     };
     let begun = refrain.begin_login(request).await?;
-    let state = state_of(&begun)?;
+    let state = begun.state.clone();
     let tell = Tell::new(global.json, args.no_browser, begun, patience);
     let (listener, bind_error) = match listener {
         Some(Ok(listener)) => (Some(listener), None),
@@ -148,13 +148,13 @@ impl Login<'_> {
                     };
                     self.tell.clear();
                     if !self.is_ours(callback.query()) {
-                        callback.refuse(tell::not_ours());
+                        callback.refuse(page::not_ours());
                         continue;
                     }
                     // From here on an interruption would lose the consent: it waits until this is done.
                     let done = self.refrain.finish_login(callback.query()).await;
                     match &done {
-                        Ok(done) => callback.accept(tell::success(done)),
+                        Ok(done) => callback.accept(page::success(done)),
                         Err(error) => callback.fail(tell::failure(error)),
                     }
                     if let Some(callbacks) = self.callbacks.take() {
@@ -217,22 +217,6 @@ fn is_no_answer(error: &Error) -> bool {
     matches!(error.problem(), Problem::Login(LoginError::Callback(_)))
 }
 
-/// The state of a login that has begun, which its URL carries.
-fn state_of(begun: &Begun) -> Result<AuthorizationState, Explanation> {
-    let url: Option<Url> = begun.url.parse().ok();
-    let state = url.as_ref().and_then(|url| {
-        let mut pairs = url.query_pairs();
-        pairs.find_map(|(name, value)| (name == "state").then_some(value))
-    });
-    match state {
-        Some(state) => Ok(AuthorizationState::new(state.as_ref())),
-        None => Err(Explanation::usage(
-            "the address of the login cannot be understood",
-            "check spotify.accounts_url",
-        )),
-    }
-}
-
 fn asked_scope(scopes: &[String]) -> Result<Option<Scope>, Explanation> {
     if scopes.is_empty() {
         return Ok(None);
@@ -256,16 +240,7 @@ async fn names(refrain: &Refrain, args: &LoginArgs) -> Result<(GrantName, AppNam
     if let Some(app) = &args.app {
         return Ok((grant, app.clone()));
     }
-    let apps = &refrain.parts().apps;
-    let known = grants.into_iter().find(|known| known.name == grant);
-    // An app that is gone from the configuration does not bind anybody.
-    let app = match known.filter(|known| apps.contains_key(&known.app)) {
-        Some(known) => known.app,
-        None => match (apps.keys().next(), apps.len()) {
-            (Some(only), 1) => only.clone(),
-            _ => named("default")?,
-        },
-    };
+    let app = refrain.app_for(&grant).await?;
     Ok((grant, app))
 }
 

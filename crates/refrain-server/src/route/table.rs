@@ -3,7 +3,7 @@
 use http::Method;
 use refrain::access::Permission;
 
-use crate::fault::Shape;
+use crate::{fault::Shape, front::CALLBACK};
 
 /// Where a request goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +12,10 @@ pub(crate) enum Route {
     Api,
     /// The token endpoint for programs that refresh by themselves.
     TokenEndpoint,
+    /// What a link asks its user for.
+    Connect,
+    /// Where consents come back.
+    Callback,
     /// Whether the process lives.
     Healthz,
     /// Whether it can do its work.
@@ -34,6 +38,8 @@ pub(crate) enum Route {
     Keys,
     /// One of them.
     Key,
+    /// Links by which users consent.
+    Links,
     /// What was done through this server lately.
     Events,
 }
@@ -43,7 +49,7 @@ pub(crate) enum Route {
 pub(crate) enum Needs {
     /// Nothing: it tells nothing about anybody.
     Nothing,
-    /// Credentials in the body, which the handler looks at.
+    /// Credentials of another kind, in the path or the body, which the handler looks at.
     OwnCredentials,
     /// Any key that is valid, or being a peer.
     Known,
@@ -83,7 +89,7 @@ impl Entry {
 }
 
 /// The Web API stands first: it is most of what is asked for.
-pub(crate) static TABLE: [Entry; 14] = [
+pub(crate) static TABLE: [Entry; 17] = [
     Entry::own(
         "/v1/*",
         Route::Api,
@@ -107,6 +113,21 @@ pub(crate) static TABLE: [Entry; 14] = [
         &[(Method::POST, Needs::OwnCredentials)],
     )
     .told_as(Shape::OAuth),
+    Entry::own(
+        "/connect/{link}",
+        Route::Connect,
+        &[
+            (Method::GET, Needs::OwnCredentials),
+            (Method::POST, Needs::OwnCredentials),
+        ],
+    )
+    .told_as(Shape::Page),
+    Entry::own(
+        CALLBACK,
+        Route::Callback,
+        &[(Method::GET, Needs::OwnCredentials)],
+    )
+    .told_as(Shape::Page),
     Entry::own("/healthz", Route::Healthz, &[(Method::GET, Needs::Nothing)]),
     Entry::own("/readyz", Route::Readyz, &[(Method::GET, Needs::Nothing)]),
     Entry::own("/metrics", Route::Metrics, &[(Method::GET, Needs::Known)]),
@@ -144,6 +165,11 @@ pub(crate) static TABLE: [Entry; 14] = [
         "/refrain/v1/keys/{id}",
         Route::Key,
         &[(Method::DELETE, MANAGE)],
+    ),
+    Entry::own(
+        "/refrain/v1/connect-links",
+        Route::Links,
+        &[(Method::POST, MANAGE)],
     ),
     Entry::own(
         "/refrain/v1/events",
@@ -193,6 +219,11 @@ impl Entry {
         let open =
             |(_, needs): &(Method, Needs)| matches!(needs, Needs::Nothing | Needs::OwnCredentials);
         self.methods.iter().all(open)
+    }
+
+    /// Whether a person may come here from anywhere, by a link or a redirect.
+    pub(crate) fn welcomes_visits(&self) -> bool {
+        self.shape == Shape::Page
     }
 
     /// The methods, as `Allow` lists them.
@@ -270,6 +301,12 @@ mod tests {
             ("/V1/me", None),
             ("/api/token", Some(Route::TokenEndpoint)),
             ("/api/token/", None),
+            ("/connect/abc", Some(Route::Connect)),
+            ("/connect/", None),
+            ("/connect", None),
+            ("/connect/a/b", None),
+            ("/callback", Some(Route::Callback)),
+            ("/callback/", None),
             ("/healthz", Some(Route::Healthz)),
             ("/refrain/v1/grants", Some(Route::Grants)),
             ("/refrain/v1/grants/", None),
@@ -329,6 +366,8 @@ mod tests {
     fn nothing_but_health_and_what_checks_for_itself_is_open() {
         let open: Vec<_> = TABLE.iter().filter(|it| it.is_open()).collect();
         let open: Vec<_> = open.iter().map(|entry| entry.path()).collect();
-        assert_eq!(open, ["/api/token", "/healthz", "/readyz"]);
+        let own = ["/connect/{link}", "/callback"];
+        let health = ["/healthz", "/readyz"];
+        assert_eq!(open, [&["/api/token"], &own[..], &health].concat());
     }
 }

@@ -148,13 +148,19 @@ async fn every_answer_has_the_fields_that_are_described_and_no_other() {
     let form = format!("grant_type=refresh_token&refresh_token={key}");
     let alice = "/refrain/v1/grants/{name}";
     let (token, refresh) = (format!("{alice}/token"), format!("{alice}/refresh"));
-    let keys = "/refrain/v1/keys";
+    let (keys, links) = ("/refrain/v1/keys", "/refrain/v1/connect-links");
+    let first = |grant: &str| json!({"grant": grant, "reconnect": false});
+    let again = |grant: &str| json!({"grant": grant, "reconnect": true});
     let calls = [
         ("POST", keys, 201, Some(new.clone())),
         ("POST", keys, 409, Some(new)),
         ("POST", keys, 400, Some(json!({}))),
         ("GET", keys, 200, None),
         ("DELETE", "/refrain/v1/keys/{id}", 200, None),
+        ("POST", links, 201, Some(json!({"grant": "carol"}))),
+        ("POST", links, 400, Some(json!({}))),
+        ("POST", links, 404, Some(again("carol"))),
+        ("POST", links, 409, Some(first("alice"))),
         ("GET", "/refrain/v1/grants", 200, None),
         ("GET", alice, 200, None),
         ("GET", &format!("{alice}/story"), 200, None),
@@ -196,7 +202,14 @@ async fn every_answer_has_the_fields_that_are_described_and_no_other() {
         called.insert((method, path.to_owned()));
     }
     // Those that are left out have no JSON of their own making.
-    let others = ["/healthz", "/metrics", "/refrain/v1/openapi.json", "/v1/*"];
+    let others = [
+        "/connect/{link}",
+        "/callback",
+        "/healthz",
+        "/metrics",
+        "/refrain/v1/openapi.json",
+        "/v1/*",
+    ];
     let routes = routes().into_iter().filter(|it| !others.contains(&it.path));
     let missing: Vec<_> = routes
         .filter(|it| !called.contains(&(it.method, it.path.to_owned())))

@@ -13,6 +13,10 @@
 mod assembled;
 #[path = "../../../refrain/tests/support/between.rs"]
 mod between;
+mod browser;
+mod canary;
+mod connect;
+mod connect_links;
 mod contract;
 mod lists;
 mod manage;

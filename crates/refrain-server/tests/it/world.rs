@@ -1,6 +1,7 @@
 //! A simulator, a refrain that is signed in at it, and its server.
 
 use std::{
+    collections::BTreeMap,
     future::Future,
     net::SocketAddr,
     sync::{
@@ -13,8 +14,9 @@ use std::{
 use refrain::{
     Refrain,
     access::{Grants, Permission},
-    config,
-    keeper::{keys::NewKey, login::LoginRequest},
+    config::{self, App},
+    id::AppName,
+    keeper::{Parts, keys::NewKey, login::LoginRequest},
     store::{Store, memory::MemoryStore},
     time::{Clock, ManualClock, UnixMillis},
 };
@@ -24,6 +26,9 @@ use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::assembled::{Owner, log_in, request};
+
+/// Where the server may send users.
+pub const RETURN_TO: [&str; 2] = ["https://app.example/done", "http://127.0.0.1:3000"];
 
 pub struct World {
     pub sim: Sim,
@@ -39,7 +44,7 @@ pub struct World {
 impl World {
     /// With the grant `alice` signed in.
     pub async fn new(profile: Profile) -> Self {
-        Self::behind(profile, |store| store).await
+        Self::with(profile, |_| ()).await
     }
 
     /// With somebody between it and its store.
@@ -47,15 +52,38 @@ impl World {
         profile: Profile,
         between: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
     ) -> Self {
+        Self::with(profile, |parts| {
+            parts.store = between(Arc::clone(&parts.store));
+        })
+        .await
+    }
+
+    /// With other apps, of which `default` is the one that alice signs in at.
+    pub async fn with_apps(
+        profile: Profile,
+        change: impl FnOnce(&mut BTreeMap<AppName, App>),
+    ) -> Self {
+        Self::with(profile, |parts| change(&mut parts.apps)).await
+    }
+
+    async fn with(profile: Profile, change: impl FnOnce(&mut Parts)) -> Self {
         let sim = Sim::start(profile).await.unwrap();
         let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
         let store: Arc<dyn Store> =
             Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>));
-        let store = between(store);
-        let refrain = Owner::new().process(&sim, Arc::clone(&clock) as Arc<dyn Clock>, store);
+        let clock_of_parts = Arc::clone(&clock) as Arc<dyn Clock>;
+        let mut parts = Owner::new().parts(&sim, clock_of_parts, store);
+        for app in parts.apps.values_mut() {
+            // Wherever the server will listen.
+            app.redirect_uri = "http://127.0.0.1/callback".parse().unwrap();
+        }
+        change(&mut parts);
+        let refrain = Refrain::from_parts(parts).unwrap();
         sign_in(&refrain, &sim, "alice").await;
         let mut config = config::Server::default();
         config.listen = Some(([127, 0, 0, 1], 0).into());
+        config.names = vec!["music.example".parse().unwrap()];
+        config.return_to = RETURN_TO.map(|it| it.parse().unwrap()).to_vec();
         let folder = tempfile::tempdir().unwrap();
         config.socket = Some(folder.path().join("socket"));
         let server = Server::bind(&config, refrain.clone()).await.unwrap();
@@ -118,11 +146,16 @@ impl World {
     pub fn peer(&self) -> reqwest::Client {
         let socket = self.folder.path().join("socket");
         let builder = reqwest::Client::builder().unix_socket(socket);
+        let builder = builder.redirect(reqwest::redirect::Policy::none());
         builder.build().unwrap()
     }
 
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    pub fn clock_wall(&self) -> UnixMillis {
+        self.clock.wall()
     }
 
     pub fn refreshes(&self) -> u64 {

@@ -8,7 +8,7 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 
 /// Appends so many random digits. Each is as likely as every other: of the 64 values that six bits have,
 /// the two for which there is no digit are drawn again.
-pub(super) fn draw(
+pub(crate) fn draw(
     text: &mut String,
     digits: usize,
     random: &dyn Random,
@@ -37,7 +37,7 @@ pub(super) fn append(text: &mut String, number: u32) {
 }
 
 /// Whether a text has digits alone.
-pub(super) fn is_base62(text: &str) -> bool {
+pub(crate) fn is_base62(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 

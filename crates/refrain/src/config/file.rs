@@ -15,6 +15,7 @@ use super::{
     key::{APP_KEYS, AppKey, Form, Key, SECTIONS},
     layer::{Given, Layer},
     nearest::nearest,
+    return_to::ReturnRule,
     server::{HostName, uid},
     source::Source,
 };
@@ -68,6 +69,7 @@ fn check_item(key: &Key, text: &str) -> Result<(), Box<dyn Error + Send + Sync>>
     match key {
         Key::App(_, AppKey::Scopes) => Scope::try_from(vec![text.to_owned()]).map(drop)?,
         Key::ServerNames => text.parse::<HostName>().map(drop)?,
+        Key::ServerReturnTo => text.parse::<ReturnRule>().map(drop)?,
         Key::ServerSocketUids => uid(text).map(drop)?,
         _ => {}
     }

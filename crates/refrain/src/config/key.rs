@@ -35,6 +35,7 @@ pub(super) enum Key {
     ServerTlsCertificateFile,
     ServerTlsKeyFile,
     ServerPlainHttp,
+    ServerReturnTo,
 }
 
 /// How a value is written in the file; in the environment all are texts, and the items of a list are
@@ -63,7 +64,7 @@ pub(super) enum AppKey {
 }
 
 /// Section, name and key of every value that is not an app's; a section of "" is the top of the file.
-const FIXED: [(&str, &str, Key); 15] = [
+const FIXED: [(&str, &str, Key); 16] = [
     ("", "store", Key::Store),
     ("sealing", "key_file", Key::SealingKeyFile),
     ("sealing", "key_credential", Key::SealingKeyCredential),
@@ -83,6 +84,7 @@ const FIXED: [(&str, &str, Key); 15] = [
     ),
     ("server", "tls_key_file", Key::ServerTlsKeyFile),
     ("server", "plain_http", Key::ServerPlainHttp),
+    ("server", "return_to", Key::ServerReturnTo),
 ];
 
 pub(super) const APP_KEYS: [(&str, AppKey); 8] = [
@@ -152,6 +154,7 @@ impl Key {
             Self::ServerTlsCertificateFile => "/etc/refrain/certificate.pem",
             Self::ServerTlsKeyFile => "/etc/refrain/key.pem",
             Self::ServerPlainHttp => "true",
+            Self::ServerReturnTo => "https://app.example/connected",
         };
         match (at, self, self.form()) {
             (Source::Environment { variable }, ..) => format!("{variable}='{value}'"),
@@ -171,6 +174,7 @@ impl Key {
             Self::ServerSocketUids => Form::Numbers("a list of numbers, without quotes"),
             Self::ServerNames => Form::Texts("a list of names, each in quotes"),
             Self::ServerPlainHttp => Form::Flag,
+            Self::ServerReturnTo => Form::Texts("a list of URLs, each in quotes"),
             _ => Form::Text,
         }
     }
@@ -211,7 +215,8 @@ impl Key {
             | Self::ServerNames
             | Self::ServerTlsCertificateFile
             | Self::ServerTlsKeyFile
-            | Self::ServerPlainHttp => vec![self.clone()],
+            | Self::ServerPlainHttp
+            | Self::ServerReturnTo => vec![self.clone()],
         }
     }
 }

@@ -8,6 +8,8 @@ use std::{
     str::FromStr,
 };
 
+use crate::config::return_to::ReturnRule;
+
 /// How the server is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -24,6 +26,8 @@ pub struct Server {
     pub tls: Option<TlsFiles>,
     /// Whether it may speak plain HTTP to other machines, because a proxy in front of it ends TLS.
     pub plain_http: bool,
+    /// Where a user may be sent after a consent; nowhere, if it is empty.
+    pub return_to: Vec<ReturnRule>,
 }
 
 impl Server {
@@ -47,6 +51,7 @@ impl Default for Server {
             names: Vec::new(),
             tls: None,
             plain_http: false,
+            return_to: Vec::new(),
         }
     }
 }

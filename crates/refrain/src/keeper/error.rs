@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     config::ConfigError,
     id::{AppName, GrantName, NameError},
-    keeper::{keys::KeyError, login::LoginError},
+    keeper::{keys::KeyError, links::LinkError, login::LoginError},
     lifecycle::{GrantRow, Hold, row::Reason},
     random::RandomError,
     seal::{KeyFileError, KeyId, SealError},
@@ -276,6 +276,9 @@ pub enum Problem {
     /// An API key.
     #[error(transparent)]
     ApiKey(#[from] KeyError),
+    /// A connect link.
+    #[error(transparent)]
+    Link(#[from] LinkError),
 }
 
 fn listed(names: &[GrantName]) -> String {
@@ -448,6 +451,7 @@ impl Problem {
             Self::BrokeOff { .. } => "broke_off",
             Self::Login(error) => error.code(),
             Self::ApiKey(error) => error.code(),
+            Self::Link(error) => error.code(),
         }
     }
 
@@ -481,6 +485,7 @@ impl Problem {
             | Self::BrokeOff { .. } => Kind::TryLater,
             Self::Login(error) => error.kind(),
             Self::ApiKey(error) => error.kind(),
+            Self::Link(error) => error.kind(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     id::AppName,
-    keeper::{Error, Problem, keys::KeyError, login::LoginError, present::chain},
+    keeper::{Error, Problem, keys::KeyError, links::LinkError, login::LoginError, present::chain},
     seal::SealError,
     store::StoreError,
     time::UnixMillis,
@@ -65,6 +65,7 @@ impl Problem {
             Self::Store(_) => "no token was presented or thrown away because of this",
             Self::Login(_) => LoginError::SAFE,
             Self::ApiKey(_) => KeyError::SAFE,
+            Self::Link(_) => LinkError::SAFE,
             Self::Config(_)
             | Self::KeyFile(_)
             | Self::WrongKey { .. }
@@ -164,6 +165,7 @@ impl Problem {
             }
             Self::Login(error) => error.fix(),
             Self::ApiKey(error) => error.fix(),
+            Self::Link(error) => error.fix(),
         }
     }
 

@@ -29,7 +29,7 @@ use crate::{
     },
     provider::{AUTHORIZE_PATH, TOKEN_PATH, spotify},
     secret::{AuthorizationState, BrowserSecret, CodeVerifier},
-    store::attempt::{self, Attempt, Terms},
+    store::attempt::{self, Attempt, FromLink, Terms},
     time::UnixMillis,
 };
 
@@ -61,6 +61,8 @@ pub struct Begun {
     pub url: String,
     /// Where the answer will come.
     pub redirect_uri: RedirectUri,
+    /// What the answer will be known by; the URL has it too.
+    pub state: AuthorizationState,
     /// When it is too late.
     pub expires_at: UnixMillis,
 }
@@ -83,6 +85,14 @@ pub struct LoggedIn {
 impl Keeper {
     /// Begins a login: keeps the attempt, and answers where to send the user.
     pub async fn begin_login(&self, request: LoginRequest) -> Result<Begun, Error> {
+        self.begin(request, None).await
+    }
+
+    pub(super) async fn begin(
+        &self,
+        request: LoginRequest,
+        link: Option<FromLink>,
+    ) -> Result<Begun, Error> {
         let app = self.app(&request.app)?;
         let redirect_uri = redirect(app, request.port)?;
         let random = self.parts.random.as_ref();
@@ -118,6 +128,7 @@ impl Keeper {
                 redirect_uri: redirect_uri.as_str().to_owned(),
                 scope,
                 other_account: request.other_account,
+                link,
             },
             verifier: sealed.map_err(Problem::KeyCheck)?,
         };
@@ -125,6 +136,7 @@ impl Keeper {
         Ok(Begun {
             url,
             redirect_uri,
+            state,
             expires_at,
         })
     }
@@ -140,34 +152,51 @@ impl Keeper {
     ) -> Result<LoggedIn, Error> {
         let (keeper, query) = (Arc::clone(self), Zeroizing::new(query.to_owned()));
         let browser = browser.cloned();
-        let finishing = async move { keeper.finish(&query, browser.as_ref()).await };
-        let task = spawn(self.tasks.track(finishing));
+        self.uninterrupted(async move {
+            let (attempt, response) = keeper.take(&query, browser.as_ref()).await?;
+            keeper.finish(attempt, response).await
+        })
+        .await
+    }
+
+    /// Does something in a task of its own, which goes on when nobody waits for it any more.
+    pub(super) async fn uninterrupted<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let task = spawn(self.tasks.track(work));
         let interrupted = |why| LoginError::Interrupted { why };
         task.await
             .map_err(|error| interrupted(printable(&error.to_string(), 100)))?
     }
 
-    async fn finish(
+    /// Takes the attempt out that an answer belongs to.
+    pub(super) async fn take(
         &self,
         query: &str,
         browser: Option<&BrowserSecret>,
-    ) -> Result<LoggedIn, Error> {
+    ) -> Result<(Attempt, AuthorizationResponse), Error> {
         let response = AuthorizationResponse::from_query(query).map_err(LoginError::from)?;
         let asked = self.parts.provider.accounts.to_string();
         if response
             .issuer
+            .as_ref()
             .is_some_and(|issuer| issuer.trim_end_matches('/') != asked)
         {
             return Err(LoginError::from(CallbackError::WrongIssuer).into());
         }
         let id = self.attempt_id(&response.state, browser);
         let now = self.parts.clock.wall();
-        let attempt = self
-            .parts
-            .store
-            .take_attempt(&id, now)
-            .await?
-            .ok_or(LoginError::NoAttempt)?;
+        let taken = self.parts.store.take_attempt(&id, now).await?;
+        Ok((taken.ok_or(LoginError::NoAttempt)?, response))
+    }
+
+    /// Turns the code of an answer into a grant.
+    pub(super) async fn finish(
+        &self,
+        attempt: Attempt,
+        response: AuthorizationResponse,
+    ) -> Result<LoggedIn, Error> {
         let code = response.result.map_err(|error| match error.as_str() {
             "access_denied" => LoginError::Denied,
             _ => LoginError::Reported {
@@ -203,7 +232,7 @@ impl Keeper {
 
     /// Seals with the store's present key from here on: another process may have replaced it.
     /// Where that key is not at hand the one before it goes on: a consent must not be lost over it.
-    async fn follow_key(&self) -> Result<(), Error> {
+    pub(super) async fn follow_key(&self) -> Result<(), Error> {
         if let Some(identity) = self.parts.store.identity().await?
             && let Err(error) = self.parts.sealer.follow(&identity.key_check)
         {
@@ -286,7 +315,7 @@ impl Keeper {
 }
 
 /// The redirect to send: legal at Spotify, and with the listener's port where it has none.
-fn redirect(app: &App, port: Option<u16>) -> Result<RedirectUri, LoginError> {
+pub(super) fn redirect(app: &App, port: Option<u16>) -> Result<RedirectUri, LoginError> {
     let uri = &app.redirect_uri;
     spotify::check_redirect(uri).map_err(|problem| LoginError::Redirect {
         uri: uri.to_string(),

@@ -5,7 +5,12 @@ use std::{fmt, str::FromStr};
 use url::{Url, form_urlencoded};
 
 use crate::{
-    oauth::{client::ClientId, origin::Origin, pkce, scope::Scope},
+    oauth::{
+        client::ClientId,
+        origin::{Origin, is_loopback},
+        pkce,
+        scope::Scope,
+    },
     secret::{AuthorizationCode, AuthorizationState, CodeVerifier},
 };
 
@@ -42,7 +47,11 @@ impl RedirectUri {
     pub fn with_port(&self, port: u16) -> Option<Self> {
         let host = self.url.host_str()?;
         let (before, after) = self.text.split_once(host)?;
-        if self.url.port().is_some() || !after.starts_with(['/', '?']) && !after.is_empty() {
+        let loopback = self.url.host().is_some_and(|host| is_loopback(&host));
+        if !loopback
+            || self.url.port().is_some()
+            || !after.starts_with(['/', '?']) && !after.is_empty()
+        {
             return None;
         }
         format!("{before}{host}:{port}{after}").parse().ok()
@@ -256,6 +265,8 @@ mod tests {
         assert_eq!(uri.with_port(9).unwrap().as_str(), "http://[::1]:9/c");
         let uri: RedirectUri = "http://127.0.0.1:4280/c".parse().unwrap();
         assert!(uri.with_port(9).is_none());
+        let uri: RedirectUri = "https://music.example/c".parse().unwrap();
+        assert!(uri.with_port(9).is_none(), "it means port 443");
         assert!("/callback".parse::<RedirectUri>().is_err());
         assert!("http://127.0.0.1/ a".parse::<RedirectUri>().is_err());
     }

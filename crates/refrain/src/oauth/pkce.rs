@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     random::{Random, RandomError},
-    secret::{AuthorizationState, CodeVerifier},
+    secret::{AuthorizationState, BrowserSecret, CodeVerifier},
 };
 
 fn random_text(random: &dyn Random) -> Result<Box<str>, RandomError> {
@@ -23,6 +23,11 @@ pub fn code_verifier(random: &dyn Random) -> Result<CodeVerifier, RandomError> {
 /// A fresh `state` of 256 random bits (RFC 6749 §10.12).
 pub fn authorization_state(random: &dyn Random) -> Result<AuthorizationState, RandomError> {
     random_text(random).map(AuthorizationState::new)
+}
+
+/// Fresh 256 bits for the browser to hold from the request to its answer (RFC 6749 §10.12).
+pub fn browser_secret(random: &dyn Random) -> Result<BrowserSecret, RandomError> {
+    random_text(random).map(BrowserSecret::new)
 }
 
 /// The S256 challenge of a verifier, without padding (RFC 7636 §4.2).

@@ -1,11 +1,15 @@
 //! What is particular to Spotify, each with its source.
 
+mod scopes;
+
 use url::Host;
 
 use crate::{
     oauth::{authorization::RedirectUri, origin::is_loopback},
     time::UnixMillis,
 };
+
+pub use self::scopes::scope_words;
 
 /// Spotify's authorization server.
 pub const ACCOUNTS_URL: &str = "https://accounts.spotify.com";

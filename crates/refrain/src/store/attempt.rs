@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{AppName, GrantName},
+    config::ReturnTo,
+    connect::LinkId,
+    id::{AppName, Epoch, GrantName},
     oauth::scope::Scope,
     secret::Sealed,
     time::UnixMillis,
@@ -41,4 +43,18 @@ pub struct Terms {
     pub scope: Scope,
     /// Whether another account than the present one may take the grant over.
     pub other_account: bool,
+    /// The link that it began with, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<FromLink>,
+}
+
+/// What a login keeps of the connect link that it began with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FromLink {
+    /// Which link.
+    pub id: LinkId,
+    /// Where the user goes afterwards.
+    pub return_to: Option<ReturnTo>,
+    /// The epoch that the grant is to have still; `None` where it is not to be there.
+    pub epoch: Option<Epoch>,
 }

@@ -7,6 +7,7 @@ mod feed;
 mod fixture;
 mod keys;
 mod limits;
+mod links;
 mod others;
 mod rows;
 
@@ -44,6 +45,9 @@ where
     limits::a_gate_is_compared_and_set(open_pair().await).await;
     limits::a_gate_that_is_gone_is_never_taken_for_the_next_one(open_pair().await).await;
     limits::of_many_who_close_a_gate_none_is_overwritten_unseen(open_pair().await).await;
+    links::a_link_reads_back_whole(open_pair().await).await;
+    links::of_many_who_use_a_link_one_gets_it(open_pair().await).await;
+    links::a_link_is_over_at_its_time_and_gone(open_pair().await).await;
     keys::the_first_identity_stays(open_pair().await).await;
     others::the_clock_runs_forwards(open_pair().await).await;
     others::an_announced_process_is_alive(open_pair().await).await;

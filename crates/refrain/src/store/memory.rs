@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod limits;
+mod links;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 
 use crate::{
     access::KeyRecord,
+    connect::{LinkId, LinkRecord},
     id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, app::AppState},
     limit::{Bucket, Gate},
@@ -42,6 +44,7 @@ struct Tables {
     dead: HashSet<InstanceId>,
     changes: Vec<Changed>,
     limits: BTreeMap<Bucket, (Version, Option<Gate>)>,
+    links: BTreeMap<LinkId, LinkRecord>,
 }
 
 impl MemoryStore {

@@ -12,6 +12,7 @@ mod api_keys;
 mod error;
 mod feed;
 mod limits;
+mod links;
 mod listen;
 mod open;
 mod session;

@@ -11,6 +11,7 @@ mod files;
 mod full;
 mod gate;
 mod limits;
+mod links;
 mod open;
 mod write;
 

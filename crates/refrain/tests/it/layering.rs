@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The order; `lib.rs` re-exports and is above all.
-const ORDER: [&str; 22] = [
+const ORDER: [&str; 23] = [
     "failpoint",
     "files",
     "secret",
@@ -20,6 +20,7 @@ const ORDER: [&str; 22] = [
     "transport",
     "seal",
     "access",
+    "connect",
     "limit",
     "store",
     "keeper",

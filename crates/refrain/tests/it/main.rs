@@ -23,6 +23,7 @@ mod incidents;
 mod keys;
 mod layering;
 mod limits;
+mod links;
 mod login;
 #[cfg(feature = "reqwest")]
 mod middleware;

@@ -5,13 +5,14 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use refrain::{
     access::{ApiKeyId, KeyRecord},
+    connect::{LinkId, LinkRecord},
     id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, app::AppState},
     limit::{Bucket, Gate},
     seal::{KeyCheck, KeyId},
     store::{
-        ApiKeys, Changes, Identity, Limits, Liveness, Mark, Store, StoreError, Unreadable, Version,
-        Versioned, Written, attempt::Attempt,
+        ApiKeys, Changes, Identity, Limits, Links, Liveness, Mark, Store, StoreError, Unreadable,
+        Version, Versioned, Written, attempt::Attempt,
     },
     time::{BoxFuture, StoreInstant, UnixMillis},
 };
@@ -117,6 +118,19 @@ impl<B: Between> Limits for Watched<B> {
     async fn remove_limit(&self, seen: Version, bucket: &Bucket) -> Result<Written, StoreError> {
         let done = self.inner.remove_limit(seen, bucket);
         self.call(Call::Write, done).await
+    }
+}
+
+#[async_trait]
+impl<B: Between> Links for Watched<B> {
+    async fn insert_link(&self, link: &LinkRecord) -> Result<Written, StoreError> {
+        self.call(Call::Write, self.inner.insert_link(link)).await
+    }
+    async fn link(&self, id: &LinkId) -> Result<Option<LinkRecord>, StoreError> {
+        self.call(Call::Read, self.inner.link(id)).await
+    }
+    async fn use_link(&self, id: &LinkId, at: UnixMillis) -> Result<bool, StoreError> {
+        self.call(Call::Write, self.inner.use_link(id, at)).await
     }
 }
 

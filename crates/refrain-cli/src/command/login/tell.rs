@@ -15,6 +15,7 @@ use refrain::{
     provider::spotify::{DASHBOARD_URL, PAGE_ERRORS, SCOPES},
     time::UnixMillis,
 };
+use refrain_server::page::login as page;
 use serde::Serialize;
 
 use super::super::words;
@@ -301,45 +302,9 @@ pub(super) fn warn_of_unknown(scope: &Scope) {
     }
 }
 
-/// The page after a login.
-pub(super) fn success(done: &LoggedIn) -> Page {
-    let by = done.reauthorize_by.to_string();
-    let mut text = format!(
-        "The grant is called {}. Spotify asks for your consent again by {}.",
-        done.grant,
-        words::day(&by)
-    );
-    if !done.missing.is_empty() {
-        text = format!("{text} Not granted: {}.", done.missing);
-    }
-    Page {
-        title: whose(done).map_or_else(
-            || "Signed in".to_owned(),
-            |name| format!("Signed in as {name}"),
-        ),
-        text,
-        next: "You may close this page.".to_owned(),
-    }
-}
-
 /// The page after a login that came to nothing.
 pub(super) fn failure(error: &Error) -> Page {
     let explanation = error.explain();
-    Page {
-        title: "The login came to nothing".to_owned(),
-        text: format!("{} ({}).", explanation.what, explanation.safe),
-        next: format!("What to do: {}.", explanation.fix),
-    }
-}
-
-/// The page for an answer that is not this login's.
-pub(super) fn not_ours() -> Page {
-    Page {
-        title: "This is not the login that waits here".to_owned(),
-        text: "The answer belongs to another login, or to none.".to_owned(),
-        next:
-            "If another refrain login waits in a terminal, paste the address of this page there. \
-               Otherwise close it."
-                .to_owned(),
-    }
+    let what = format!("{} ({})", explanation.what, explanation.safe);
+    Page::problem(page::NOTHING, &what, &explanation.fix)
 }

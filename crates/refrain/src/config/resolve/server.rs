@@ -8,6 +8,7 @@ use crate::config::{
     error::ConfigError,
     expand,
     key::{DEFAULT_LISTEN, Key},
+    return_to::ReturnRule,
     server::{HostName, listen, uid},
 };
 
@@ -25,6 +26,7 @@ impl Resolver<'_> {
             names: self.list(&Key::ServerNames, str::parse::<HostName>)?,
             tls: self.tls()?,
             plain_http: self.value(&Key::ServerPlainHttp, "false", str::parse)?,
+            return_to: self.list(&Key::ServerReturnTo, str::parse::<ReturnRule>)?,
         };
         match server.listen {
             Some(listen) if !server.is_private_at(listen) => {

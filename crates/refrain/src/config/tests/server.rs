@@ -29,6 +29,7 @@ socket_uids = [0, 1000]
 names = ["Refrain.Example", "[::1]"]
 tls_certificate_file = "$XDG_CONFIG_HOME/c.pem"
 tls_key_file = "/k.pem"
+return_to = ["https://app.example/connected", "http://127.0.0.1:3000"]
 "#,
     );
     let config = home.load().unwrap();
@@ -43,6 +44,11 @@ tls_key_file = "/k.pem"
     assert_eq!(tls.certificate, home.path(".config/c.pem"));
     assert_eq!(tls.key, Path::new("/k.pem"));
     assert!(!server.plain_http);
+    let places: Vec<_> = server.return_to.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        places,
+        ["https://app.example/connected", "http://127.0.0.1:3000/"]
+    );
     let file = home.path(".config/refrain/refrain.toml");
     let at = |line: usize| format!("{}:{line}", file.display());
     // The key is a path, and shown as one.
@@ -66,6 +72,10 @@ fn the_environment_overrides_the_server_s_values() {
         .with("REFRAIN_SERVER_TLS_CERTIFICATE_FILE", "")
         .with("REFRAIN_SERVER_TLS_KEY_FILE", "")
         .with("REFRAIN_SERVER_PLAIN_HTTP", "false")
+        .with(
+            "REFRAIN_SERVER_RETURN_TO",
+            "https://a.example https://b.example/x",
+        )
         .load()
         .unwrap();
     let server = &config.server;
@@ -77,6 +87,7 @@ fn the_environment_overrides_the_server_s_values() {
     assert_eq!(server.socket_uids, [2, 3]);
     assert_eq!(setting(&config, "server.names").0, "b.example c.example");
     assert!(server.tls.is_none() && !server.plain_http);
+    assert_eq!(server.return_to.len(), 2);
 }
 
 #[test]
@@ -119,6 +130,14 @@ fn a_value_of_the_server_without_meaning_is_refused_with_its_line_and_an_example
             "[server]\nnames = [\"https://a\"]",
             "config_invalid_value",
             ["toml:2: server.names", "neither scheme nor port"],
+        ),
+        (
+            "[server]\nreturn_to = [\n\"https://a.example\",\n\"http://b.example\"]",
+            "config_invalid_value",
+            [
+                "toml:4: server.return_to",
+                "server.return_to = [\"https://app.example/connected\"]",
+            ],
         ),
         (
             "[server]\nplain_http = \"yes\"",

@@ -7,6 +7,7 @@ use crate::{
     id::{Epoch, GrantId, GrantName},
     keeper::{
         Error, Keeper, Problem,
+        links::LinkError,
         login::{LoggedIn, LoginError},
     },
     lifecycle::{
@@ -88,10 +89,13 @@ impl Keeper {
         tried: &mut Tried,
     ) -> Result<Option<GrantRow>, Error> {
         let seen = self.parts.store.grant(&login.terms.grant).await?;
+        if let Some(seen) = &seen
+            && tried.is_in(&seen.value)?
+        {
+            return Ok(Some(seen.value.clone()));
+        }
+        login.bound(seen.as_ref().map(|seen| &seen.value))?;
         if let Some(seen) = &seen {
-            if tried.is_in(&seen.value)? {
-                return Ok(Some(seen.value.clone()));
-            }
             pinned(&seen.value, login.account, login.terms.other_account)?;
         }
         let row = match &seen {
@@ -198,6 +202,22 @@ impl Tried {
             return Err(LoginError::Overtaken { grant });
         }
         Ok(false)
+    }
+}
+
+impl Login<'_> {
+    /// Refuses the login of a link whose grant has changed hands since it was made: was signed in, out, or
+    /// in again.
+    fn bound(&self, row: Option<&GrantRow>) -> Result<(), LinkError> {
+        let Some(link) = &self.terms.link else {
+            return Ok(());
+        };
+        if row.map(|row| row.epoch) == link.epoch {
+            return Ok(());
+        }
+        Err(LinkError::Overtaken {
+            grant: self.terms.grant.clone(),
+        })
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::fixture::{Shared, deadline, name, sealed};
 use crate::{
-    id::{AppName, InstanceId},
+    connect::LinkId,
+    id::{AppName, Epoch, InstanceId},
     lifecycle::app::AppState,
     random::SystemRandom,
     store::{
         Liveness, Version, Written,
-        attempt::{Attempt, Terms},
+        attempt::{Attempt, FromLink, Terms},
     },
     time::UnixMillis,
 };
@@ -52,6 +53,11 @@ pub(super) async fn an_attempt_is_taken_once_and_not_after_its_time(
             redirect_uri: "http://127.0.0.1/Call".to_owned(),
             scope: "streaming".parse().unwrap(),
             other_account: true,
+            link: Some(FromLink {
+                id: LinkId::parse("R3fra1nLnk").unwrap(),
+                return_to: Some("https://app.example/done".parse().unwrap()),
+                epoch: Some(Epoch(7)),
+            }),
         },
         verifier: sealed(9),
     };

@@ -9,8 +9,9 @@ mod tls;
 
 use super::*;
 use crate::{
+    connect::LinkId,
     random::SystemRandom,
-    store::{Limits as _, contract, contract::full_row},
+    store::{Limits as _, Links as _, contract, contract::full_row},
     time::SystemClock,
 };
 
@@ -137,7 +138,7 @@ async fn what_the_server_says_is_told_apart() {
             error,
             StoreError::Newer {
                 found: 99,
-                known: 3,
+                known: 4,
                 ..
             }
         ),
@@ -159,6 +160,8 @@ async fn a_database_of_the_first_layout_gets_the_rest_and_keeps_what_is_in_it() 
     assert!(store.limits().await.is_err());
     store.prepare().await.unwrap();
     assert_eq!(store.limits().await.unwrap(), []);
+    let link = LinkId::parse("NobodysLnk").unwrap();
+    assert_eq!(store.link(&link).await.unwrap(), None);
     assert_eq!(store.grants(None, 10).await.unwrap().len(), 1);
 }
 

@@ -4,8 +4,9 @@ use std::os::unix::fs::MetadataExt as _;
 
 use super::*;
 use crate::{
+    connect::LinkId,
     random::SystemRandom,
-    store::{ApiKeys as _, Limits as _, contract},
+    store::{ApiKeys as _, Limits as _, Links as _, contract},
     time::SystemClock,
 };
 
@@ -145,6 +146,8 @@ async fn a_store_of_the_first_layout_gets_the_rest_and_keeps_what_is_in_it() {
     assert!(store.limits().await.is_err());
     store.prepare().await.unwrap();
     assert_eq!(store.limits().await.unwrap(), []);
+    let link = LinkId::parse("NobodysLnk").unwrap();
+    assert_eq!(store.link(&link).await.unwrap(), None);
     let kept = store.grant(&row.name).await.unwrap().unwrap();
     assert_eq!(kept.value, row);
 }
@@ -165,7 +168,7 @@ async fn a_newer_layout_is_refused() {
             error,
             StoreError::Newer {
                 found: 99,
-                known: 3,
+                known: 4,
                 ..
             }
         ),
@@ -205,7 +208,7 @@ async fn a_store_of_the_first_layout_is_brought_up_with_what_is_in_it() {
         opened.unwrap().unwrap();
     }
     store.prepare().await.unwrap();
-    assert_eq!(store.layout().await.unwrap(), 3);
+    assert_eq!(store.layout().await.unwrap(), 4);
     assert_eq!(store.api_keys().await.unwrap(), []);
     let alice = store.grant(&change.row.name).await.unwrap().unwrap();
     assert_eq!(alice.value, change.row);

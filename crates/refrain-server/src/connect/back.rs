@@ -1,0 +1,96 @@
+//! The end of a login: the browser comes back from the provider, and goes on to the app.
+
+use http::{Method, Response, StatusCode, header};
+use refrain::{
+    Error, keeper::links::Returned, oauth::authorization::AuthorizationResponse,
+    secret::AuthorizationState,
+};
+
+use super::{Visit, cookie};
+use crate::{
+    audit::{Action, Subject},
+    body::Answer,
+    fault::{Fault, Shape},
+    page::{FOOTER, login, see_other},
+};
+
+/// `GET /callback`.
+pub(super) async fn finish(visit: &Visit<'_>) -> Result<Response<Answer>, Fault> {
+    let query = visit.head.uri.query().unwrap_or_default();
+    // Whoever asks what reading would bring must not use the answer up.
+    if visit.head.method == Method::HEAD {
+        return Ok(not_ours());
+    }
+    // Read once more when the login is finished; here it is the state that counts.
+    let Ok(AuthorizationResponse { state, .. }) = AuthorizationResponse::from_query(query) else {
+        return Ok(not_ours());
+    };
+    let secure = cookie::is_secure(visit.host()?);
+    let Some(browser) = cookie::held(&visit.head.headers, &state, secure) else {
+        return Ok(not_ours());
+    };
+    let query = query.to_owned();
+    let returned = visit
+        .ask(|refrain| async move { refrain.finish_link(&query, &browser).await })
+        .await?;
+    note(visit, &returned);
+    let mut answer = sent_on(visit, returned)?;
+    clear(&mut answer, &state, secure);
+    Ok(answer)
+}
+
+/// The answer belongs to no login of this browser: nothing was looked at, and nothing is used up.
+fn not_ours() -> Response<Answer> {
+    let page = login::not_ours().answer(StatusCode::BAD_REQUEST, FOOTER);
+    page.map(Answer::own)
+}
+
+fn note(visit: &Visit<'_>, returned: &Returned) {
+    let Some(link) = &returned.link else {
+        return;
+    };
+    let shared = visit.shared();
+    let result = returned
+        .result
+        .as_ref()
+        .map_or_else(Error::code, |_| "done");
+    let told = (result, visit.id.text(), shared.clock().wall());
+    let subject = Subject::Link(link.clone(), returned.grant.clone());
+    let caller = format!("link:{link}");
+    shared
+        .audit()
+        .note(Action::Connected, caller, subject, told);
+}
+
+/// To the app, where there is one to go to; else a page says what came of it.
+fn sent_on(visit: &Visit<'_>, returned: Returned) -> Result<Response<Answer>, Fault> {
+    let Returned {
+        grant,
+        return_to,
+        result,
+        ..
+    } = returned;
+    // The configuration may have changed since the link was made.
+    let front = visit.shared().front();
+    if let Some(place) = return_to.filter(|place| front.may_send_to(place)) {
+        let grant = ("grant", grant.as_str());
+        let place = match &result {
+            Ok(_) => place.with(&[("refrain", "connected"), grant]),
+            Err(error) => place.with(&[("error", error.code()), grant]),
+        };
+        let answer = see_other(&place).ok_or_else(cookie::unwritable)?;
+        return Ok(answer.map(Answer::own));
+    }
+    Ok(match result {
+        Ok(done) => login::success(&done)
+            .answer(StatusCode::OK, FOOTER)
+            .map(Answer::own),
+        Err(error) => visit.fault(&error).answer(Shape::Page),
+    })
+}
+
+fn clear(answer: &mut Response<Answer>, state: &AuthorizationState, secure: bool) {
+    if let Some(gone) = cookie::take_away(state, secure) {
+        answer.headers_mut().insert(header::SET_COOKIE, gone);
+    }
+}

@@ -1,0 +1,146 @@
+//! How browsers reach this server, and where they may be sent from here.
+//!
+//! A consent comes back to the redirect URI of its app, with the cookie of the browser that began it; so the
+//! page where it begins has to be at the same origin. That decides what the URL of a link is, and whether
+//! there can be one.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use refrain::{
+    Error, Refrain,
+    config::{ReturnRule, ReturnTo},
+    id::AppName,
+    keeper::{Problem, login::LoginError},
+    oauth::authorization::RedirectUri,
+};
+
+use crate::{authority::Authorities, fault::Fault, listen::Listener};
+
+/// Where consents come back; the path of every redirect URI that leads here.
+pub(crate) const CALLBACK: &str = "/callback";
+
+/// The listener that browsers reach, and the places where users may be sent.
+#[derive(Debug)]
+pub(crate) struct Front {
+    /// Its names; those of the Unix socket where there is no other listener.
+    authorities: Arc<Authorities>,
+    port: Option<u16>,
+    return_to: Vec<ReturnRule>,
+}
+
+impl Front {
+    pub(crate) fn of(listeners: &[Listener], return_to: &[ReturnRule]) -> Self {
+        let tcp = listeners.iter().find(|it| it.address().is_some());
+        let names = tcp.or(listeners.first()).map(Listener::authorities);
+        Self {
+            authorities: names.map_or_else(|| Arc::new(Authorities::any()), Arc::clone),
+            port: tcp.and_then(Listener::address).map(|it| it.port()),
+            return_to: return_to.to_vec(),
+        }
+    }
+
+    /// The port for redirect URIs that were registered without one.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// Whether a user may be sent there; nowhere, unless the configuration says so.
+    pub(crate) fn may_send_to(&self, url: &ReturnTo) -> bool {
+        self.return_to.iter().any(|rule| rule.allows(url))
+    }
+
+    /// The origin at which an app's users consent.
+    ///
+    /// # Errors
+    /// 409 where the app is not configured, or its redirect URI does not lead to this server.
+    pub(crate) fn origin(&self, refrain: &Refrain, app: &AppName) -> Result<String, Fault> {
+        let redirect = refrain.redirect_uri(app, self.port);
+        let redirect = redirect.map_err(|error| refused(&error))?;
+        if let Some(why) = self.elsewhere(&redirect) {
+            let what =
+                format!("the redirect URI {redirect} of app {app} does not lead here: {why}");
+            let fix = "set redirect_uri, there and in Spotify's dashboard, to an address of this server \
+                       with the path /callback; names other than this machine's are in server.names";
+            return Err(conflict("redirect_elsewhere", what, fix));
+        }
+        Ok(redirect.url().origin().ascii_serialization())
+    }
+
+    /// Why an answer to this redirect URI would not come here, as far as it can be told.
+    fn elsewhere(&self, redirect: &RedirectUri) -> Option<&'static str> {
+        let url = redirect.url();
+        if url.path() != CALLBACK || url.query().is_some() {
+            return Some("its path is not /callback");
+        }
+        let host = url.host_str().unwrap_or_default();
+        let authority = match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
+        if !self.authorities.include(&authority) {
+            return Some("this server does not go by its host and port");
+        }
+        // The other way round there can be a proxy in front that ends TLS.
+        if self.authorities.scheme() == "https" && url.scheme() != "https" {
+            return Some("this server speaks https alone");
+        }
+        None
+    }
+}
+
+/// What is wrong with the app that a caller names.
+fn refused(error: &Error) -> Fault {
+    let told = error.explain();
+    let fix = match error.problem() {
+        Problem::Login(LoginError::Redirect { .. }) => told.fix,
+        _ => "name one of the apps in the configuration".to_owned(),
+    };
+    conflict(told.code, told.what, fix)
+}
+
+fn conflict(code: &'static str, what: String, fix: impl Into<String>) -> Fault {
+    Fault::request(StatusCode::CONFLICT, code, what, fix)
+}
+
+#[cfg(test)]
+mod tests {
+    use refrain::config::HostName;
+
+    use super::*;
+
+    fn front(address: &str, tls: bool) -> Front {
+        let names: Vec<HostName> = vec!["music.example".parse().unwrap()];
+        let address: std::net::SocketAddr = address.parse().unwrap();
+        Front {
+            authorities: Arc::new(Authorities::of(address, tls, &names)),
+            port: Some(address.port()),
+            return_to: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_redirect_leads_here_or_it_does_not() {
+        let (plain, tls) = (front("127.0.0.1:4280", false), front("0.0.0.0:443", true));
+        for (front, redirect, here) in [
+            (&plain, "http://127.0.0.1:4280/callback", true),
+            (&plain, "http://[::1]:4280/callback", true),
+            (&plain, "https://music.example/callback", true),
+            (&plain, "http://127.0.0.1:4281/callback", false),
+            (&plain, "http://127.0.0.2:4280/callback", false),
+            (&plain, "http://127.0.0.1/callback", false),
+            (&plain, "http://127.0.0.1:4280/", false),
+            (&plain, "http://127.0.0.1:4280/callback/", false),
+            (&plain, "http://127.0.0.1:4280/Callback", false),
+            (&plain, "http://127.0.0.1:4280/callback?x=1", false),
+            (&plain, "https://other.example/callback", false),
+            (&tls, "https://music.example/callback", true),
+            (&tls, "http://127.0.0.1:443/callback", false),
+            (&tls, "https://music.example:8443/callback", false),
+        ] {
+            let redirect = redirect.parse().unwrap();
+            let elsewhere = front.elsewhere(&redirect);
+            assert_eq!(elsewhere.is_none(), here, "{redirect} {elsewhere:?}");
+        }
+    }
+}

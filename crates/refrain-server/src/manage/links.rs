@@ -1,0 +1,126 @@
+//! Connect links, for programs that have their users consent.
+
+use std::time::Duration;
+
+use http::{Response, StatusCode};
+use refrain::{
+    Error,
+    config::ReturnTo,
+    id::{AppName, GrantName},
+    keeper::{
+        Problem,
+        links::{LinkError, NewLink, USUAL_LIFE},
+    },
+    oauth::scope::Scope,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Asked, content, json};
+use crate::{
+    audit::{Action, Subject},
+    body::{Answer, Sent},
+    fault::Fault,
+};
+
+/// What a caller says about a link that is to be made.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct New {
+    grant: GrantName,
+    #[serde(default)]
+    app: Option<AppName>,
+    #[serde(default)]
+    scopes: Option<Scope>,
+    #[serde(default)]
+    return_to: Option<String>,
+    #[serde(default)]
+    reconnect: Option<bool>,
+    /// In seconds.
+    #[serde(default, deserialize_with = "content::whole")]
+    expires_in: Option<u64>,
+}
+
+/// The only answer with a link in it.
+#[derive(Serialize)]
+struct Json<'a> {
+    url: String,
+    link: &'a str,
+    grant: &'a str,
+    app: &'a str,
+    scopes: Vec<&'a str>,
+    reconnect: bool,
+    expires_at: String,
+}
+
+/// `POST connect-links`: the link is in the answer and nowhere else.
+pub(super) async fn create(asked: &Asked<'_>, body: Sent) -> Result<Response<Answer>, Fault> {
+    let new: New = content::read(&asked.head.headers, body).await?;
+    let shared = asked.shared();
+    let name = asked.caller.reached(&new.grant, shared)?.name().clone();
+    let return_to = new.return_to.as_deref().map(|url| allowed(asked, url));
+    let return_to = return_to.transpose()?;
+    let app = if let Some(app) = new.app {
+        app
+    } else {
+        let usual = asked.ask(|refrain| async move { refrain.app_for(&name).await });
+        usual.await?.map_err(|error| asked.fault(&error))?
+    };
+    let origin = shared.front().origin(shared.refrain(), &app)?;
+    let new = NewLink {
+        grant: new.grant,
+        app: Some(app),
+        scope: new.scopes,
+        return_to,
+        reconnect: new.reconnect,
+        lifetime: new.expires_in.map_or(USUAL_LIFE, Duration::from_secs),
+    };
+    let made = asked.ask(|refrain| async move { refrain.create_link(new).await });
+    let (link, record) = made.await?.map_err(|error| refused(asked, &error))?;
+    asked.note(Action::LinkCreated, Subject::link(&record), &Ok(()));
+    json(
+        StatusCode::CREATED,
+        &Json {
+            url: format!("{origin}/connect/{}", link.expose()),
+            link: record.id.as_str(),
+            grant: record.terms.grant.as_str(),
+            app: record.terms.app.as_str(),
+            scopes: record.terms.scope.iter().collect(),
+            reconnect: record.terms.reconnect,
+            expires_at: record.expires_at.to_string(),
+        },
+    )
+}
+
+/// A place that the configuration allows to send users to.
+fn allowed(asked: &Asked<'_>, url: &str) -> Result<ReturnTo, Fault> {
+    let bad = |what: String, fix: &str| {
+        let code = "return_to_not_allowed";
+        Fault::request(StatusCode::BAD_REQUEST, code, what, fix)
+    };
+    let url: ReturnTo = url.parse().map_err(|error| {
+        bad(
+            format!("return_to: {error}"),
+            "write it as browsers show it",
+        )
+    })?;
+    if !asked.shared().front().may_send_to(&url) {
+        let what = format!(
+            "the configuration does not allow to send users to {}",
+            url.origin()
+        );
+        let fix = "add its origin, or the URL without query, to server.return_to";
+        return Err(bad(what, fix));
+    }
+    Ok(url)
+}
+
+/// What stands in the way of a link.
+fn refused(asked: &Asked<'_>, error: &Error) -> Fault {
+    match error.problem() {
+        Problem::Link(LinkError::GrantThere { .. }) => {
+            let told = error.explain();
+            Fault::request(StatusCode::CONFLICT, told.code, told.what, told.fix)
+        }
+        _ => asked.fault(error),
+    }
+}
