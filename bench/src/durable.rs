@@ -40,14 +40,26 @@ pub async fn run() {
     let store = store.expect("a store");
     store.prepare().await.expect("a store");
     let plain = sqlite(&folder.path().join("plain.db")).await;
-    compare("durable refresh, SQLite, 64 in flight", plain, Arc::new(store)).await;
+    compare(
+        "durable refresh, SQLite, 64 in flight",
+        plain,
+        Arc::new(store),
+    )
+    .await;
 
     let cluster = Cluster::start();
     let url = PostgresUrl::parse(&cluster.database()).expect("an address");
-    let store = PostgresStore::open(&url, clock.as_ref(), None).await.expect("a store");
+    let store = PostgresStore::open(&url, clock.as_ref(), None)
+        .await
+        .expect("a store");
     store.prepare().await.expect("a store");
     let plain = postgres(&cluster.database()).await;
-    compare("durable refresh, PostgreSQL, 64 in flight", plain, Arc::new(store)).await;
+    compare(
+        "durable refresh, PostgreSQL, 64 in flight",
+        plain,
+        Arc::new(store),
+    )
+    .await;
 }
 
 #[derive(Clone)]
@@ -71,7 +83,11 @@ async fn compare(what: &str, plain: Plain, store: Arc<dyn Store>) {
 
 fn change(number: u32) -> Change {
     let row = full_row(&format!("user-{number}"));
-    Change { row, events: Vec::new(), forgets: false }
+    Change {
+        row,
+        events: Vec::new(),
+        forgets: false,
+    }
 }
 
 async fn together(store: &Arc<dyn Store>) -> Duration {
@@ -90,9 +106,17 @@ async fn together(store: &Arc<dyn Store>) -> Duration {
                     if commits {
                         row.minting = row.minting.next();
                         let what = What::Recovered;
-                        events.push(Event { at: UnixMillis(0), epoch: row.epoch, what });
+                        events.push(Event {
+                            at: UnixMillis(0),
+                            epoch: row.epoch,
+                            what,
+                        });
                     }
-                    let change = Change { row: row.clone(), events, forgets: false };
+                    let change = Change {
+                        row: row.clone(),
+                        events,
+                        forgets: false,
+                    };
                     version = match store.replace(version, &change).await.expect("a write") {
                         Written::Durably(version) => version,
                         Written::Conflict => panic!("nobody else writes"),
@@ -115,7 +139,9 @@ async fn one_by_one(plain: &Plain) -> Duration {
             for _ in 0..EACH {
                 for commits in [false, true] {
                     let version = VERSION.fetch_add(1, Ordering::Relaxed);
-                    plain.write(i64::from(number), i64::from(version), commits).await;
+                    plain
+                        .write(i64::from(number), i64::from(version), commits)
+                        .await;
                 }
             }
         });
@@ -170,7 +196,10 @@ async fn sqlite(path: &std::path::Path) -> Plain {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full);
-    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
+        .await;
     let pool = pool.expect("a database");
     sqlx::raw_sql(
         "CREATE TABLE plain (id INTEGER PRIMARY KEY, version INTEGER, body BLOB) STRICT;
@@ -190,7 +219,10 @@ async fn sqlite(path: &std::path::Path) -> Plain {
 async fn postgres(url: &str) -> Plain {
     let options: sqlx::postgres::PgConnectOptions = url.parse().expect("an address");
     let options = options.disable_statement_logging();
-    let pool = PgPoolOptions::new().max_connections(10).connect_with(options).await;
+    let pool = PgPoolOptions::new()
+        .max_connections(10)
+        .connect_with(options)
+        .await;
     let pool = pool.expect("a database");
     sqlx::raw_sql(
         "CREATE TABLE plain (id bigint PRIMARY KEY, version bigint, body bytea);

@@ -1,7 +1,8 @@
 //! refrain beside its baselines, in one run on one machine.
 //!
 //! Rounds of both sides alternate, so that a busy neighbour slows both; what counts is the ratio of the
-//! medians. Run with `scripts/bench`; `scripts/bench million` measures a store with a million grants.
+//! medians. Run with `scripts/bench`; `scripts/bench million` measures a store with a million grants,
+//! `scripts/bench server` the server beside other proxies.
 
 #[path = "../../crates/refrain/tests/support/postgres.rs"]
 #[allow(dead_code, reason = "shared with tests")]
@@ -10,6 +11,7 @@ mod durable;
 mod million;
 mod read;
 mod refresh;
+mod server;
 mod waiters;
 mod world;
 
@@ -23,11 +25,15 @@ async fn main() {
         [] => all().await,
         ["million"] => million::run(1_000_000).await,
         ["million", grants] => million::run(number(grants)).await,
+        ["server", binary] => server::run(binary.as_ref()).await,
+        ["axum-child", port, upstream] => {
+            server::axum_child(port.parse().expect("a port"), upstream.to_owned()).await;
+        }
         ["million-child", what, grants, address, key] => {
             million::child(what, number(grants), address, key.as_ref()).await;
         }
         _ => {
-            eprintln!("usage: scripts/bench [million [GRANTS]]");
+            eprintln!("usage: scripts/bench [million [GRANTS] | server]");
             std::process::exit(2);
         }
     }
@@ -35,8 +41,13 @@ async fn main() {
 
 async fn all() {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    println!("{cores} cores; medians of alternating rounds; a ratio above 1 means refrain is faster\n");
-    println!("{:<46} {:>12} {:>12} {:>7}", "", "baseline", "refrain", "ratio");
+    println!(
+        "{cores} cores; medians of alternating rounds; a ratio above 1 means refrain is faster\n"
+    );
+    println!(
+        "{:<46} {:>12} {:>12} {:>7}",
+        "", "baseline", "refrain", "ratio"
+    );
     read::run().await;
     refresh::run().await;
     durable::run().await;
@@ -47,7 +58,11 @@ async fn all() {
 fn line(what: &str, baseline: &mut [Duration], refrain: &mut [Duration], per: u32) {
     let (baseline, refrain) = (median(baseline) / per, median(refrain) / per);
     let ratio = baseline.as_secs_f64() / refrain.as_secs_f64();
-    println!("{what:<46} {:>12} {:>12} {ratio:>6.2}x", show(baseline), show(refrain));
+    println!(
+        "{what:<46} {:>12} {:>12} {ratio:>6.2}x",
+        show(baseline),
+        show(refrain)
+    );
 }
 
 fn median(rounds: &mut [Duration]) -> Duration {

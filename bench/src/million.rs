@@ -47,7 +47,10 @@ async fn on(engine: &str, place: &StoreLocation, key: &Path, grants: u32) {
     let refrain = open(place.clone(), key).await;
     let begin = Instant::now();
     fill(&refrain, grants).await;
-    println!("{engine}: {grants} grants written in {:.0?}", begin.elapsed());
+    println!(
+        "{engine}: {grants} grants written in {:.0?}",
+        begin.elapsed()
+    );
     drop(refrain);
     let address = match place {
         StoreLocation::Postgres(url) => url.expose().to_owned(),
@@ -75,10 +78,16 @@ pub async fn child(what: &str, grants: u32, address: &str, key: &Path) {
     let opened = begin.elapsed();
     let first = refrain.grant("user-7").await.expect("a grant");
     first.access_token().await.expect("a token");
-    println!("  opened in {opened:.1?}, first token after {:.1?}", begin.elapsed());
+    println!(
+        "  opened in {opened:.1?}, first token after {:.1?}",
+        begin.elapsed()
+    );
     if what == "open" {
         tokio::time::sleep(Duration::from_secs(3)).await;
-        println!("  memory with the schedule only: {} MiB", (resident() - empty) / 1024);
+        println!(
+            "  memory with the schedule only: {} MiB",
+            (resident() - empty) / 1024
+        );
         return;
     }
     let begin = Instant::now();
@@ -87,7 +96,10 @@ pub async fn child(what: &str, grants: u32, address: &str, key: &Path) {
         let refrain = refrain.clone();
         tasks.spawn(async move {
             for number in (lane..grants).step_by(READING as usize) {
-                let grant = refrain.grant(&format!("user-{number}")).await.expect("a grant");
+                let grant = refrain
+                    .grant(&format!("user-{number}"))
+                    .await
+                    .expect("a grant");
                 grant.access_token().await.expect("a token");
             }
         });
@@ -103,8 +115,15 @@ pub async fn child(what: &str, grants: u32, address: &str, key: &Path) {
 /// The resident memory of this process, in KiB.
 fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
-    line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .expect("VmRSS");
+    line.split_whitespace()
+        .nth(1)
+        .expect("a number")
+        .parse()
+        .expect("a number")
 }
 
 async fn open(place: StoreLocation, key: &Path) -> Refrain {
@@ -123,8 +142,17 @@ async fn fill(refrain: &Refrain, grants: u32) {
         let refrain = refrain.clone();
         tasks.spawn(async move {
             for number in (lane..grants).step_by(FILLING as usize) {
-                let change = Change { row: row(&refrain, number), events: Vec::new(), forgets: false };
-                let written = refrain.parts().store.insert(&change).await.expect("a write");
+                let change = Change {
+                    row: row(&refrain, number),
+                    events: Vec::new(),
+                    forgets: false,
+                };
+                let written = refrain
+                    .parts()
+                    .store
+                    .insert(&change)
+                    .await
+                    .expect("a write");
                 assert!(matches!(written, Written::Durably(_)));
             }
         });
@@ -138,10 +166,20 @@ fn row(refrain: &Refrain, number: u32) -> GrantRow {
     let now = parts.clock.now();
     let id = GrantId::random(&SystemRandom).expect("randomness");
     let name = format!("user-{number}").parse().expect("a name");
-    let owner = Owner { id: &id, name: &name, epoch: Epoch(1) };
-    let (key, data_key) = parts.sealer.new_data_key(&owner, &SystemRandom).expect("a key");
+    let owner = Owner {
+        id: &id,
+        name: &name,
+        epoch: Epoch(1),
+    };
+    let (key, data_key) = parts
+        .sealer
+        .new_data_key(&owner, &SystemRandom)
+        .expect("a key");
     let sealed = |field, text: &str| key.seal(field, 0, text, &SystemRandom).expect("a seal");
-    let (app, client) = ("default".parse().expect("a name"), "client".parse().expect("an id"));
+    let (app, client) = (
+        "default".parse().expect("a name"),
+        "client".parse().expect("an id"),
+    );
     let life = Duration::from_secs(3600);
     GrantRow {
         epoch: Epoch(1),
@@ -150,7 +188,9 @@ fn row(refrain: &Refrain, number: u32) -> GrantRow {
             authorized_at: now.wall,
             reauthorize_by: UnixMillis(now.wall.0 + 15_552_000_000),
         }),
-        scope: "user-read-private user-read-recently-played".parse().expect("a scope"),
+        scope: "user-read-private user-read-recently-played"
+            .parse()
+            .expect("a scope"),
         tokens: Some(Tokens {
             data_key,
             refresh: sealed(Field::RefreshToken, &format!("AQ{number:0>129}")),

@@ -34,7 +34,12 @@ pub async fn run() {
         }
         ours.push(begin.elapsed());
     }
-    line("in-process read, beside rspotify auth_headers", &mut baseline, &mut ours, READS);
+    line(
+        "in-process read, beside rspotify auth_headers",
+        &mut baseline,
+        &mut ours,
+        READS,
+    );
 }
 
 /// rspotify holding the same token, good for an hour.

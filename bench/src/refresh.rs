@@ -25,10 +25,15 @@ const ROUNDS: usize = 9;
 
 pub async fn run() {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    beside_bare("refresh, 64 in flight, store in memory", Arc::new(MemoryStore::new(Arc::clone(&clock))))
-        .await;
+    beside_bare(
+        "refresh, 64 in flight, store in memory",
+        Arc::new(MemoryStore::new(Arc::clone(&clock))),
+    )
+    .await;
     let folder = tempfile::tempdir().expect("a folder");
-    let store = SqliteStore::open(&folder.path().join("refrain.db"), clock).await.expect("a store");
+    let store = SqliteStore::open(&folder.path().join("refrain.db"), clock)
+        .await
+        .expect("a store");
     store.prepare().await.expect("a store");
     beside_bare("refresh, 64 in flight, durable in SQLite", Arc::new(store)).await;
 }

@@ -86,6 +86,11 @@ pub async fn run() {
         p99.push(waited[CALLERS * 99 / 100]);
         last.push(waited[CALLERS - 1]);
     }
-    line("10,000 callers of one token, the last one", &mut alone.clone(), &mut last, 1);
+    line(
+        "10,000 callers of one token, the last one",
+        &mut alone.clone(),
+        &mut last,
+        1,
+    );
     line("  of them 99 in 100", &mut alone, &mut p99, 1);
 }

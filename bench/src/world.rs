@@ -14,7 +14,10 @@ mod assembled;
 use assembled::Owner;
 
 pub async fn sim() -> Sim {
-    let profile = Profile { record_api: false, ..Profile::rotating(Rotation::Omit) };
+    let profile = Profile {
+        record_api: false,
+        ..Profile::rotating(Rotation::Omit)
+    };
     Sim::start(profile).await.expect("a free port")
 }
 
