@@ -54,7 +54,7 @@ pub struct Breaker {
 }
 
 impl AppState {
-    /// Notes an early refusal of one grant among `grants`, which need not be counted beyond [`COUNTED`].
+    /// Notes an early refusal of one grant among `grants`, which need not be counted further than the share matters.
     #[must_use]
     pub fn refused(&self, grant: &GrantId, grants: usize, now: &Moment) -> Self {
         let mut next = self.clone();
