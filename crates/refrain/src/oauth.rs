@@ -12,3 +12,4 @@ pub mod pkce;
 pub mod scope;
 pub mod token;
 pub mod transport;
+pub mod withheld;

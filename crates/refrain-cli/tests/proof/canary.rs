@@ -26,6 +26,7 @@ use sqlx::{Connection as _, Row as _, SqliteConnection, sqlite::SqliteConnectOpt
 use tempfile::TempDir;
 
 use crate::{
+    parrot::{Parrot, WAYS},
     scan::{Found, Scanner, Secret},
     tap::Tap,
     tools::{tell, until, write_private},
@@ -637,6 +638,15 @@ fn faults(canary: &mut Canary) {
         ("REFRAIN_SPOTIFY_ACCOUNTS_URL", dead),
         ("REFRAIN_SPOTIFY_API_URL", dead),
     ];
+    let parrot = Parrot::new();
+    let quoted = [("REFRAIN_SPOTIFY_ACCOUNTS_URL", parrot.url.as_str())];
+    for _ in 0..WAYS {
+        canary.run_with(&["--json", "refresh", "bob"], &quoted);
+        canary.run_with(&["refresh", "bob"], &quoted);
+    }
+    canary.run_with(&["doctor"], &quoted);
+    canary.run(&["why", "bob"]);
+    canary.run(&["--json", "why", "bob"]);
     canary.run_with(&["refresh", "bob"], &nowhere);
     canary.run_with(&["api", "-g", "bob", "/v1/me"], &nowhere);
     canary.run_with(&["doctor"], &nowhere);

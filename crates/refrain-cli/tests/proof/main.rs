@@ -22,6 +22,7 @@ mod instants;
 mod kill;
 mod machines;
 mod many;
+mod parrot;
 mod rekey;
 mod scan;
 mod serve;

@@ -263,7 +263,7 @@ impl Keeper {
             .await;
         let interrupted = |why| LoginError::Interrupted { why };
         let answer = answer.map_err(|error| interrupted(super::present::chain(&error)))?;
-        let reply = answer::classify(&answer);
+        let reply = answer::classify(&answer, &request.secrets(&app.client));
         match reply.outcome {
             Outcome::Granted(granted) => Ok(granted),
             Outcome::Refused(error) => Err(LoginError::CodeRefused {

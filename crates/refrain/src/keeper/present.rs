@@ -99,14 +99,6 @@ impl<'a> Presentation<'a> {
         }
     }
 
-    /// A provider's words, unless they repeat what was presented to it.
-    fn without_secrets(&self, text: String) -> String {
-        if text.contains(self.token.expose()) {
-            return "(withheld: it repeats the token)".to_owned();
-        }
-        text
-    }
-
     /// What giving the intent back means when the last try was not looked at, or never made.
     pub(super) fn not_looked_at(&self) -> Resolution {
         let before = self.before();
@@ -216,10 +208,12 @@ impl Keeper {
         if !self.lease_lasts(on) {
             return Ok(Some(Try::TooLate));
         }
-        let request = TokenRequest::RefreshToken(&on.token).to_request(&app.client, TOKEN_PATH);
+        let request = TokenRequest::RefreshToken(&on.token);
+        let secrets = request.secrets(&app.client);
+        let request = request.to_request(&app.client, TOKEN_PATH);
         let sent = self.parts.clock.now();
         Ok(Some(match connection.send(request).await {
-            Ok(answer) => Try::Answered(answer::classify(&answer), sent),
+            Ok(answer) => Try::Answered(answer::classify(&answer, &secrets), sent),
             Err(error) if error.unsent => {
                 let SendError { origin, source, .. } = error;
                 Try::NotSent(unreachable(ConnectError { origin, source }))
@@ -269,7 +263,7 @@ impl Keeper {
             }
             Outcome::Refused(error) => {
                 let evidence = Evidence {
-                    description: error.description.map(|text| on.without_secrets(text)),
+                    description: error.description,
                     request_id: reply.request_id,
                     before: on.before(),
                 };
@@ -300,11 +294,11 @@ impl Keeper {
     ) -> Result<Error, Error> {
         self.give_back(on, on.not_looked_at()).await?;
         tracing::error!(app = %on.row.app, error = error.code, "the provider refuses the app itself");
-        let description = error.description.map(|text| on.without_secrets(text));
+        let ErrorResponse { code, description } = error;
         let app = on.row.app.clone();
         Ok(Problem::Misconfigured {
             app,
-            error: error.code,
+            error: code,
             description,
         }
         .into())

@@ -10,7 +10,7 @@ use http::{StatusCode, header};
 use serde_json::Value;
 
 use crate::{
-    oauth::{scope::Scope, transport::Answer},
+    oauth::{scope::Scope, transport::Answer, withheld::Withheld},
     secret::{AccessToken, RefreshToken},
     time::UnixMillis,
 };
@@ -97,9 +97,9 @@ impl Rotation {
 /// The `error` of an answer (RFC 6749 §5.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorResponse {
-    /// The code; what decisions are made by.
+    /// The code, as far as it may be shown.
     pub code: String,
-    /// The description; for people, never for decisions.
+    /// The description, likewise; for people, never for decisions.
     pub description: Option<String>,
 }
 
@@ -171,26 +171,26 @@ fn http_date(text: &str) -> Option<UnixMillis> {
     Some(UnixMillis(zoned.timestamp().as_millisecond()))
 }
 
-/// Classifies an answer of the token endpoint.
-pub fn classify(answer: &Answer) -> Reply {
+/// Classifies an answer of the token endpoint, and keeps of its words what may be shown.
+pub fn classify(answer: &Answer, withheld: &Withheld) -> Reply {
     let id = answer
         .header("x-request-id")
         .or_else(|| answer.header("sp-trace-id"));
     Reply {
-        outcome: outcome(answer),
+        outcome: outcome(answer, withheld),
         status: answer.status,
-        request_id: id.map(|id| printable(id, 100)),
+        request_id: id.map(|id| withheld.shown(id, 100)),
     }
 }
 
-fn outcome(answer: &Answer) -> Outcome {
+fn outcome(answer: &Answer, withheld: &Withheld) -> Outcome {
     let retry_after = RetryAfter::from_headers(&answer.headers);
     match answer.status.as_u16() {
         200..=299 => success(answer),
         429 => Outcome::Throttled { retry_after },
         // A gateway's page, whatever it quotes; also a redirect, which is never followed.
         300..=399 | 408 | 425 | 500..=599 => Outcome::Unavailable { retry_after },
-        _ => failure(answer),
+        _ => failure(answer, withheld),
     }
 }
 
@@ -231,27 +231,24 @@ fn success(answer: &Answer) -> Outcome {
     }
 }
 
-fn failure(answer: &Answer) -> Outcome {
-    let error = object(answer)
-        .filter(|_| answer.may_be_json())
-        .and_then(|body| {
-            let code = body.get("error")?.as_str()?;
-            let description = body.get("error_description").and_then(Value::as_str);
-            Some(ErrorResponse {
-                code: printable(code, 64),
-                description: description.map(|text| printable(text, 200)),
-            })
-        });
-    match error {
-        // The field matters more than the status: providers have sent it with 400, 401 and 403.
-        Some(error) if error.code == "invalid_grant" => Outcome::Refused(error),
-        Some(error) if error.code == "temporarily_unavailable" || error.code == "server_error" => {
-            Outcome::Unavailable { retry_after: None }
-        }
-        Some(error) => Outcome::Misconfigured(error),
-        None => Outcome::Unintelligible {
+fn failure(answer: &Answer, withheld: &Withheld) -> Outcome {
+    let body = object(answer).filter(|_| answer.may_be_json());
+    let text = |name| body.as_ref().and_then(|body| body.get(name)?.as_str());
+    let Some(code) = text("error") else {
+        return Outcome::Unintelligible {
             why: "the refusal is not an OAuth error object",
-        },
+        };
+    };
+    let error = ErrorResponse {
+        code: withheld.shown(code, 64),
+        description: text("error_description").map(|text| withheld.shown(text, 200)),
+    };
+    // The field matters more than the status: providers have sent it with 400, 401 and 403. What may be
+    // shown of it decides nothing.
+    match printable(code, 64).as_str() {
+        "invalid_grant" => Outcome::Refused(error),
+        "temporarily_unavailable" | "server_error" => Outcome::Unavailable { retry_after: None },
+        _ => Outcome::Misconfigured(error),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
         authorization::RedirectUri,
         client::{Client, ClientAuth},
         transport::Request,
+        withheld::Withheld,
     },
     secret::{AuthorizationCode, CodeVerifier, RefreshToken},
 };
@@ -33,6 +34,27 @@ pub enum TokenRequest<'a> {
 }
 
 impl TokenRequest<'_> {
+    /// What of it is secret, in the ways in which it is written.
+    pub fn secrets(&self, client: &Client) -> Withheld {
+        let mut secrets = match self {
+            Self::AuthorizationCode { code, verifier, .. } => {
+                vec![code.expose(), verifier.expose()]
+            }
+            Self::RefreshToken(token) => vec![token.expose()],
+            Self::ClientCredentials => Vec::new(),
+        };
+        let proof = match &client.auth {
+            ClientAuth::SecretBasic(secret) => {
+                secrets.push(secret.expose());
+                Some(basic(client, secret.expose()))
+            }
+            ClientAuth::None => None,
+        };
+        let proof = proof.as_ref().and_then(|it| it.to_str().ok());
+        let proof = proof.and_then(|it| it.strip_prefix("Basic "));
+        Withheld::new(secrets.into_iter().chain(proof))
+    }
+
     /// The HTTP request, authenticated as the client.
     pub fn to_request(&self, client: &Client, path: &str) -> Request {
         match self {
@@ -186,6 +208,24 @@ mod tests {
              &code_verifier=ver&client_id=id1"
         );
         assert!(!request.headers.contains_key(header::AUTHORIZATION));
+    }
+
+    #[test]
+    fn every_secret_of_a_request_is_withheld_as_it_is_written() {
+        let code = AuthorizationCode::new("AQc");
+        let verifier = CodeVerifier::new("ver");
+        let request = TokenRequest::AuthorizationCode {
+            code: &code,
+            redirect_uri: &"http://127.0.0.1:1/c".parse().unwrap(),
+            verifier: &verifier,
+        };
+        let withheld = request.secrets(&confidential());
+        for secret in ["AQc", "ver", "s3cret", "aWQxOnMzY3JldA=="] {
+            let shown = withheld.shown(&format!("it was {secret}."), 200);
+            assert!(shown.starts_with("(withheld"), "{shown}");
+        }
+        assert_eq!(withheld.shown("client id1", 200), "client id1");
+        assert!(!format!("{withheld:?}").contains("AQc"));
     }
 
     #[test]

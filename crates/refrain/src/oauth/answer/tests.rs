@@ -18,6 +18,10 @@ fn answer(status: u16, content_type: &str, body: &str) -> Answer {
     }
 }
 
+fn nothing() -> Withheld {
+    Withheld::new([])
+}
+
 /// A short name for an outcome, so that the table stays a table.
 fn name(outcome: &Outcome) -> String {
     match outcome {
@@ -357,7 +361,7 @@ fn every_answer_has_its_meaning() {
     ];
     assert!(table.len() >= 60, "{} rows", table.len());
     for (status, content_type, body, expected) in table {
-        let reply = classify(&answer(*status, content_type, body));
+        let reply = classify(&answer(*status, content_type, body), &nothing());
         assert_eq!(
             name(&reply.outcome),
             *expected,
@@ -371,10 +375,10 @@ fn every_answer_has_its_meaning() {
 fn an_answer_cut_short_is_no_success_even_when_it_parses() {
     let mut cut = answer(200, JSON, r#"{"access_token":"BQ","refresh_token":"AQ"}"#);
     cut.complete = false;
-    assert_eq!(name(&classify(&cut).outcome), "salvaged+AQ");
+    assert_eq!(name(&classify(&cut, &nothing()).outcome), "salvaged+AQ");
     let mut cut = answer(400, JSON, r#"{"error":"invalid_grant"}"#);
     cut.complete = false;
-    assert_eq!(name(&classify(&cut).outcome), "unintelligible");
+    assert_eq!(name(&classify(&cut, &nothing()).outcome), "unintelligible");
 }
 
 #[test]
@@ -445,8 +449,35 @@ fn the_same_token_back_is_no_rotation() {
 #[test]
 fn what_a_provider_says_is_shown_on_one_line() {
     let body = "{\"error\":\"invalid_client\",\"error_description\":\"a\\nb\\u001b[31mc\"}";
-    let Outcome::Misconfigured(error) = classify(&answer(400, JSON, body)).outcome else {
+    let Outcome::Misconfigured(error) = classify(&answer(400, JSON, body), &nothing()).outcome
+    else {
         panic!()
     };
     assert_eq!(error.description.as_deref(), Some("ab[31mc"));
+}
+
+#[test]
+fn what_a_provider_repeats_of_a_secret_is_not_shown_and_decides_nothing() {
+    let token = "AQDx5f3a-canary-of-a-refresh-token";
+    let withheld = Withheld::new([token, "invalid_grant"]);
+    let long = format!("{}{token}", ".".repeat(190));
+    let cases = [
+        (token.to_owned(), "hm".to_owned()),
+        (
+            "invalid_request".to_owned(),
+            format!("no such token: {token}"),
+        ),
+        ("invalid_request".to_owned(), long.clone()),
+        ("invalid_grant".to_owned(), long),
+    ];
+    for (error, description) in cases {
+        let body = serde_json::json!({ "error": error, "error_description": description });
+        let mut answer = answer(400, JSON, &body.to_string());
+        let id = HeaderValue::from_str(token).unwrap();
+        answer.headers.insert("x-request-id", id);
+        let reply = classify(&answer, &withheld);
+        assert!(!format!("{reply:?}").contains("AQD"), "{reply:?}");
+        let refused = matches!(reply.outcome, Outcome::Refused(_));
+        assert_eq!(refused, error == "invalid_grant");
+    }
 }
