@@ -59,6 +59,19 @@ impl Authorities {
         }
     }
 
+    /// The origin under which somebody has reached this server who calls it by this host. Under a name alone,
+    /// without a port, there is a proxy in front that ends TLS: a link to plain HTTP would have his key sent
+    /// in the clear.
+    pub(crate) fn origin(&self, host: &str) -> String {
+        let local = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+        let scheme = if self.names.is_some() && !has_port(host) && !local {
+            "https"
+        } else {
+            self.scheme
+        };
+        format!("{scheme}://{host}")
+    }
+
     /// How links to refrain begin: `http` or `https`.
     pub(crate) fn scheme(&self) -> &'static str {
         self.scheme
@@ -100,20 +113,17 @@ impl Authorities {
     /// What the browser says about the page behind the request (Fetch Metadata, RFC 6454 §7).
     fn check_page(&self, headers: &HeaderMap, host: &str) -> Result<(), Fault> {
         let own = format!("{}://{host}", self.scheme);
-        // Under a name alone, without a port, there can be a proxy in front that ends TLS.
-        let has_port = host
-            .rsplit_once(':')
-            .is_some_and(|(_, it)| !it.ends_with(']'));
-        let proxied = if has_port {
-            own.clone()
-        } else {
-            format!("https://{host}")
-        };
+        let proxied = self.origin(host);
         if is_own_page(headers, &[&own, &proxied]) {
             return Ok(());
         }
         Err(foreign_page())
     }
+}
+
+fn has_port(host: &str) -> bool {
+    host.rsplit_once(':')
+        .is_some_and(|(_, it)| !it.ends_with(']'))
 }
 
 /// Whether a request comes from a page of one of these origins, or from no page. Of a page that keeps its
@@ -199,6 +209,20 @@ mod tests {
         }
         let checked = authorities().check(&request.body(()).unwrap(), false);
         checked.err().map(|fault| fault.code())
+    }
+
+    #[test]
+    fn a_name_without_a_port_is_that_of_a_proxy_that_ends_tls() {
+        let plain = authorities();
+        for (host, origin) in [
+            ("refrain.example", "https://refrain.example"),
+            ("refrain.example:4280", "http://refrain.example:4280"),
+            ("127.0.0.1:4280", "http://127.0.0.1:4280"),
+            ("[::1]:4280", "http://[::1]:4280"),
+            ("localhost", "http://localhost"),
+        ] {
+            assert_eq!(plain.origin(host), origin);
+        }
     }
 
     #[test]

@@ -183,6 +183,11 @@ pub(crate) async fn identify(
 ) -> Result<Caller, Fault> {
     let mut shown = headers.get_all(header::AUTHORIZATION).iter();
     let Some(first) = shown.next() else {
+        if passed_on(headers) {
+            return Err(Fault::unauthenticated(
+                "the request shows no key, and was passed on by a proxy",
+            ));
+        }
         return connection
             .peer_uid()
             .map(|uid| Caller::Peer { uid })
@@ -206,6 +211,12 @@ pub(crate) async fn identify(
         Ok(key) => by_key(&key, connection, shared).await,
         Err(error) => Err(refused(connection, shared, &words(error))),
     }
+}
+
+/// Whether a proxy says that it speaks for somebody else: its own user proves nothing of him.
+fn passed_on(headers: &HeaderMap) -> bool {
+    let by = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
+    by.iter().any(|name| headers.contains_key(*name))
 }
 
 /// Who holds a key.
@@ -270,4 +281,23 @@ fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_known_by_what_it_adds() {
+        let of = |name: &'static str| {
+            HeaderMap::from_iter([(
+                http::HeaderName::from_static(name),
+                http::HeaderValue::from_static("192.0.2.1"),
+            )])
+        };
+        for name in ["forwarded", "via", "x-forwarded-for", "x-real-ip"] {
+            assert!(passed_on(&of(name)), "{name}");
+        }
+        assert!(!passed_on(&of("accept")));
+    }
 }

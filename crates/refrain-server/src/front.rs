@@ -23,8 +23,9 @@ pub(crate) const CALLBACK: &str = "/callback";
 /// The listener that browsers reach, and the places where users may be sent.
 #[derive(Debug)]
 pub(crate) struct Front {
-    /// Its names; those of the Unix socket where there is no other listener.
-    authorities: Arc<Authorities>,
+    /// Its names. A Unix socket has none: a browser reaches it through a proxy alone, whose user would speak
+    /// for everybody.
+    authorities: Option<Arc<Authorities>>,
     port: Option<u16>,
     return_to: Vec<ReturnRule>,
 }
@@ -32,9 +33,8 @@ pub(crate) struct Front {
 impl Front {
     pub(crate) fn of(listeners: &[Listener], return_to: &[ReturnRule]) -> Self {
         let tcp = listeners.iter().find(|it| it.address().is_some());
-        let names = tcp.or(listeners.first()).map(Listener::authorities);
         Self {
-            authorities: names.map_or_else(|| Arc::new(Authorities::any()), Arc::clone),
+            authorities: tcp.map(Listener::authorities).cloned(),
             port: tcp.and_then(Listener::address).map(|it| it.port()),
             return_to: return_to.to_vec(),
         }
@@ -78,11 +78,14 @@ impl Front {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         };
-        if !self.authorities.include(&authority) {
+        let Some(authorities) = &self.authorities else {
+            return Some("this server listens at no address for browsers");
+        };
+        if !authorities.include(&authority) {
             return Some("this server does not go by its host and port");
         }
         // The other way round there can be a proxy in front that ends TLS.
-        if self.authorities.scheme() == "https" && url.scheme() != "https" {
+        if authorities.scheme() == "https" && url.scheme() != "https" {
             return Some("this server speaks https alone");
         }
         None
@@ -113,7 +116,7 @@ mod tests {
         let names: Vec<HostName> = vec!["music.example".parse().unwrap()];
         let address: std::net::SocketAddr = address.parse().unwrap();
         Front {
-            authorities: Arc::new(Authorities::of(address, tls, &names)),
+            authorities: Some(Arc::new(Authorities::of(address, tls, &names))),
             port: Some(address.port()),
             return_to: Vec::new(),
         }

@@ -16,7 +16,7 @@ use std::{
 
 use refrain::{
     Error, Grant, Refrain,
-    access::{ApiKey, ApiKeyId, Grants, KeyHash, KeyRecord},
+    access::{ApiKey, ApiKeyId, Grants, KeyHash, KeyRecord, Standing},
     keeper::{Problem, keys::KeyError},
     time::Uptime,
 };
@@ -29,6 +29,8 @@ const _: () = assert!(
     STALE.as_secs() < 5,
     "a revoked key is refused within five seconds"
 );
+/// And with what is known from before this nobody is let in: no token that was at hand then lives any longer.
+const FORGOTTEN: Duration = Duration::from_secs(3600);
 /// So many are remembered; more than that are not in use at once.
 const MOST: usize = 10_000;
 
@@ -88,11 +90,16 @@ impl Keys {
     ///
     /// # Errors
     /// [`KeyError::Refused`] where it is not valid; anything else is a fault, and then what was known
-    /// before is answered where there was something.
+    /// before is answered, for an hour and not beyond the key's own end.
     pub(crate) async fn check(&self, key: &ApiKey, refrain: &Refrain) -> Result<Arc<Known>, Error> {
         let sealer = &refrain.parts().sealer;
         let before = self.known(&key.id());
-        let before = before.filter(|it| it.record.hash == KeyHash::of(key, sealer));
+        let now = refrain.parts().clock.now();
+        let before = before.filter(|it| {
+            it.record.hash == KeyHash::of(key, sealer)
+                && it.record.standing(now.wall) == Standing::Valid
+                && it.age(now.uptime) < FORGOTTEN
+        });
         self.ask(key, refrain).await.or_else(|error| {
             let verdict = matches!(error.problem(), Problem::ApiKey(KeyError::Refused { .. }));
             before.filter(|_| !verdict).ok_or(error)

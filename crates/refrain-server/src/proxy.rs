@@ -88,10 +88,6 @@ pub(crate) async fn relay(
     let grant = caller.grant(&head.headers, shared).await?;
     let live = token(&grant, shared, id).await?;
     let gates = shared.gates();
-    let probe = limits::enter(gates, live.app()).map_err(|closed| {
-        shared.metrics().limited(closed.kind);
-        limits::refused(&closed)
-    })?;
     let rewritten = caller
         .rewrites_links()
         .then(|| own_origin(&head, connection))
@@ -102,6 +98,13 @@ pub(crate) async fn relay(
         let identity = HeaderValue::from_static("identity");
         head.headers.insert(header::ACCEPT_ENCODING, identity);
     }
+    let body = Held::read(body, held::MOST).await?;
+    // After what may take its time: a gate can close meanwhile, and the one that tries before all does not
+    // keep the others waiting for its body.
+    let probe = limits::enter(gates, live.app()).map_err(|closed| {
+        shared.metrics().limited(closed.kind);
+        limits::refused(&closed)
+    })?;
     let mut passage = Passage {
         shared,
         connection,
@@ -112,7 +115,7 @@ pub(crate) async fn relay(
         method: head.method,
         target,
         headers: head.headers,
-        body: Held::read(body, held::MOST).await?,
+        body,
     };
     let Answered {
         response,
@@ -156,10 +159,12 @@ impl Passage<'_> {
                 repaired: replays > 0,
             };
             let rejected = answered.response.status() == StatusCode::UNAUTHORIZED;
-            if !rejected || replays == REPLAYS || !self.body.repeats() {
+            if !rejected || replays == REPLAYS {
                 return Ok(answered);
             }
-            let Some(newer) = self.newer(&token).await else {
+            let newer = self.newer(&token).await;
+            // Where the body is gone, the next request has the newer one.
+            let Some(newer) = newer.filter(|_| self.body.repeats()) else {
                 return Ok(answered);
             };
             if newer.ct_eq(&token) {
@@ -289,7 +294,7 @@ fn own_origin(head: &request::Parts, connection: &Connection) -> Option<String> 
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());
     let host = named.or_else(|| head.uri.authority().map(http::uri::Authority::as_str))?;
-    Some(format!("{}://{host}", connection.authorities().scheme()))
+    Some(connection.authorities().origin(host))
 }
 
 /// Whether an answer can have links in it: JSON, as it is.

@@ -229,7 +229,7 @@ impl Pulse {
             || ahead && self.upstream.is_stuck(now)
     }
 
-    /// Whether the API has been asked too long ago.
+    /// Whether the API has been asked too long ago; says so once.
     pub(crate) fn is_late(&self) -> bool {
         self.late.swap(false, Ordering::Relaxed)
     }

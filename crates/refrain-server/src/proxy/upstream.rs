@@ -1,7 +1,8 @@
 //! The way to the API: connections to one origin, kept and used again.
 //!
 //! Each worker has its own, so that none waits for another. HTTP/2 where the API speaks it: one connection
-//! for all requests; else HTTP/1.1, one request at a time on each. No redirect is followed, no cookie is
+//! for all requests of a worker, kept as long as the other side answers pings; else HTTP/1.1, one request at a
+//! time on each. No redirect is followed, no cookie is
 //! kept, and nothing is sent twice by itself: a request that not one byte was written of is handed back,
 //! and goes out on another connection.
 
@@ -43,6 +44,12 @@ pub(crate) type Outgoing = Either<Full<Bytes>, Sent>;
 const CONNECT: Duration = Duration::from_secs(5);
 /// An idle connection that has rested for so many seconds is likely to be closed by the other side at this very moment.
 const IDLE: u32 = 20;
+/// While requests are under way on a shared connection the other side is asked after this long whether it is
+/// still there, and has to say so: a machine that has slept or changed its network hears of no end.
+const PING: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(5));
+/// What one answer may have under way on a shared connection, and all of them: far apart, so that those whose
+/// callers read slowly leave room for the others.
+const WINDOWS: (u32, u32) = (256 << 10, 32 << 20);
 /// How long an idle connection may take to be ready.
 const ANY_MOMENT: Duration = Duration::from_millis(10);
 /// So many idle connections are kept.
@@ -87,7 +94,8 @@ pub(crate) struct Upstream {
     /// The seconds of its worker.
     seconds: Arc<AtomicU32>,
     idle: Mutex<Vec<(http1::SendRequest<Outgoing>, u32)>>,
-    shared: Mutex<Option<http2::SendRequest<Outgoing>>>,
+    /// With the second in which it was used last.
+    shared: Mutex<Option<(http2::SendRequest<Outgoing>, u32)>>,
 }
 
 impl fmt::Debug for Upstream {
@@ -165,6 +173,8 @@ impl Upstream {
                 }
                 Some(Err(Failed::Sent(error))) => return Err(self.broken(error.into())),
                 None => {
+                    // What has not answered for a minute is not asked by others.
+                    *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = None;
                     let origin = self.origin.to_string();
                     return Err(UpstreamError::Silent { origin });
                 }
@@ -234,11 +244,16 @@ impl Upstream {
         let io = self.dialer.dial(&self.origin).await?;
         if speaks_http2(&io) {
             let mut builder = http2::Builder::new(TokioExecutor::new());
-            builder.timer(TokioTimer::new()).adaptive_window(true);
+            builder
+                .timer(TokioTimer::new())
+                .initial_stream_window_size(WINDOWS.0)
+                .initial_connection_window_size(WINDOWS.1)
+                .keep_alive_interval(PING.0)
+                .keep_alive_timeout(PING.1);
             let (sender, connection) = builder.handshake(io).await?;
             tokio::spawn(async move { connection.await.unwrap_or_default() });
             let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-            *shared = Some(sender.clone());
+            *shared = Some((sender.clone(), self.seconds.load(Ordering::Relaxed)));
             return Ok(Line::Shared(sender));
         }
         let (sender, connection) = http1::handshake(io).await?;
@@ -248,10 +263,14 @@ impl Upstream {
 
     fn shared(&self) -> Option<http2::SendRequest<Outgoing>> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if shared.as_ref().is_some_and(http2::SendRequest::is_closed) {
+        let now = self.seconds.load(Ordering::Relaxed);
+        let (sender, used) = shared.as_mut()?;
+        if sender.is_closed() || now.saturating_sub(*used) >= IDLE {
             *shared = None;
+            return None;
         }
-        shared.clone()
+        *used = now;
+        Some(sender.clone())
     }
 
     fn take(&self) -> Option<http1::SendRequest<Outgoing>> {
@@ -289,6 +308,8 @@ impl Upstream {
 /// quarters of one.
 async fn unless_late<T>(answer: impl Future<Output = T>, pulse: &Pulse) -> Option<T> {
     let mut answer = pin!(answer);
+    // What was said of the request before is not meant for this one.
+    pulse.is_late();
     pulse.answer.waits(pulse);
     let answered = poll_fn(|context| match answer.as_mut().poll(context) {
         Poll::Ready(answered) => Poll::Ready(Some(answered)),

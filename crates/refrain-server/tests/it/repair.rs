@@ -118,3 +118,21 @@ async fn what_is_too_long_to_be_held_is_not_sent_again() {
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(world.refreshes(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_not_held_is_not_sent_again_and_the_next_request_has_the_newer_token() {
+    let world = World::new(Profile::default()).await;
+    let key = world.key(&[Permission::Proxy]).await;
+    kill_token(&world.sim);
+    let upload = client()
+        .put(world.url("/v1/me/library?uris=spotify:track:1"))
+        .bearer_auth(&key)
+        .body(vec![b' '; 600 * 1024]);
+    let rejected = upload.send().await.unwrap();
+    assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(world.refreshes(), 1);
+    let next = client().get(world.url("/v1/me")).bearer_auth(&key);
+    let answer = next.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert!(!answer.headers().contains_key("refrain-repaired"));
+}
