@@ -26,17 +26,9 @@ use crate::{
 pub(super) struct Instances {
     folder: PathBuf,
     boot: BootId,
-    shared: Shared,
+    /// Whether no other machine's processes can be known in the same folder.
+    alone: bool,
     own: Mutex<Vec<Announced>>,
-}
-
-/// Whether processes of other machines can be known in the same folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shared {
-    /// They cannot: the store is a file of this machine.
-    ByNobody,
-    /// They can.
-    Perhaps,
 }
 
 /// A process that has made itself known.
@@ -47,11 +39,11 @@ struct Announced {
 }
 
 impl Instances {
-    pub(super) fn new(folder: PathBuf, boot: BootId, shared: Shared) -> Self {
+    pub(super) fn new(folder: PathBuf, boot: BootId, alone: bool) -> Self {
         Self {
             folder,
             boot,
-            shared,
+            alone,
             own: Mutex::default(),
         }
     }
@@ -82,7 +74,7 @@ impl Instances {
         let file = match File::open(self.file(instance)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let dead = self.shared == Shared::ByNobody && self.is_of_another_boot(instance)?;
+                let dead = self.alone && self.is_of_another_boot(instance)?;
                 return Ok(if dead {
                     Liveness::Dead
                 } else {
@@ -157,19 +149,19 @@ mod tests {
     fn a_restart_of_the_machine_proves_death_where_no_other_machine_writes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("instances");
-        let at = |boot, shared| Instances::new(path.clone(), BootId(boot), shared);
-        let before = at(1, Shared::ByNobody);
+        let at = |boot, alone| Instances::new(path.clone(), BootId(boot), alone);
+        let before = at(1, true);
         before.announce(GONE).unwrap();
         assert_eq!(before.liveness(GONE).unwrap(), Liveness::MayRun);
         // A power cut: the file stays, and nobody holds it.
         let file = before.file(GONE);
         drop(before);
         fs::write(&file, "").unwrap();
-        let dead = |boot, shared| at(boot, shared).liveness(GONE).unwrap();
-        assert_eq!(dead(1, Shared::ByNobody), Liveness::Dead);
-        assert_eq!(dead(2, Shared::ByNobody), Liveness::Dead);
-        assert_eq!(dead(2, Shared::Perhaps), Liveness::MayRun);
-        let unknown = at(2, Shared::ByNobody).liveness(InstanceId(8));
+        let dead = |boot, alone| at(boot, alone).liveness(GONE).unwrap();
+        assert_eq!(dead(1, true), Liveness::Dead);
+        assert_eq!(dead(2, true), Liveness::Dead);
+        assert_eq!(dead(2, false), Liveness::MayRun);
+        let unknown = at(2, true).liveness(InstanceId(8));
         assert_eq!(unknown.unwrap(), Liveness::MayRun);
     }
 

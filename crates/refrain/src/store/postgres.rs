@@ -35,7 +35,7 @@ use crate::{
         Written,
         attempt::Attempt,
         group::Group,
-        instances::{Instances, Shared},
+        instances::Instances,
         postgres::session::{Sessions, ask, tell},
         record::{self, Record, Write, integer, json, read_json},
         unreadable,
@@ -91,8 +91,7 @@ impl PostgresStore {
         let hints = (!sessions.pooled()).then(|| listen::start(&sessions));
         Ok(Self {
             group: Group::start(Arc::new(write::Writer::new(&sessions)), GROUP),
-            instances: instances
-                .map(|folder| Instances::new(folder, clock.boot(), Shared::Perhaps)),
+            instances: instances.map(|folder| Instances::new(folder, clock.boot(), false)),
             sessions,
             hints,
         })

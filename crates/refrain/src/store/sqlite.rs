@@ -39,7 +39,7 @@ use crate::{
         attempt::{self, Attempt},
         cause, feed,
         group::Group,
-        instances::{Instances, Shared},
+        instances::Instances,
         record::{self, Record, Write, integer, json, read_json},
         sqlite::connections::Connections,
         unreadable,
@@ -97,7 +97,7 @@ impl SqliteStore {
         let engine = write::Writer::new(path, &connections);
         Ok(Self {
             path: path.to_owned(),
-            instances: Instances::new(files::instances(path), clock.boot(), Shared::ByNobody),
+            instances: Instances::new(files::instances(path), clock.boot(), true),
             clock,
             group: Group::start(Arc::new(engine), GROUP),
             connections,

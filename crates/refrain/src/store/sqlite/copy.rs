@@ -11,7 +11,7 @@ use crate::{
     store::{
         StoreError, cause,
         group::Group,
-        instances::{Instances, Shared},
+        instances::Instances,
         sqlite::{GROUP, SqliteStore, connections::Connections, files, open, write},
     },
     time::Clock,
@@ -40,7 +40,7 @@ impl SqliteStore {
         let engine = write::Writer::new(path, &connections);
         Ok(Self {
             path: path.to_owned(),
-            instances: Instances::new(files::instances(path), clock.boot(), Shared::ByNobody),
+            instances: Instances::new(files::instances(path), clock.boot(), true),
             gate: None,
             clock,
             group: Group::start(Arc::new(engine), GROUP),
