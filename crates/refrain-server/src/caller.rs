@@ -15,6 +15,9 @@ use crate::{connection::Connection, fault::Fault, keys::Known, server::Shared};
 /// The header by which a caller who reaches several grants says which one is meant.
 const GRANT: &str = "refrain-grant";
 
+/// One peer has shown too many keys that are not valid.
+const TOO_MANY: &str = "too_many_keys";
+
 /// A caller who is known.
 #[derive(Debug, Clone)]
 pub(crate) enum Caller {
@@ -249,8 +252,12 @@ pub(crate) async fn by_key(
             let Problem::ApiKey(KeyError::Refused { why }) = error.problem() else {
                 return Err(shared.fault(&error));
             };
-            tracing::info!(key = %key.id(), why = why.word(), peer = %connection.peer(), "a key was refused");
-            Err(refused(connection, shared, "the key is not valid"))
+            let fault = refused(connection, shared, "the key is not valid");
+            // Whoever tries too many does not fill the log either.
+            if fault.code() != TOO_MANY {
+                tracing::info!(key = %key.id(), why = why.word(), peer = %connection.peer(), "a key was refused");
+            }
+            Err(fault)
         }
     }
 }
@@ -264,7 +271,7 @@ fn refused(connection: &Connection, shared: &Shared, what: &str) -> Fault {
         Some(wait) => {
             let fix = "wait, and use a key that is valid";
             let what = "too many keys were tried from there";
-            Fault::request(StatusCode::TOO_MANY_REQUESTS, "too_many_keys", what, fix).after(wait)
+            Fault::request(StatusCode::TOO_MANY_REQUESTS, TOO_MANY, what, fix).after(wait)
         }
     }
 }

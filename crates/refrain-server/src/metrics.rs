@@ -1,7 +1,7 @@
 //! What is counted: atomics of this process, told as OpenMetrics at `/metrics`. No name of a grant, a key
 //! or a user is in it.
 
-mod standing;
+pub(crate) mod standing;
 
 use std::{fmt, time::Duration};
 

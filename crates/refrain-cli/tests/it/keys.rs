@@ -284,8 +284,8 @@ async fn a_backup_from_before_there_were_keys_is_brought_up() {
         pool.close().await;
     };
     let restore = || home.run(&["restore", "copy", "--yes", "--json"]);
-    // The layout of before had no limits either.
-    change("DROP TABLE api_keys; DROP TABLE limits").await;
+    // The layout of before had no limits and no links either.
+    change("DROP TABLE api_keys; DROP TABLE limits; DROP TABLE links").await;
     restore().failed(7, "storage_damaged");
     change("PRAGMA user_version = 1").await;
     assert_eq!(restore().ok().json()["keys"], json!([]));

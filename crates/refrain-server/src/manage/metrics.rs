@@ -1,10 +1,14 @@
 //! `/metrics`.
 
 use http::{Response, StatusCode};
-use refrain::{Error, Refrain, Summary, access::Grants, store::Unreadable};
+use refrain::{Error, Refrain, access::Grants, id::GrantName};
 
 use super::{Asked, told};
-use crate::{body::Answer, fault::Fault, metrics::CONTENT_TYPE};
+use crate::{
+    body::Answer,
+    fault::Fault,
+    metrics::{CONTENT_TYPE, standing::Census},
+};
 
 /// So many grants are read at once.
 const READ: u32 = 500;
@@ -14,9 +18,10 @@ pub(super) async fn tell(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
     let shared = asked.shared();
     let (clock, metrics) = (shared.clock(), shared.metrics());
     if metrics.standing().is_due(clock.uptime()) {
-        let read = asked.ask(|refrain| async move { all(&refrain).await });
+        let census = Census::begun(clock.wall());
+        let read = asked.ask(|refrain| async move { count(&refrain, census).await });
         match read.await? {
-            Ok(grants) => metrics.standing().counted(&grants, clock.wall()),
+            Ok(census) => metrics.standing().counted(census),
             // What was counted before is told on, with its age.
             Err(error) => {
                 let code = error.code();
@@ -34,16 +39,17 @@ pub(super) async fn tell(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
     Ok(told(StatusCode::OK, CONTENT_TYPE, text))
 }
 
-/// All grants; one that cannot be read is counted as such.
-async fn all(refrain: &Refrain) -> Result<Vec<Result<Summary, Unreadable>>, Error> {
-    let mut all: Vec<Result<Summary, Unreadable>> = Vec::new();
+/// Counts all grants, a page at a time: there may be a million of them.
+async fn count(refrain: &Refrain, mut census: Census) -> Result<Census, Error> {
+    let mut last: Option<GrantName> = None;
     loop {
-        let last = all.last().map(super::grants::name);
-        let page = refrain.page(&Grants::All, last, READ).await?;
-        let is_last = page.len() < READ as usize;
-        all.extend(page);
-        if is_last {
-            return Ok(all);
+        let page = refrain.page(&Grants::All, last.as_ref(), READ).await?;
+        for grant in &page {
+            census.add(grant);
         }
+        if page.len() < READ as usize {
+            return Ok(census);
+        }
+        last = page.last().map(|grant| super::grants::name(grant).clone());
     }
 }

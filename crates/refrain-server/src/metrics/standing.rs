@@ -45,11 +45,35 @@ struct Look {
 
 /// How many grants there are.
 #[derive(Debug)]
-struct Census {
+pub(crate) struct Census {
     by_status: BTreeMap<&'static str, i64>,
     /// The nearest day on which somebody has to log in again.
     nearest: Option<UnixMillis>,
     at: UnixMillis,
+}
+
+impl Census {
+    /// Of no grants yet.
+    pub(crate) fn begun(at: UnixMillis) -> Self {
+        Self {
+            by_status: STATUSES.into_iter().map(|it| (it, 0)).collect(),
+            nearest: None,
+            at,
+        }
+    }
+
+    /// Counts a grant.
+    pub(crate) fn add(&mut self, grant: &Result<Summary, Unreadable>) {
+        let status = grant.as_ref().map_or(UNREADABLE, |it| it.status.word());
+        let count = self.by_status.entry(status).or_default();
+        *count = count.saturating_add(1);
+        let Ok(grant) = grant else { return };
+        if let (Status::Active | Status::Suspect(_), Some(consent)) = (&grant.status, grant.consent)
+        {
+            let day = consent.reauthorize_by;
+            self.nearest = Some(self.nearest.map_or(day, |nearest| nearest.min(day)));
+        }
+    }
 }
 
 impl Standing {
@@ -64,25 +88,8 @@ impl Standing {
     }
 
     /// Takes over what the store has of the grants.
-    pub(crate) fn counted(&self, grants: &[Result<Summary, Unreadable>], at: UnixMillis) {
-        let mut by_status: BTreeMap<_, i64> = STATUSES.into_iter().map(|it| (it, 0)).collect();
-        for grant in grants {
-            let status = grant.as_ref().map_or(UNREADABLE, |it| it.status.word());
-            let count = by_status.entry(status).or_default();
-            *count = count.saturating_add(1);
-        }
-        let alive = grants
-            .iter()
-            .flatten()
-            .filter(|grant| matches!(grant.status, Status::Active | Status::Suspect(_)));
-        let nearest = alive
-            .filter_map(|grant| grant.consent.map(|consent| consent.reauthorize_by))
-            .min();
-        self.look().census = Some(Census {
-            by_status,
-            nearest,
-            at,
-        });
+    pub(crate) fn counted(&self, census: Census) {
+        self.look().census = Some(census);
     }
 
     /// Takes over what this process knows by itself.
