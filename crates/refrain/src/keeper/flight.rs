@@ -9,6 +9,7 @@ use std::{
 };
 
 use tokio::sync::watch;
+use tokio_util::task::task_tracker::TrackedFuture;
 use tracing::Instrument as _;
 
 use crate::{
@@ -19,10 +20,11 @@ use crate::{
         live::Cell,
         live::Live,
         sync::{Mutex, spawn},
+        tasks::Tasks,
     },
     lifecycle::{Cause, timing},
     secret::AccessToken,
-    time::Uptime,
+    time::{BoxFuture, Uptime},
 };
 
 /// When a refresh has done what it was wanted for; then another process may as well have done it.
@@ -80,6 +82,9 @@ impl Flight {
     }
 }
 
+/// A refresh from its beginning to its end.
+type Flying = BoxFuture<'static, ()>;
+
 /// The place of a grant's refresh.
 #[derive(Debug, Default)]
 pub(super) struct Slot(Mutex<Option<Flight>>);
@@ -114,8 +119,22 @@ impl Keeper {
         .into())
     }
 
-    /// The refresh that is going on, or a new one.
+    /// The refresh that is going on, or a new one; none is begun once the keeper is closing.
     pub(super) fn board(self: &Arc<Self>, cell: &Arc<Cell>, goal: &Goal) -> Flight {
+        self.board_by(cell, goal, Tasks::track_new)
+    }
+
+    /// The same for what was set out to before the keeper was closing, and is waited for.
+    pub(super) fn board_still(self: &Arc<Self>, cell: &Arc<Cell>, goal: &Goal) -> Flight {
+        self.board_by(cell, goal, |tasks, flying| Some(tasks.track(flying)))
+    }
+
+    fn board_by(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+        goal: &Goal,
+        track: impl FnOnce(&Tasks, Flying) -> Option<TrackedFuture<Flying>>,
+    ) -> Flight {
         let mut slot = cell.slot.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = &*slot
             && flight.is_running()
@@ -129,8 +148,8 @@ impl Keeper {
             progress,
         };
         let (keeper, of, goal) = (Arc::clone(self), Arc::clone(cell), goal.clone());
-        let flying = || async move { keeper.see_through(&of, &goal, report).await };
-        if let Some(tracked) = self.tasks.track_new(flying) {
+        let flying = async move { keeper.see_through(&of, &goal, report).await };
+        if let Some(tracked) = track(&self.tasks, Box::pin(flying)) {
             *slot = Some(flight.clone());
             drop(slot);
             // What it says in the log belongs to whoever began it.

@@ -12,7 +12,12 @@ use std::{
 
 use crate::{
     failpoint,
-    keeper::{Error, Keeper, flight::Goal, sync::spawn},
+    keeper::{
+        Error, Keeper,
+        flight::{Flight, Goal},
+        live::Cell,
+        sync::spawn,
+    },
     lifecycle::Cause,
     store::Liveness,
 };
@@ -20,24 +25,28 @@ use crate::{
 /// The pause before orphans are looked for again; one grant a minute asks whether a breaker may close.
 const AGAIN: Duration = Duration::from_secs(60);
 
+/// How a refresh is begun.
+type Board = fn(&Arc<Keeper>, &Arc<Cell>, &Goal) -> Flight;
+
 impl Keeper {
     /// Takes up, behind the caller's back, what dead processes have left undone.
     pub(crate) fn take_up_orphans(self: &Arc<Self>) {
         let keeper = Arc::clone(self);
         spawn(self.tasks.track(async move {
-            keeper.look_for_orphans().await;
+            // A command may be done by then: what was left is taken up all the same.
+            keeper.look_for_orphans(Self::board_still).await;
             spawn(again(Arc::downgrade(&keeper)));
         }));
     }
 
-    async fn look_for_orphans(self: &Arc<Self>) {
-        if let Err(error) = self.orphans().await {
+    async fn look_for_orphans(self: &Arc<Self>, board: Board) {
+        if let Err(error) = self.orphans(board).await {
             let code = error.code();
             tracing::warn!(code, "what dead processes left could not be looked for");
         }
     }
 
-    async fn orphans(self: &Arc<Self>) -> Result<(), Error> {
+    async fn orphans(self: &Arc<Self>, board: Board) -> Result<(), Error> {
         failpoint::at!(self.parts.clock, BootIntentScan, broken => Err(broken.into()));
         let armed = self.parts.store.armed().await?;
         if armed.is_empty() {
@@ -51,7 +60,11 @@ impl Keeper {
                 || self.parts.store.liveness(intent.owner).await? == Liveness::Dead
             {
                 let cell = self.cell(&row.name);
-                self.board(&cell, &Goal::After(row.epoch, row.minting, Cause::Due));
+                board(
+                    self,
+                    &cell,
+                    &Goal::After(row.epoch, row.minting, Cause::Due),
+                );
             }
         }
         Ok(())
@@ -71,6 +84,6 @@ async fn again(keeper: Weak<Keeper>) {
         if keeper.tasks.is_closing() {
             return;
         }
-        keeper.look_for_orphans().await;
+        keeper.look_for_orphans(Keeper::board).await;
     }
 }

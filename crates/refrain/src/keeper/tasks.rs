@@ -22,13 +22,10 @@ impl Tasks {
 
     /// The same for what nobody has asked for yet: `None` once the keeper is closing, or there would be no
     /// end of it.
-    pub(super) fn track_new<F: Future>(
-        &self,
-        future: impl FnOnce() -> F,
-    ) -> Option<TrackedFuture<F>> {
+    pub(super) fn track_new<F: Future>(&self, future: F) -> Option<TrackedFuture<F>> {
         // Under the lock, so that closing comes before this or waits for it.
         let closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
-        (!*closing).then(|| self.tracker.track_future(future()))
+        (!*closing).then(|| self.tracker.track_future(future))
     }
 
     /// Lets nothing new begin from now on.

@@ -25,6 +25,12 @@ pub(super) fn written_by_owner(check: &'static str, path: &Path) -> Finding {
 
 /// A folder in which others may change nothing; better, not look either.
 pub(super) fn private_folder(check: &'static str, path: &Path) -> Finding {
+    // The parent of a name alone.
+    let path = if path.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        path
+    };
     let finding = judge(check, path, 0o022, "700");
     if finding.code == "ok" && mode(path).is_some_and(|mode| mode & 0o055 != 0) {
         return Finding::warn(
@@ -61,4 +67,16 @@ fn judge(check: &'static str, path: &Path, forbidden: u32, wanted: &str) -> Find
 
 fn mode(path: &Path) -> Option<u32> {
     fs::metadata(path).ok().map(|metadata| metadata.mode())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_folder_is_in_this_one() {
+        let folder = Path::new("refrain.toml").parent().unwrap();
+        let finding = private_folder("store", folder);
+        assert_ne!(finding.code, "file_missing", "{}", finding.detail);
+    }
 }
