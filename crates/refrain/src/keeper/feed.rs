@@ -78,11 +78,11 @@ impl Feed {
 
     /// Whether it is alive.
     pub(super) fn is_heard(&self, now: Uptime) -> bool {
-        now.0 < self.until.load(Ordering::Relaxed)
+        now.0 < self.until.load(Ordering::Acquire)
     }
 
     fn counts_until(&self, until: Uptime) {
-        self.until.store(until.0, Ordering::Relaxed);
+        self.until.store(until.0, Ordering::Release);
     }
 }
 

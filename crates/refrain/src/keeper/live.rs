@@ -238,8 +238,12 @@ impl Keeper {
 
     /// Whether a change to the cell's row would have been heard of by now.
     pub(super) fn vouched(&self, cell: &Cell, now: Uptime) -> bool {
+        // In this order: an answer that begins a round does so before it counts.
+        if !self.feed.is_heard(now) {
+            return false;
+        }
         let covered = cell.covered.load(Ordering::Acquire);
-        covered != 0 && covered == self.feed.round() && self.feed.is_heard(now)
+        covered != 0 && covered == self.feed.round()
     }
 
     /// Publishes the access token of a row that was read from, or written to, the store. This is the
