@@ -12,8 +12,6 @@ use std::{
 use crate::{
     id::GrantName,
     keeper::{Error, Keeper, Problem, sync::AtomicBool},
-    lifecycle::{self, Resolution, Ticket},
-    store::Written,
 };
 
 /// The work has panicked. What was said is on standard error, by the panic itself.
@@ -49,30 +47,6 @@ impl Keeper {
         }
         let (grant, what) = (grant.clone(), "refresh");
         Problem::BrokeOff { grant, what }.into()
-    }
-
-    /// Gives back an intent that this process holds and nobody in it presents under.
-    async fn take_back(&self, grant: &GrantName) -> Result<(), Error> {
-        loop {
-            let seen = self.read(grant).await?;
-            let row = &seen.value;
-            let own = Ticket::of(row).filter(|it| it.owner == self.instance);
-            let Some(ticket) = own else { return Ok(()) };
-            let resolution = Resolution::Unknown {
-                http_status: None,
-                why: "the refresh broke off".to_owned(),
-                missing: true,
-                // The provider has done nothing wrong, and one that forgives does so for seconds.
-                pause: std::time::Duration::ZERO,
-            };
-            let now = self.parts.clock.now();
-            let Some(change) = lifecycle::resolve(row, &ticket, &resolution, &now) else {
-                return Ok(());
-            };
-            if self.parts.store.replace(seen.version, &change).await? != Written::Conflict {
-                return Ok(());
-            }
-        }
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
 };
 
 use crate::{
+    id::GrantName,
     keeper::{
         Error, Keeper,
         live::Cell,
@@ -112,9 +113,37 @@ impl Keeper {
         on: &Presentation<'_>,
         resolution: Resolution,
     ) -> Result<Option<GrantRow>, Error> {
+        let ours = |_: &GrantRow| Some(on.ticket);
+        self.give_back_if(&on.row.name, ours, &resolution).await
+    }
+
+    /// Gives back an intent that this process holds and nobody in it presents under, after a refresh has
+    /// broken off.
+    pub(super) async fn take_back(&self, grant: &GrantName) -> Result<(), Error> {
+        let resolution = Resolution::Unknown {
+            http_status: None,
+            why: "the refresh broke off".to_owned(),
+            missing: true,
+            // The provider has done nothing wrong, and one that forgives does so for seconds.
+            pause: Duration::ZERO,
+        };
+        let own = |row: &GrantRow| Ticket::of(row).filter(|it| it.owner == self.instance);
+        self.give_back_if(grant, own, &resolution).await.map(drop)
+    }
+
+    /// Gives back the intent that a row is found to hold; answers the row as it is then.
+    async fn give_back_if(
+        &self,
+        grant: &GrantName,
+        held: impl Fn(&GrantRow) -> Option<Ticket>,
+        resolution: &Resolution,
+    ) -> Result<Option<GrantRow>, Error> {
         loop {
-            let seen = self.read(&on.row.name).await?;
-            match self.resolve(&seen, &on.ticket, &resolution).await? {
+            let seen = self.read(grant).await?;
+            let Some(ticket) = held(&seen.value) else {
+                return Ok(None);
+            };
+            match self.resolve(&seen, &ticket, resolution).await? {
                 Resolved::NotOurs => return Ok(None),
                 Resolved::Conflict => {}
                 Resolved::Written(row) => return Ok(Some(*row)),
