@@ -6,6 +6,7 @@
 
 pub(crate) mod base62;
 mod check;
+mod credential;
 mod grants;
 mod key;
 mod permission;
@@ -13,6 +14,7 @@ mod record;
 
 pub use self::{
     check::{Refused, check},
+    credential::{Credential, CredentialHash, CredentialId, CredentialKind},
     grants::Grants,
     key::{ApiKey, ApiKeyError, ApiKeyId, PATTERN},
     permission::{Permission, Permissions, UnknownPermission},

@@ -9,9 +9,24 @@
 //! no link that lies around brings back what was signed out, or puts another user in somebody's place.
 
 mod record;
-mod text;
 
-pub use self::{
-    record::{LinkHash, LinkRecord, LinkStanding, LinkTerms},
-    text::{ConnectLink, LinkId, LinkIdError},
-};
+pub use self::record::{LinkRecord, LinkStanding, LinkTerms};
+use crate::access::{Credential, CredentialHash, CredentialId, CredentialKind};
+
+/// What makes a credential a connect link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Link;
+
+impl CredentialKind for Link {
+    const NAME: &'static str = "ConnectLink";
+    const DOMAIN: &'static str = "connect-link";
+}
+
+/// A link as its user has it, at the end of its URL.
+pub type ConnectLink = Credential<Link>;
+
+/// What names a link in logs and events.
+pub type LinkId = CredentialId<Link>;
+
+/// What the store keeps of a link's text.
+pub type LinkHash = CredentialHash<Link>;

@@ -3,6 +3,7 @@
 mod keys;
 mod links;
 mod page;
+mod sessions;
 mod why;
 
 use std::{sync::Arc, time::Duration};

@@ -35,6 +35,7 @@ mod refusal;
 mod release;
 #[cfg(test)]
 mod schedules;
+pub mod sessions;
 mod sync;
 mod tasks;
 mod visitor;

@@ -71,6 +71,7 @@ pub mod provider;
 pub mod random;
 pub mod seal;
 pub mod secret;
+pub mod session;
 pub mod store;
 pub mod time;
 pub mod transport;

@@ -32,6 +32,9 @@ pub mod memory;
 pub mod postgres;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod record;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod session_record;
+mod sessions;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod unreadable;
@@ -47,6 +50,7 @@ pub use self::{
     feed::{Changed, Changes, Mark},
     limits::Limits,
     links::Links,
+    sessions::Sessions,
     unreadable::Unreadable,
 };
 use crate::{
@@ -111,7 +115,7 @@ pub struct Identity {
 /// Keeps grants. Every method is safe with several processes on one store, and cancel safe: a dropped
 /// write has happened or it has not.
 #[async_trait]
-pub trait Store: ApiKeys + Limits + Links + Send + Sync + fmt::Debug {
+pub trait Store: ApiKeys + Limits + Links + Sessions + Send + Sync + fmt::Debug {
     /// What to call it in a message; no secret.
     fn place(&self) -> String;
 
@@ -177,7 +181,8 @@ pub trait Store: ApiKeys + Limits + Links + Send + Sync + fmt::Debug {
     /// Adds a grant; a conflict where the name is taken.
     async fn insert(&self, change: &Change) -> Result<Written, StoreError>;
 
-    /// Replaces a grant, and adds to its story, if it still is the version that was read.
+    /// Replaces a grant, and adds to its story, if it still is the version that was read. With a grant that
+    /// signs out go the sessions that reach it.
     async fn replace(&self, seen: Version, change: &Change) -> Result<Written, StoreError>;
 
     /// The last events of a grant, oldest first.

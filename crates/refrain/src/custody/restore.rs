@@ -50,6 +50,8 @@ pub async fn take_over(store: &dyn Store, clock: &dyn Clock) -> Result<Taken, Cu
             mark(store, row, doubtful, clock).await?;
         }
     }
+    // Who has signed out since the backup stays signed out.
+    store.end_all_sessions().await?;
     let keys = store.api_keys().await?.into_iter();
     let live = keys.filter(|key| key.revoked_at.is_none());
     taken.keys = live.map(|key| key.name).collect();

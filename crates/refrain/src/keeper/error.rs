@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     config::ConfigError,
     id::{AppName, GrantName, NameError},
-    keeper::{keys::KeyError, links::LinkError, login::LoginError},
+    keeper::{keys::KeyError, links::LinkError, login::LoginError, sessions::SessionError},
     lifecycle::{GrantRow, Hold, row::Reason},
     random::RandomError,
     seal::{KeyFileError, KeyId, SealError},
@@ -279,6 +279,9 @@ pub enum Problem {
     /// A connect link.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// Something about a session.
+    #[error(transparent)]
+    Session(#[from] SessionError),
 }
 
 fn listed(names: &[GrantName]) -> String {
@@ -452,6 +455,7 @@ impl Problem {
             Self::Login(error) => error.code(),
             Self::ApiKey(error) => error.code(),
             Self::Link(error) => error.code(),
+            Self::Session(error) => error.code(),
         }
     }
 
@@ -486,6 +490,7 @@ impl Problem {
             Self::Login(error) => error.kind(),
             Self::ApiKey(error) => error.kind(),
             Self::Link(error) => error.kind(),
+            Self::Session(error) => error.kind(),
         }
     }
 }

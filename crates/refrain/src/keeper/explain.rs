@@ -2,7 +2,10 @@
 
 use crate::{
     id::AppName,
-    keeper::{Error, Problem, keys::KeyError, links::LinkError, login::LoginError, present::chain},
+    keeper::{
+        Error, Problem, keys::KeyError, links::LinkError, login::LoginError, present::chain,
+        sessions::SessionError,
+    },
     seal::SealError,
     store::StoreError,
     time::UnixMillis,
@@ -66,6 +69,7 @@ impl Problem {
             Self::Login(_) => LoginError::SAFE,
             Self::ApiKey(_) => KeyError::SAFE,
             Self::Link(_) => LinkError::SAFE,
+            Self::Session(_) => SessionError::SAFE,
             Self::Config(_)
             | Self::KeyFile(_)
             | Self::WrongKey { .. }
@@ -166,6 +170,7 @@ impl Problem {
             Self::Login(error) => error.fix(),
             Self::ApiKey(error) => error.fix(),
             Self::Link(error) => error.fix(),
+            Self::Session(error) => error.fix(),
         }
     }
 

@@ -10,6 +10,7 @@ mod limits;
 mod links;
 mod others;
 mod rows;
+mod sessions;
 
 use std::future::Future;
 
@@ -48,6 +49,12 @@ where
     links::a_link_reads_back_whole(open_pair().await).await;
     links::of_many_who_use_a_link_one_gets_it(open_pair().await).await;
     links::a_link_is_over_at_its_time_and_gone(open_pair().await).await;
+    sessions::a_session_reads_back_whole(open_pair().await).await;
+    sessions::of_many_who_end_a_session_one_is_told_so(open_pair().await).await;
+    sessions::a_session_is_over_at_its_time_and_gone(open_pair().await).await;
+    sessions::a_use_is_noted_and_never_moves_backwards(open_pair().await).await;
+    sessions::whoever_signs_out_ends_the_sessions(open_pair().await).await;
+    sessions::the_sessions_of_a_grant_end_together(open_pair().await).await;
     keys::the_first_identity_stays(open_pair().await).await;
     others::the_clock_runs_forwards(open_pair().await).await;
     others::an_announced_process_is_alive(open_pair().await).await;

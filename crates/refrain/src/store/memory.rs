@@ -3,6 +3,7 @@
 mod api_keys;
 mod limits;
 mod links;
+mod sessions;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -16,9 +17,10 @@ use crate::{
     access::KeyRecord,
     connect::{LinkId, LinkRecord},
     id::{AppName, GrantId, GrantName, InstanceId},
-    lifecycle::{Change, Event, GrantRow, app::AppState},
+    lifecycle::{Change, Event, GrantRow, Status, app::AppState},
     limit::{Bucket, Gate},
     seal::{self, KeyCheck, KeyId},
+    session::{SessionId, SessionRecord},
     store::{
         Changed, Changes, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
         attempt::Attempt,
@@ -45,6 +47,7 @@ struct Tables {
     changes: Vec<Changed>,
     limits: BTreeMap<Bucket, (Version, Option<Gate>)>,
     links: BTreeMap<LinkId, LinkRecord>,
+    sessions: BTreeMap<SessionId, SessionRecord>,
 }
 
 impl MemoryStore {
@@ -87,6 +90,10 @@ impl Tables {
             story.clear();
         }
         story.extend(change.events.iter().cloned());
+        if let Status::SignedOut { .. } = change.row.status {
+            let name = &change.row.name;
+            self.sessions.retain(|_, it| !sessions::reaches(it, name));
+        }
         Written::Durably(version)
     }
 }

@@ -16,6 +16,7 @@ mod links;
 mod listen;
 mod open;
 mod session;
+mod sessions;
 mod write;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

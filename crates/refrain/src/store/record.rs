@@ -25,6 +25,10 @@ use crate::{
 /// So many writes back, a grant's story is forgotten; a refresh is two writes and one event.
 const STORY: i64 = 600;
 
+/// The word for a grant that nobody reaches.
+#[cfg(feature = "sqlite")]
+pub(super) const SIGNED_OUT: &str = "signed_out";
+
 /// One row of the table `grants`.
 #[derive(Debug)]
 pub(super) struct Record {

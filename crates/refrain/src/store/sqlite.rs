@@ -13,6 +13,7 @@ mod gate;
 mod limits;
 mod links;
 mod open;
+mod sessions;
 mod write;
 
 use std::{

@@ -10,9 +10,10 @@ use refrain::{
     lifecycle::{Change, Event, GrantRow, app::AppState},
     limit::{Bucket, Gate},
     seal::{KeyCheck, KeyId},
+    session::{SessionId, SessionRecord},
     store::{
-        ApiKeys, Changes, Identity, Limits, Links, Liveness, Mark, Store, StoreError, Unreadable,
-        Version, Versioned, Written, attempt::Attempt,
+        ApiKeys, Changes, Identity, Limits, Links, Liveness, Mark, Sessions, Store, StoreError,
+        Unreadable, Version, Versioned, Written, attempt::Attempt,
     },
     time::{BoxFuture, StoreInstant, UnixMillis},
 };
@@ -118,6 +119,40 @@ impl<B: Between> Limits for Watched<B> {
     async fn remove_limit(&self, seen: Version, bucket: &Bucket) -> Result<Written, StoreError> {
         let done = self.inner.remove_limit(seen, bucket);
         self.call(Call::Write, done).await
+    }
+}
+
+#[async_trait]
+impl<B: Between> Sessions for Watched<B> {
+    async fn insert_session(&self, session: &SessionRecord) -> Result<Written, StoreError> {
+        self.call(Call::Write, self.inner.insert_session(session))
+            .await
+    }
+    async fn session(&self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        self.call(Call::Read, self.inner.session(id)).await
+    }
+    async fn note_session(
+        &self,
+        id: &SessionId,
+        seen_at: UnixMillis,
+        lapses_at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let done = self.inner.note_session(id, seen_at, lapses_at);
+        self.call(Call::Write, done).await
+    }
+    async fn end_session(&self, id: &SessionId) -> Result<bool, StoreError> {
+        self.call(Call::Write, self.inner.end_session(id)).await
+    }
+    async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, StoreError> {
+        self.call(Call::Write, self.inner.end_sessions_of(grant))
+            .await
+    }
+    async fn end_all_sessions(&self) -> Result<(), StoreError> {
+        self.call(Call::Write, self.inner.end_all_sessions()).await
+    }
+    async fn sessions_of(&self, grant: &GrantName, now: UnixMillis) -> Result<u64, StoreError> {
+        self.call(Call::Read, self.inner.sessions_of(grant, now))
+            .await
     }
 }
 

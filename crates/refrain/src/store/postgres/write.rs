@@ -40,6 +40,8 @@ const REPLACE: &str = "held AS (SELECT g.id FROM refrain.grants AS g JOIN input 
 const STORY: &str = "gone AS (DELETE FROM refrain.events AS e \
        USING unnest($18::text[], $19::bigint[]) AS past (id, upto) JOIN done USING (id) \
        WHERE e.grant_id = past.id AND e.version <= past.upto), \
+     ended AS (DELETE FROM refrain.sessions AS s USING input JOIN done USING (id) \
+       WHERE s.grant_name = input.name AND input.status = 'signed_out'), \
      told AS (INSERT INTO refrain.events SELECT event.* \
        FROM unnest($20::text[], $21::bigint[], $22::bigint[], $23::text[]) \
          AS event (id, version, place, event) JOIN done USING (id)) \

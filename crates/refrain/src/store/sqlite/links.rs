@@ -4,13 +4,11 @@ use async_trait::async_trait;
 
 use crate::{
     connect::{LinkId, LinkRecord},
-    store::{
-        Links, StoreError, Version, Written, link_record,
-        record::json,
-        sqlite::{Bound, SqliteStore},
-    },
+    store::{Links, StoreError, Version, Written, link_record, record::json, sqlite::SqliteStore},
     time::UnixMillis,
 };
+
+const EXPIRED: &str = "DELETE FROM links WHERE expires_at <= ?";
 
 const INSERT: &str = "INSERT INTO links (id, hash, made_at, expires_at, used_at, terms) \
      VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
@@ -25,7 +23,7 @@ impl Links for SqliteStore {
             .bind(link.expires_at.0)
             .bind(link.used_at.map(|at| at.0))
             .bind(json(&link.terms));
-        let done = self.after_expired(link.made_at, query).await?;
+        let done = self.after_expired(EXPIRED, link.made_at, query).await?;
         Ok(Written::of(done, Version(0)))
     }
 
@@ -39,27 +37,6 @@ impl Links for SqliteStore {
     async fn use_link(&self, id: &LinkId, at: UnixMillis) -> Result<bool, StoreError> {
         let statement = "UPDATE links SET used_at = ? WHERE id = ? AND used_at IS NULL";
         let query = sqlx::query(statement).bind(at.0).bind(id.as_str());
-        self.after_expired(at, query).await
-    }
-}
-
-impl SqliteStore {
-    /// Takes out what has expired, and changes a link; answers whether there was one to change.
-    async fn after_expired(&self, now: UnixMillis, query: Bound<'_>) -> Result<bool, StoreError> {
-        let error = |error| self.error(error);
-        let begun = self
-            .connections
-            .writer()
-            .await?
-            .begin_with("BEGIN IMMEDIATE");
-        let mut transaction = begun.await.map_err(error)?;
-        sqlx::query("DELETE FROM links WHERE expires_at <= ?")
-            .bind(now.0)
-            .execute(&mut *transaction)
-            .await
-            .map_err(error)?;
-        let done = query.execute(&mut *transaction).await.map_err(error)?;
-        transaction.commit().await.map_err(error)?;
-        Ok(done.rows_affected() > 0)
+        self.after_expired(EXPIRED, at, query).await
     }
 }

@@ -8,11 +8,14 @@ use std::{
 use async_trait::async_trait;
 use sqlx::{Sqlite, SqlitePool, Transaction, query::Query, sqlite::SqliteArguments};
 
-use crate::store::{
-    StoreError,
-    group::Batch,
-    record::{Record, Write},
-    sqlite::{connections::Connections, open::store_error},
+use crate::{
+    store::{
+        StoreError,
+        group::Batch,
+        record::{Record, SIGNED_OUT, Write},
+        sqlite::{Bound, SqliteStore, connections::Connections, open::store_error},
+    },
+    time::UnixMillis,
 };
 
 const INSERT: &str = "INSERT OR IGNORE INTO grants (id, version, name, app, epoch, generation, minting, \
@@ -88,6 +91,12 @@ async fn one(
             .execute(&mut **transaction)
             .await?;
     }
+    if write.record.status == SIGNED_OUT {
+        sqlx::query("DELETE FROM sessions WHERE grant_name = ?")
+            .bind(&write.record.name)
+            .execute(&mut **transaction)
+            .await?;
+    }
     for (place, event) in (0_i64..).zip(&write.events) {
         sqlx::query("INSERT INTO events (grant_id, version, place, event) VALUES (?, ?, ?, ?)")
             .bind(id)
@@ -122,4 +131,31 @@ fn bind<'q>(
         .bind(&record.refresh_token)
         .bind(&record.access_token)
         .bind(&record.rest)
+}
+
+impl SqliteStore {
+    /// Takes out what has expired of a table, and changes something in it; answers whether there was
+    /// something to change.
+    pub(super) async fn after_expired(
+        &self,
+        expired: &'static str,
+        now: UnixMillis,
+        query: Bound<'_>,
+    ) -> Result<bool, StoreError> {
+        let error = |error| self.error(error);
+        let begun = self
+            .connections
+            .writer()
+            .await?
+            .begin_with("BEGIN IMMEDIATE");
+        let mut transaction = begun.await.map_err(error)?;
+        sqlx::query(expired)
+            .bind(now.0)
+            .execute(&mut *transaction)
+            .await
+            .map_err(error)?;
+        let done = query.execute(&mut *transaction).await.map_err(error)?;
+        transaction.commit().await.map_err(error)?;
+        Ok(done.rows_affected() > 0)
+    }
 }

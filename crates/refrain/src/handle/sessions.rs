@@ -1,0 +1,45 @@
+//! Sessions of browsers, as a server handles them.
+
+use crate::{
+    handle::Refrain,
+    id::GrantName,
+    keeper::Error,
+    session::{SessionId, SessionRecord, SessionToken, Whose},
+};
+
+impl Refrain {
+    /// Makes a session. Its text is in the answer and nowhere else.
+    pub async fn open_session(&self, whose: Whose) -> Result<(SessionToken, SessionRecord), Error> {
+        self.keeper.open_session(whose).await
+    }
+
+    /// The record of a session that is not over; notes, once a minute, that it was used.
+    ///
+    /// # Errors
+    /// [`SessionError::Unknown`](crate::keeper::sessions::SessionError::Unknown) where there is none.
+    pub async fn verify_session(&self, token: &SessionToken) -> Result<SessionRecord, Error> {
+        self.keeper.verify_session(token).await
+    }
+
+    /// Begins the session of somebody who runs refrain by a sign-in link, and uses that up.
+    ///
+    /// # Errors
+    /// [`SessionError::SignInUnknown`](crate::keeper::sessions::SessionError::SignInUnknown) where there is
+    /// none, also where another browser was faster.
+    pub async fn sign_in(
+        &self,
+        link: &SessionToken,
+    ) -> Result<(SessionToken, SessionRecord), Error> {
+        self.keeper.sign_in(link).await
+    }
+
+    /// Ends a session; answers whether there was one.
+    pub async fn end_session(&self, id: &SessionId) -> Result<bool, Error> {
+        self.keeper.end_session(id).await
+    }
+
+    /// Ends all sessions that reach a grant; answers how many. A logout does so by itself.
+    pub async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, Error> {
+        self.keeper.end_sessions_of(grant).await
+    }
+}

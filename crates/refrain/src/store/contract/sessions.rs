@@ -1,0 +1,155 @@
+//! Sessions.
+
+use std::sync::Arc;
+
+use super::fixture::{Shared, change, full_row, name};
+use crate::{
+    lifecycle::Status,
+    random::SystemRandom,
+    session::{SessionHash, SessionId, SessionRecord, SessionToken, Whose},
+    store::{Version, Written},
+    time::UnixMillis,
+};
+
+/// A session of a user, from 10 to 100 if it is used, else to 50.
+fn user() -> SessionRecord {
+    SessionRecord {
+        id: SessionToken::random(&SystemRandom).unwrap().id(),
+        hash: SessionHash::from_bytes([255; 32]),
+        whose: Whose::User(name("alice")),
+        made_at: UnixMillis(10),
+        seen_at: UnixMillis(20),
+        lapses_at: UnixMillis(50),
+        ends_at: UnixMillis(100),
+    }
+}
+
+fn of(whose: Whose) -> SessionRecord {
+    let hash = SessionHash::from_bytes([0; 32]);
+    SessionRecord {
+        whose,
+        hash,
+        ..user()
+    }
+}
+
+async fn insert(store: &Shared, session: &SessionRecord) -> bool {
+    let written = store.insert_session(session).await.unwrap();
+    matches!(written, Written::Durably(_))
+}
+
+pub(super) async fn a_session_reads_back_whole((one, other): (Shared, Shared)) {
+    for session in [user(), of(Whose::Admin), of(Whose::SignIn)] {
+        assert_eq!(one.session(&session.id).await.unwrap(), None);
+        assert!(insert(&one, &session).await);
+        let read = other.session(&session.id).await.unwrap();
+        assert_eq!(read.as_ref(), Some(&session));
+        let again = SessionRecord {
+            whose: Whose::Admin,
+            hash: SessionHash::from_bytes([7; 32]),
+            ..session.clone()
+        };
+        assert!(!insert(&other, &again).await, "its id is taken");
+        let kept = one.session(&session.id).await.unwrap();
+        assert_eq!(kept, Some(session), "nothing was replaced");
+    }
+}
+
+pub(super) async fn of_many_who_end_a_session_one_is_told_so((one, other): (Shared, Shared)) {
+    let (session, bystander) = (of(Whose::SignIn), of(Whose::SignIn));
+    assert!(insert(&one, &session).await && insert(&one, &bystander).await);
+    let mut browsers = tokio::task::JoinSet::new();
+    for number in 0..20 {
+        let store = Arc::clone(if number % 2 == 0 { &one } else { &other });
+        let id = session.id.clone();
+        browsers.spawn(async move { store.end_session(&id).await.unwrap() });
+    }
+    let told = browsers.join_all().await.into_iter().filter(|it| *it);
+    assert_eq!(told.count(), 1);
+    assert_eq!(other.session(&session.id).await.unwrap(), None);
+    let untouched = other.session(&bystander.id).await.unwrap();
+    assert_eq!(untouched, Some(bystander));
+}
+
+pub(super) async fn a_session_is_over_at_its_time_and_gone((one, other): (Shared, Shared)) {
+    let lapsed = user();
+    let used = SessionRecord {
+        lapses_at: UnixMillis(100),
+        ..user()
+    };
+    let ended = SessionRecord {
+        lapses_at: UnixMillis(500),
+        ends_at: UnixMillis(50),
+        ..user()
+    };
+    for session in [&lapsed, &used, &ended] {
+        assert!(insert(&one, session).await);
+    }
+    let alice = name("alice");
+    assert_eq!(other.sessions_of(&alice, UnixMillis(49)).await.unwrap(), 3);
+    assert_eq!(other.sessions_of(&alice, UnixMillis(50)).await.unwrap(), 1);
+    let next = SessionRecord {
+        made_at: UnixMillis(50),
+        lapses_at: UnixMillis(100),
+        ..user()
+    };
+    assert!(insert(&other, &next).await);
+    assert_eq!(one.session(&lapsed.id).await.unwrap(), None);
+    assert_eq!(one.session(&ended.id).await.unwrap(), None);
+    assert!(one.session(&used.id).await.unwrap().is_some());
+}
+
+pub(super) async fn a_use_is_noted_and_never_moves_backwards((one, other): (Shared, Shared)) {
+    let (session, nobody) = (user(), SessionId::parse("NobodysOwn").unwrap());
+    assert!(insert(&one, &session).await);
+    let note = async |id: &SessionId, seen_at, lapses_at| {
+        let noted = one.note_session(id, UnixMillis(seen_at), UnixMillis(lapses_at));
+        noted.await.unwrap();
+    };
+    note(&session.id, 30, 60).await;
+    note(&session.id, 25, 55).await;
+    note(&nobody, 30, 60).await;
+    let read = other.session(&session.id).await.unwrap().unwrap();
+    assert_eq!(
+        (read.seen_at, read.lapses_at),
+        (UnixMillis(30), UnixMillis(60))
+    );
+    assert_eq!(other.session(&nobody).await.unwrap(), None);
+}
+
+pub(super) async fn whoever_signs_out_ends_the_sessions((one, other): (Shared, Shared)) {
+    let (alice, bob) = (full_row("alice"), full_row("bob"));
+    one.insert(&change(alice.clone())).await.unwrap();
+    one.insert(&change(bob)).await.unwrap();
+    let (here, there) = (user(), of(Whose::User(name("bob"))));
+    assert!(insert(&one, &here).await && insert(&one, &there).await);
+    let mut gone = alice.clone();
+    let since = UnixMillis(9);
+    gone.status = Status::SignedOut { since };
+    let lost = other.replace(Version(9), &change(gone.clone())).await;
+    assert_eq!(lost.unwrap(), Written::Conflict);
+    other.replace(Version(1), &change(alice)).await.unwrap();
+    assert!(one.session(&here.id).await.unwrap().is_some());
+    other.replace(Version(2), &change(gone)).await.unwrap();
+    assert_eq!(one.session(&here.id).await.unwrap(), None);
+    assert!(one.session(&there.id).await.unwrap().is_some());
+}
+
+pub(super) async fn the_sessions_of_a_grant_end_together((one, other): (Shared, Shared)) {
+    let (here, there, admin) = (user(), user(), of(Whose::Admin));
+    let bob = of(Whose::User(name("bob")));
+    for session in [&here, &there, &admin, &bob] {
+        assert!(insert(&one, session).await);
+    }
+    assert_eq!(other.end_sessions_of(&name("alice")).await.unwrap(), 2);
+    assert_eq!(other.end_sessions_of(&name("alice")).await.unwrap(), 0);
+    for gone in [&here, &there] {
+        assert_eq!(one.session(&gone.id).await.unwrap(), None);
+    }
+    for kept in [&admin, &bob] {
+        assert_eq!(one.session(&kept.id).await.unwrap().as_ref(), Some(kept));
+    }
+    other.end_all_sessions().await.unwrap();
+    assert_eq!(one.session(&admin.id).await.unwrap(), None);
+    assert_eq!(one.session(&bob.id).await.unwrap(), None);
+}

@@ -1,0 +1,66 @@
+//! Sessions in memory.
+
+use async_trait::async_trait;
+
+use crate::{
+    id::GrantName,
+    session::{SessionId, SessionRecord, Whose},
+    store::{Sessions, StoreError, Version, Written, memory::MemoryStore},
+    time::UnixMillis,
+};
+
+#[async_trait]
+impl Sessions for MemoryStore {
+    async fn insert_session(&self, session: &SessionRecord) -> Result<Written, StoreError> {
+        let mut tables = self.tables();
+        tables.sessions.retain(|_, it| !it.is_over(session.made_at));
+        let free = !tables.sessions.contains_key(&session.id);
+        if free {
+            tables.sessions.insert(session.id.clone(), session.clone());
+        }
+        Ok(Written::of(free, Version(0)))
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        Ok(self.tables().sessions.get(id).cloned())
+    }
+
+    async fn note_session(
+        &self,
+        id: &SessionId,
+        seen_at: UnixMillis,
+        lapses_at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        if let Some(session) = self.tables().sessions.get_mut(id) {
+            session.seen_at = session.seen_at.max(seen_at);
+            session.lapses_at = session.lapses_at.max(lapses_at);
+        }
+        Ok(())
+    }
+
+    async fn end_session(&self, id: &SessionId) -> Result<bool, StoreError> {
+        Ok(self.tables().sessions.remove(id).is_some())
+    }
+
+    async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, StoreError> {
+        let mut tables = self.tables();
+        let before = tables.sessions.len();
+        tables.sessions.retain(|_, it| !reaches(it, grant));
+        Ok((before - tables.sessions.len()) as u64)
+    }
+
+    async fn end_all_sessions(&self) -> Result<(), StoreError> {
+        self.tables().sessions.clear();
+        Ok(())
+    }
+
+    async fn sessions_of(&self, grant: &GrantName, now: UnixMillis) -> Result<u64, StoreError> {
+        let tables = self.tables();
+        let live = tables.sessions.values().filter(|it| !it.is_over(now));
+        Ok(live.filter(|it| reaches(it, grant)).count() as u64)
+    }
+}
+
+pub(super) fn reaches(session: &SessionRecord, grant: &GrantName) -> bool {
+    matches!(&session.whose, Whose::User(name) if name == grant)
+}

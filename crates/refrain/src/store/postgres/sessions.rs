@@ -1,0 +1,107 @@
+//! Sessions in PostgreSQL.
+
+use async_trait::async_trait;
+
+use crate::{
+    id::GrantName,
+    session::{SessionId, SessionRecord},
+    store::{
+        Sessions, StoreError, Version, Written,
+        postgres::{
+            PostgresStore,
+            session::{ask, tell},
+        },
+        session_record,
+    },
+    time::UnixMillis,
+};
+
+const INSERT: &str = "WITH gone AS \
+     (DELETE FROM refrain.sessions WHERE least(lapses_at, ends_at) <= $5) \
+     INSERT INTO refrain.sessions \
+     (id, hash, whose, grant_name, made_at, seen_at, lapses_at, ends_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+
+const NOTE: &str = "UPDATE refrain.sessions SET seen_at = greatest(seen_at, $2), \
+     lapses_at = greatest(lapses_at, $3) WHERE id = $1";
+
+const COUNT: &str = "SELECT count(*) FROM refrain.sessions \
+     WHERE grant_name = $1 AND lapses_at > $2 AND ends_at > $2";
+
+#[async_trait]
+impl Sessions for PostgresStore {
+    async fn insert_session(&self, session: &SessionRecord) -> Result<Written, StoreError> {
+        let (query, session) = (self.sessions.statement(INSERT), session.clone());
+        let done = tell!(self, |c| {
+            let (word, grant) = session_record::whose(&session.whose);
+            query
+                .rows()
+                .bind(session.id.as_str().to_owned())
+                .bind(session.hash.as_bytes().to_vec())
+                .bind(word)
+                .bind(grant)
+                .bind(session.made_at.0)
+                .bind(session.seen_at.0)
+                .bind(session.lapses_at.0)
+                .bind(session.ends_at.0)
+                .execute(c)
+        });
+        Ok(Written::of(done.await?.rows_affected() > 0, Version(0)))
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        let statement = "SELECT * FROM refrain.sessions WHERE id = $1";
+        let query = self.sessions.statement(statement);
+        let id = id.as_str().to_owned();
+        let row = ask!(self, |c| query.rows().bind(&id).fetch_optional(c));
+        row.await?.as_ref().map(session_record::read).transpose()
+    }
+
+    async fn note_session(
+        &self,
+        id: &SessionId,
+        seen_at: UnixMillis,
+        lapses_at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let query = self.sessions.statement(NOTE);
+        let id = id.as_str().to_owned();
+        let done = tell!(self, |c| {
+            let query = query.rows().bind(&id).bind(seen_at.0);
+            query.bind(lapses_at.0).execute(c)
+        });
+        done.await?;
+        Ok(())
+    }
+
+    async fn end_session(&self, id: &SessionId) -> Result<bool, StoreError> {
+        let statement = "DELETE FROM refrain.sessions WHERE id = $1";
+        Ok(self.end(statement, id.as_str()).await? > 0)
+    }
+
+    async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, StoreError> {
+        let statement = "DELETE FROM refrain.sessions WHERE grant_name = $1";
+        self.end(statement, grant.as_str()).await
+    }
+
+    async fn end_all_sessions(&self) -> Result<(), StoreError> {
+        let query = self.sessions.statement("DELETE FROM refrain.sessions");
+        tell!(self, |c| query.rows().execute(c)).await.map(drop)
+    }
+
+    async fn sessions_of(&self, grant: &GrantName, now: UnixMillis) -> Result<u64, StoreError> {
+        let query = self.sessions.statement(COUNT);
+        let grant = grant.as_str().to_owned();
+        let row = ask!(self, |c| query.rows().bind(&grant).bind(now.0).fetch_one(c));
+        let count: i64 = sqlx::Row::try_get(&row.await?, 0).map_err(|error| self.error(error))?;
+        Ok(count.unsigned_abs())
+    }
+}
+
+impl PostgresStore {
+    /// Takes out the sessions with this id, or of this grant; answers how many.
+    async fn end(&self, statement: &'static str, whose: &str) -> Result<u64, StoreError> {
+        let (query, whose) = (self.sessions.statement(statement), whose.to_owned());
+        let done = tell!(self, |c| query.rows().bind(&whose).execute(c));
+        Ok(done.await?.rows_affected())
+    }
+}

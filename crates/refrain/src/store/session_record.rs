@@ -1,0 +1,69 @@
+//! A session as the columns of a table: the same for every engine.
+
+use std::sync::Arc;
+
+use sqlx::{ColumnIndex, Decode, Row, Type};
+
+use crate::{
+    id::GrantName,
+    session::{SessionHash, SessionId, SessionRecord, Whose},
+    store::{Cause, StoreError, cause},
+    time::UnixMillis,
+};
+
+const TABLE: &str = "sessions";
+
+/// Who is signed in, as two columns: a word, and the grant that is reached.
+pub(super) fn whose(whose: &Whose) -> (&'static str, Option<String>) {
+    match whose {
+        Whose::SignIn => ("sign_in", None),
+        Whose::Admin => ("admin", None),
+        Whose::User(grant) => ("user", Some(grant.as_str().to_owned())),
+    }
+}
+
+/// Reads a row of either engine; an error names the column.
+pub(super) fn read<'r, R>(row: &'r R) -> Result<SessionRecord, StoreError>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let id: String = row.try_get("id").unwrap_or_default();
+    let error = |column, source: Cause| StoreError::Value {
+        table: TABLE,
+        column,
+        row: id.clone(),
+        source,
+    };
+    macro_rules! get {
+        ($column:literal) => {
+            row.try_get($column)
+                .map_err(|source| error($column, Arc::new(source)))?
+        };
+    }
+    let hash: Vec<u8> = get!("hash");
+    let hash = <[u8; 32]>::try_from(hash.as_slice());
+    let (word, grant): (String, Option<String>) = (get!("whose"), get!("grant_name"));
+    let grant = grant.map(|grant| grant.parse::<GrantName>());
+    let grant = grant
+        .transpose()
+        .map_err(|source| error("grant_name", Arc::new(source)))?;
+    let whose = match (word.as_str(), grant) {
+        ("sign_in", None) => Whose::SignIn,
+        ("admin", None) => Whose::Admin,
+        ("user", Some(grant)) => Whose::User(grant),
+        _ => return Err(error("whose", cause("not known here"))),
+    };
+    Ok(SessionRecord {
+        hash: SessionHash::from_bytes(hash.map_err(|source| error("hash", Arc::new(source)))?),
+        whose,
+        made_at: UnixMillis(get!("made_at")),
+        seen_at: UnixMillis(get!("seen_at")),
+        lapses_at: UnixMillis(get!("lapses_at")),
+        ends_at: UnixMillis(get!("ends_at")),
+        id: SessionId::parse(&id).ok_or_else(|| error("id", cause("not the id of a session")))?,
+    })
+}

@@ -1,0 +1,40 @@
+//! What a store keeps of sessions.
+
+use async_trait::async_trait;
+
+use crate::{
+    id::GrantName,
+    session::{SessionId, SessionRecord},
+    store::{StoreError, Written},
+    time::UnixMillis,
+};
+
+/// Keeps sessions, until they are over.
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// Adds a session; a conflict where its id is taken. Those that were over when it was made are gone.
+    async fn insert_session(&self, session: &SessionRecord) -> Result<Written, StoreError>;
+
+    /// Reads a session by its id.
+    async fn session(&self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError>;
+
+    /// Notes that a session was used, and when it lapses now; neither ever moves backwards.
+    async fn note_session(
+        &self,
+        id: &SessionId,
+        seen_at: UnixMillis,
+        lapses_at: UnixMillis,
+    ) -> Result<(), StoreError>;
+
+    /// Takes a session out; of several that try, one is told that it was there.
+    async fn end_session(&self, id: &SessionId) -> Result<bool, StoreError>;
+
+    /// Takes out all sessions that reach a grant; answers how many.
+    async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, StoreError>;
+
+    /// Takes out all of them: of what is restored nobody knows who has signed out since.
+    async fn end_all_sessions(&self) -> Result<(), StoreError>;
+
+    /// How many sessions reach a grant that are not over at an instant.
+    async fn sessions_of(&self, grant: &GrantName, now: UnixMillis) -> Result<u64, StoreError>;
+}

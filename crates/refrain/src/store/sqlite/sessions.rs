@@ -1,0 +1,93 @@
+//! Sessions in SQLite.
+
+use async_trait::async_trait;
+
+use crate::{
+    id::GrantName,
+    session::{SessionId, SessionRecord},
+    store::{
+        Sessions, StoreError, Version, Written, session_record,
+        sqlite::{Bound, SqliteStore},
+    },
+    time::UnixMillis,
+};
+
+const EXPIRED: &str = "DELETE FROM sessions WHERE min(lapses_at, ends_at) <= ?";
+
+const INSERT: &str = "INSERT INTO sessions \
+     (id, hash, whose, grant_name, made_at, seen_at, lapses_at, ends_at) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+
+const NOTE: &str = "UPDATE sessions SET seen_at = max(seen_at, ?), \
+     lapses_at = max(lapses_at, ?) WHERE id = ?";
+
+const COUNT: &str =
+    "SELECT count(*) FROM sessions WHERE grant_name = ? AND lapses_at > ? AND ends_at > ?";
+
+#[async_trait]
+impl Sessions for SqliteStore {
+    async fn insert_session(&self, session: &SessionRecord) -> Result<Written, StoreError> {
+        let (word, grant) = session_record::whose(&session.whose);
+        let query = sqlx::query(INSERT)
+            .bind(session.id.as_str())
+            .bind(session.hash.as_bytes().as_slice())
+            .bind(word)
+            .bind(grant)
+            .bind(session.made_at.0)
+            .bind(session.seen_at.0)
+            .bind(session.lapses_at.0)
+            .bind(session.ends_at.0);
+        let done = self.after_expired(EXPIRED, session.made_at, query).await?;
+        Ok(Written::of(done, Version(0)))
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        let query = sqlx::query("SELECT * FROM sessions WHERE id = ?").bind(id.as_str());
+        let read = |pool| async move { query.fetch_optional(&pool).await };
+        let row = self.connections.read(read).await?;
+        row.as_ref().map(session_record::read).transpose()
+    }
+
+    async fn note_session(
+        &self,
+        id: &SessionId,
+        seen_at: UnixMillis,
+        lapses_at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let query = sqlx::query(NOTE).bind(seen_at.0).bind(lapses_at.0);
+        self.change_sessions(query.bind(id.as_str())).await?;
+        Ok(())
+    }
+
+    async fn end_session(&self, id: &SessionId) -> Result<bool, StoreError> {
+        let query = sqlx::query("DELETE FROM sessions WHERE id = ?").bind(id.as_str());
+        Ok(self.change_sessions(query).await? > 0)
+    }
+
+    async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, StoreError> {
+        let query = sqlx::query("DELETE FROM sessions WHERE grant_name = ?").bind(grant.as_str());
+        self.change_sessions(query).await
+    }
+
+    async fn end_all_sessions(&self) -> Result<(), StoreError> {
+        let query = sqlx::query("DELETE FROM sessions");
+        self.change_sessions(query).await.map(drop)
+    }
+
+    async fn sessions_of(&self, grant: &GrantName, now: UnixMillis) -> Result<u64, StoreError> {
+        let query = sqlx::query_scalar(COUNT).bind(grant.as_str());
+        let query = query.bind(now.0).bind(now.0);
+        let read = |pool| async move { query.fetch_one(&pool).await };
+        let count: i64 = self.connections.read(read).await?;
+        Ok(count.unsigned_abs())
+    }
+}
+
+impl SqliteStore {
+    /// Answers how many sessions were changed.
+    async fn change_sessions(&self, query: Bound<'_>) -> Result<u64, StoreError> {
+        let writer = self.connections.writer().await?;
+        let done = query.execute(writer).await;
+        Ok(done.map_err(|error| self.error(error))?.rows_affected())
+    }
+}
