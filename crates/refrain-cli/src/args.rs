@@ -133,6 +133,9 @@ pub(crate) enum Command {
     /// Serve programs in any language: Spotify's Web API with a fresh token, behind refrain's own keys
     #[command(after_help = "Example:\n  refrain serve --listen 127.0.0.1:4280")]
     Serve(ServeArgs),
+    /// Print a link that signs you in to the dashboard, once
+    #[command(after_help = "Example:\n  refrain dashboard")]
+    Dashboard,
     /// Look for misconfiguration before a user finds it
     #[command(after_help = "Example:\n  refrain doctor --json")]
     Doctor,

@@ -4,6 +4,7 @@ mod api;
 mod backup;
 mod completions;
 mod config_show;
+mod dashboard;
 mod demo;
 mod doctor;
 mod init;
@@ -70,6 +71,7 @@ pub(crate) fn run(args: Args) -> Result<(), Explanation> {
         }
         Command::Backup(args) => block_on(unwaited(backup::run(&global, &args))),
         Command::Restore(args) => block_on(unwaited(restore::run(&global, &args))),
+        Command::Dashboard => block_on(unwaited(dashboard::run(&global))),
         Command::Doctor => block_on(doctor::run(&global)),
         Command::Init(args) => block_on(init::run(&global, &args)),
         Command::Api(args) => block_on(orderly(api::run(&global, &args))),

@@ -35,6 +35,8 @@ pub(crate) enum Action {
     KeyRevoked,
     LinkCreated,
     Connected,
+    SignedIn,
+    SignedOut,
 }
 
 impl Action {
@@ -47,6 +49,8 @@ impl Action {
             Self::KeyRevoked => "key_revoked",
             Self::LinkCreated => "link_created",
             Self::Connected => "connected",
+            Self::SignedIn => "signed_in",
+            Self::SignedOut => "signed_out",
         }
     }
 }
@@ -59,6 +63,8 @@ pub(crate) enum Subject {
     Key(ApiKeyId, Grants),
     /// A connect link, and the grant that it is for.
     Link(LinkId, GrantName),
+    /// The server as a whole.
+    Server,
 }
 
 impl Subject {
@@ -73,21 +79,21 @@ impl Subject {
     fn grant(&self) -> Option<&str> {
         match self {
             Self::Grant(name) | Self::Link(_, name) => Some(name.as_str()),
-            Self::Key(..) => None,
+            Self::Key(..) | Self::Server => None,
         }
     }
 
     fn key_id(&self) -> Option<&str> {
         match self {
             Self::Key(id, _) => Some(id.as_str()),
-            Self::Grant(_) | Self::Link(..) => None,
+            Self::Grant(_) | Self::Link(..) | Self::Server => None,
         }
     }
 
     fn link_id(&self) -> Option<&str> {
         match self {
             Self::Link(id, _) => Some(id.as_str()),
-            Self::Grant(_) | Self::Key(..) => None,
+            Self::Grant(_) | Self::Key(..) | Self::Server => None,
         }
     }
 
@@ -95,6 +101,7 @@ impl Subject {
         match self {
             Self::Grant(name) | Self::Link(_, name) => caller.reaches(name),
             Self::Key(_, grants) => caller.reaches_all_of(grants),
+            Self::Server => caller.reaches_all_of(&Grants::All),
         }
     }
 }

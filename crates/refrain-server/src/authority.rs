@@ -112,12 +112,16 @@ impl Authorities {
 
     /// What the browser says about the page behind the request (Fetch Metadata, RFC 6454 §7).
     fn check_page(&self, headers: &HeaderMap, host: &str) -> Result<(), Fault> {
-        let own = format!("{}://{host}", self.scheme);
-        let proxied = self.origin(host);
-        if is_own_page(headers, &[&own, &proxied]) {
+        if self.is_own_page(headers, host) {
             return Ok(());
         }
         Err(foreign_page())
+    }
+
+    /// Whether a request comes from a page that was reached by this host, or from no page.
+    pub(crate) fn is_own_page(&self, headers: &HeaderMap, host: &str) -> bool {
+        let own = format!("{}://{host}", self.scheme);
+        is_own_page(headers, &[&own, &self.origin(host)])
     }
 }
 

@@ -10,7 +10,7 @@ use refrain::{
     keeper::{Problem, keys::KeyError},
 };
 
-use crate::{connection::Connection, fault::Fault, keys::Known, server::Shared};
+use crate::{connection::Connection, fault::Fault, keys::Known, server::Shared, session::Admin};
 
 /// The header by which a caller who reaches several grants says which one is meant.
 const GRANT: &str = "refrain-grant";
@@ -29,6 +29,8 @@ pub(crate) enum Caller {
         /// Its user.
         uid: u32,
     },
+    /// Somebody who runs refrain, signed in with a browser.
+    Admin(Admin),
 }
 
 impl Caller {
@@ -36,7 +38,7 @@ impl Caller {
     pub(crate) fn may(&self, permission: Permission) -> bool {
         match self {
             Self::Key(known) => known.record().permissions.allows(permission),
-            Self::Peer { .. } => true,
+            Self::Peer { .. } | Self::Admin(_) => true,
         }
     }
 
@@ -44,7 +46,7 @@ impl Caller {
     pub(crate) fn reaches(&self, grant: &GrantName) -> bool {
         match self {
             Self::Key(known) => known.record().grants.reach(grant),
-            Self::Peer { .. } => true,
+            Self::Peer { .. } | Self::Admin(_) => true,
         }
     }
 
@@ -52,14 +54,14 @@ impl Caller {
     pub(crate) fn grants(&self) -> &Grants {
         match self {
             Self::Key(known) => &known.record().grants,
-            Self::Peer { .. } => &Grants::All,
+            Self::Peer { .. } | Self::Admin(_) => &Grants::All,
         }
     }
 
     /// Whether it reaches whatever these are.
     pub(crate) fn reaches_all_of(&self, grants: &Grants) -> bool {
         match (self, grants) {
-            (Self::Peer { .. }, _) => true,
+            (Self::Peer { .. } | Self::Admin(_), _) => true,
             (Self::Key(known), Grants::All) => known.record().grants == Grants::All,
             (Self::Key(_), Grants::Only(names)) => names.iter().all(|name| self.reaches(name)),
         }
@@ -75,6 +77,7 @@ impl Caller {
         match self {
             Self::Key(known) => format!("key:{}", known.record().id),
             Self::Peer { uid } => format!("uid:{uid}"),
+            Self::Admin(admin) => format!("admin:{}", admin.session()),
         }
     }
 
@@ -83,6 +86,7 @@ impl Caller {
         match self {
             Self::Key(known) => (Some(known.record().id.as_str()), 0),
             Self::Peer { uid } => (None, *uid),
+            Self::Admin(admin) => (Some(admin.session().as_str()), 1),
         }
     }
 
@@ -134,7 +138,7 @@ impl Caller {
     async fn only_grant(&self, shared: &Shared) -> Result<Grant, Fault> {
         let known = match self {
             Self::Key(known) => known,
-            Self::Peer { .. } => return only_of_all(shared).await,
+            Self::Peer { .. } | Self::Admin(_) => return only_of_all(shared).await,
         };
         if let Some(grant) = known.only() {
             return Ok(grant.clone());

@@ -13,74 +13,28 @@ mod back;
 mod begin;
 mod cookie;
 
-use http::{Method, Response, StatusCode, request::Parts};
+use http::{Method, Response, StatusCode};
 use refrain::{
     Error, Kind, Refrain,
     connect::{ConnectLink, LinkRecord},
     keeper::{Problem, links::LinkError},
 };
 
-use crate::{
-    authority,
-    body::Answer,
-    connection::Connection,
-    fault::Fault,
-    request_id::RequestId,
-    route::table::{Entry, Route},
-    server::Shared,
-};
-
-/// Somebody with a browser.
-#[derive(Debug)]
-pub(crate) struct Visit<'a> {
-    head: &'a Parts,
-    entry: &'static Entry,
-    connection: &'a Connection,
-    id: &'a RequestId<'a>,
-}
+use crate::{body::Answer, fault::Fault, route::table::Route, visit::Visit};
 
 /// Answers a visit. What a form sends besides is not looked at.
 pub(crate) async fn answer(visit: &Visit<'_>) -> Result<Response<Answer>, Fault> {
-    match visit.entry.route() {
+    match visit.route() {
         Route::Callback => back::finish(visit).await,
-        _ if visit.head.method == Method::POST => begin::begin(visit).await,
+        _ if visit.method() == Method::POST => begin::begin(visit).await,
         _ => ask::show(visit).await,
     }
 }
 
-impl<'a> Visit<'a> {
-    pub(crate) fn new(
-        head: &'a Parts,
-        entry: &'static Entry,
-        connection: &'a Connection,
-        id: &'a RequestId<'a>,
-    ) -> Self {
-        Self {
-            head,
-            entry,
-            connection,
-            id,
-        }
-    }
-
-    fn shared(&self) -> &'a Shared {
-        self.connection.shared()
-    }
-
-    /// The host and port that the browser has in its address bar.
-    fn host(&self) -> Result<&'a str, Fault> {
-        let Parts {
-            headers,
-            uri,
-            version,
-            ..
-        } = self.head;
-        authority::host_of(headers, uri, *version)
-    }
-
+impl Visit<'_> {
     /// The link that the path holds, what it asks for, and the origin at which it is to be opened.
     async fn link(&self) -> Result<(ConnectLink, LinkRecord, String), Fault> {
-        let text = self.entry.parameter(self.head.uri.path());
+        let text = self.parameter();
         let link = text.and_then(ConnectLink::parse);
         let link = link.ok_or_else(|| self.fault(&LinkError::Unknown.into()))?;
         let opened = link.clone();
@@ -128,11 +82,8 @@ impl<'a> Visit<'a> {
     fn fault(&self, error: &Error) -> Fault {
         let told = error.explain();
         if matches!(error.problem(), Problem::Link(LinkError::Unknown)) {
-            let (peer, now) = (self.connection.peer(), self.shared().clock().uptime());
-            if let Some(wait) = self.shared().doors().failed(peer, now) {
-                let what = "too many links that are not known were tried from there";
-                let (status, code) = (StatusCode::TOO_MANY_REQUESTS, "too_many_links");
-                return Fault::request(status, code, what, "wait a minute").after(wait);
+            if let Some(wait) = self.tried_in_vain() {
+                return Fault::too_many_links(wait);
             }
         }
         let status = match error.problem() {

@@ -32,8 +32,10 @@ pub(crate) enum Shape {
     OAuth,
     /// `application/problem+json` (RFC 9457).
     Problem,
-    /// A page, for a person.
+    /// A page, for a person at the end of a login.
     Page,
+    /// A page of the dashboard.
+    Dashboard,
 }
 
 /// What is wrong with a request, or with what it needs.
@@ -104,6 +106,13 @@ impl Fault {
         }
     }
 
+    /// One peer has opened too many links that are not known.
+    pub(crate) fn too_many_links(wait: Duration) -> Self {
+        let what = "too many links that are not known were tried from there";
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        Self::request(status, "too_many_links", what, "wait a minute").after(wait)
+    }
+
     /// The connection closes behind the answer.
     #[must_use]
     pub(crate) fn closing(self) -> Self {
@@ -159,8 +168,8 @@ impl Fault {
             Shape::Spotify => told(&self.spotify(), "application/json"),
             Shape::OAuth => told(&self.oauth(), "application/json"),
             Shape::Problem => told(&self.problem(), "application/problem+json"),
-            Shape::Page => self
-                .page()
+            Shape::Page | Shape::Dashboard => self
+                .page(shape)
                 .answer(self.status, page::FOOTER)
                 .map(Answer::own),
         };
@@ -169,7 +178,9 @@ impl Fault {
             Shape::OAuth if self.status.is_client_error() && self.allow.is_none() => {
                 StatusCode::BAD_REQUEST
             }
-            Shape::OAuth | Shape::Spotify | Shape::Problem | Shape::Page => self.status,
+            Shape::OAuth | Shape::Spotify | Shape::Problem | Shape::Page | Shape::Dashboard => {
+                self.status
+            }
         };
         let headers = answer.headers_mut();
         headers.insert("refrain-error", HeaderValue::from_static(self.code));
@@ -190,8 +201,13 @@ impl Fault {
         answer
     }
 
-    fn page(&self) -> Page {
-        Page::problem(page::login::NOTHING, &self.what, &self.fix)
+    fn page(&self, shape: Shape) -> Page {
+        let title = match (shape, self.status) {
+            (Shape::Dashboard, StatusCode::UNAUTHORIZED) => "Please sign in",
+            (Shape::Dashboard, _) => "That did not work",
+            _ => page::login::NOTHING,
+        };
+        Page::problem(title, &self.what, &self.fix)
     }
 
     fn spotify(&self) -> Value {

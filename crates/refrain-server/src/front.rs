@@ -4,12 +4,12 @@
 //! page where it begins has to be at the same origin. That decides what the URL of a link is, and whether
 //! there can be one.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use http::StatusCode;
 use refrain::{
     Error, Refrain,
-    config::{ReturnRule, ReturnTo},
+    config::{ReturnRule, ReturnTo, Server},
     id::AppName,
     keeper::{Problem, login::LoginError},
     oauth::authorization::RedirectUri,
@@ -92,6 +92,28 @@ impl Front {
     }
 }
 
+/// The origin at which browsers reach a server with these settings: its first name, behind a proxy that ends
+/// TLS unless the server does so itself, or else its address. `None` where it listens for no browsers.
+pub fn origin(config: &Server) -> Option<String> {
+    let address = config.listen?;
+    let (scheme, usual) = match config.tls {
+        Some(_) => ("https", 443),
+        None => ("http", 80),
+    };
+    let port = address.port();
+    let at_port = |host: &str| match port {
+        port if port == usual => format!("{scheme}://{host}"),
+        port => format!("{scheme}://{host}:{port}"),
+    };
+    Some(match (config.names.first(), address.ip()) {
+        (Some(name), _) if config.tls.is_some() => at_port(name.as_str()),
+        (Some(name), _) => format!("https://{name}"),
+        (None, IpAddr::V4(ip)) if !ip.is_unspecified() => at_port(&ip.to_string()),
+        (None, IpAddr::V6(ip)) if !ip.is_unspecified() => at_port(&format!("[{ip}]")),
+        (None, _) => at_port("127.0.0.1"),
+    })
+}
+
 /// What is wrong with the app that a caller names.
 fn refused(error: &Error) -> Fault {
     let told = error.explain();
@@ -120,6 +142,39 @@ mod tests {
             port: Some(address.port()),
             return_to: Vec::new(),
         }
+    }
+
+    #[test]
+    fn browsers_reach_a_server_by_its_name_or_its_address() {
+        let files = || refrain::config::TlsFiles {
+            certificate: "/c".into(),
+            key: "/k".into(),
+        };
+        let at = |listen: &str, name: Option<&str>, tls: bool| {
+            origin(&Server {
+                listen: Some(listen.parse().unwrap()),
+                names: name.map(|name| name.parse().unwrap()).into_iter().collect(),
+                tls: tls.then(files),
+                ..Server::default()
+            })
+        };
+        let name = Some("music.example");
+        for (listen, name, tls, expected) in [
+            ("127.0.0.1:4280", None, false, "http://127.0.0.1:4280"),
+            ("[::1]:4280", None, false, "http://[::1]:4280"),
+            ("0.0.0.0:4280", None, true, "https://127.0.0.1:4280"),
+            ("[::]:443", name, true, "https://music.example"),
+            ("[::]:8443", name, true, "https://music.example:8443"),
+            ("127.0.0.1:4280", name, false, "https://music.example"),
+            ("192.168.1.5:80", None, false, "http://192.168.1.5"),
+        ] {
+            assert_eq!(at(listen, name, tls).as_deref(), Some(expected));
+        }
+        let nowhere = Server {
+            listen: None,
+            ..Server::default()
+        };
+        assert_eq!(origin(&nowhere), None);
     }
 
     #[test]

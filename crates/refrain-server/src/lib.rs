@@ -31,6 +31,8 @@
 //! | `proxy` | `/v1/*` |
 //! | `manage` | `/refrain/v1/*`: tokens, grants, keys, links, events; and `/metrics` |
 //! | `connect` | `/connect/{link}` and `/callback`: a user consents in a browser |
+//! | `session` | `/sign-in/{link}`: who is signed in with a browser |
+//! | `visit`, `cookie` | somebody with a browser, and what it keeps |
 //! | `page` | what people see there, and at the end of `refrain login` |
 //! | `token_endpoint` | `/api/token` |
 //! | `audit`, `metrics`, `request_id` | who has done what, how often, and which request it was |
@@ -42,6 +44,7 @@ mod body;
 mod caller;
 mod connect;
 mod connection;
+mod cookie;
 mod doors;
 mod fault;
 mod front;
@@ -55,9 +58,12 @@ mod proxy;
 mod request_id;
 mod route;
 mod server;
+mod session;
 mod token_endpoint;
+mod visit;
 
 pub use crate::{
+    front::origin,
     listen::inherited::Inherited,
     route::table::{Listed, routes},
     server::{Server, StartError},

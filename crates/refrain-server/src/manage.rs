@@ -67,7 +67,8 @@ pub(crate) async fn answer(asked: &Asked<'_>, body: Sent) -> Result<Response<Ans
         | Route::Healthz
         | Route::Readyz
         | Route::Connect
-        | Route::Callback => Err(Fault::request(
+        | Route::Callback
+        | Route::SignIn => Err(Fault::request(
             StatusCode::NOT_FOUND,
             "no_such_path",
             "there is nothing to be managed at this path",

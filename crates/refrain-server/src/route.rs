@@ -7,9 +7,7 @@ pub(crate) mod table;
 
 use std::sync::Arc;
 
-use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts,
-};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
 use tracing::Instrument as _;
 
@@ -25,7 +23,8 @@ use crate::{
     manage, proxy,
     proxy::target::{KEY, TargetError},
     request_id::{self, RequestId},
-    token_endpoint,
+    session, token_endpoint,
+    visit::Visit,
 };
 
 /// Answers a request.
@@ -92,7 +91,7 @@ async fn respond(
         return Err(nothing_there());
     };
     let (head, body) = request.into_parts();
-    let caller = admit(&head, entry, connection).await?;
+    let caller = admit(&Visit::new(&head, entry, connection, id), connection).await?;
     let body = Sent::new(body, Arc::clone(pulse));
     match (entry.route(), caller) {
         (Route::TokenEndpoint, _) => {
@@ -100,8 +99,9 @@ async fn respond(
             token_endpoint::answer(request, connection, id).await
         }
         (Route::Connect | Route::Callback, _) => {
-            connect::answer(&connect::Visit::new(&head, entry, connection, id)).await
+            connect::answer(&Visit::new(&head, entry, connection, id)).await
         }
+        (Route::SignIn, _) => session::answer(&Visit::new(&head, entry, connection, id)).await,
         (Route::Healthz, _) => Ok(health::alive()),
         (Route::Readyz, _) => Ok(health::ready(connection.shared()).await),
         (Route::Api, Some(caller)) => {
@@ -117,20 +117,18 @@ async fn respond(
 }
 
 /// Finds out who calls, and whether he may; `None` where it does not matter.
-async fn admit(
-    head: &Parts,
-    entry: &Entry,
-    connection: &Connection,
-) -> Result<Option<Caller>, Fault> {
-    let shared = connection.shared();
-    match entry.needs(&head.method) {
+async fn admit(visit: &Visit<'_>, connection: &Connection) -> Result<Option<Caller>, Fault> {
+    let (entry, shared) = (visit.entry(), connection.shared());
+    let by_key = caller::identify(visit.headers(), connection, shared);
+    match entry.needs(visit.method()) {
         Some(Needs::Nothing | Needs::OwnCredentials) => Ok(None),
-        Some(Needs::Known) => {
-            let caller = caller::identify(&head.headers, connection, shared).await?;
-            Ok(Some(caller))
+        Some(Needs::Known) => Ok(Some(by_key.await?)),
+        Some(Needs::Admin) => {
+            let admin = session::admin::identify(visit).await?;
+            Ok(Some(Caller::Admin(admin)))
         }
         Some(Needs::Permission(permission)) => {
-            let caller = caller::identify(&head.headers, connection, shared).await?;
+            let caller = by_key.await?;
             if caller.may(permission) {
                 return Ok(Some(caller));
             }
@@ -140,7 +138,7 @@ async fn admit(
         }
         None => {
             if !entry.is_open() {
-                caller::identify(&head.headers, connection, shared).await?;
+                by_key.await?;
             }
             Err(wrong_method(entry))
         }

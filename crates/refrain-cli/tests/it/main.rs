@@ -9,6 +9,7 @@
 
 mod api;
 mod custody;
+mod dashboard;
 mod doctor;
 mod grants;
 mod home;

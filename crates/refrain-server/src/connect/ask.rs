@@ -9,11 +9,11 @@ use refrain::{
     provider::spotify::{PAGE_ERRORS, scope_words},
 };
 
-use super::Visit;
 use crate::{
     body::Answer,
     fault::Fault,
     page::{FOOTER, Mark, escape, html},
+    visit::Visit,
 };
 
 /// `GET /connect/{link}`: changes nothing, so that whoever looks into messages may open it.

@@ -6,27 +6,29 @@ use refrain::{
     secret::AuthorizationState,
 };
 
-use super::{Visit, cookie};
+use super::cookie;
 use crate::{
     audit::{Action, Subject},
     body::Answer,
+    cookie::{is_secure, unwritable},
     fault::{Fault, Shape},
     page::{FOOTER, login, see_other},
+    visit::Visit,
 };
 
 /// `GET /callback`.
 pub(super) async fn finish(visit: &Visit<'_>) -> Result<Response<Answer>, Fault> {
-    let query = visit.head.uri.query().unwrap_or_default();
+    let query = visit.query();
     // Whoever asks what reading would bring must not use the answer up.
-    if visit.head.method == Method::HEAD {
+    if visit.method() == Method::HEAD {
         return Ok(not_ours());
     }
     // Read once more when the login is finished; here it is the state that counts.
     let Ok(AuthorizationResponse { state, .. }) = AuthorizationResponse::from_query(query) else {
         return Ok(not_ours());
     };
-    let secure = cookie::is_secure(visit.host()?);
-    let Some(browser) = cookie::held(&visit.head.headers, &state, secure) else {
+    let secure = is_secure(visit.host()?);
+    let Some(browser) = cookie::held(visit.headers(), &state, secure) else {
         return Ok(not_ours());
     };
     let query = query.to_owned();
@@ -54,7 +56,7 @@ fn note(visit: &Visit<'_>, returned: &Returned) {
         .result
         .as_ref()
         .map_or_else(Error::code, |_| "done");
-    let told = (result, visit.id.text(), shared.clock().wall());
+    let told = (result, visit.id().text(), shared.clock().wall());
     let subject = Subject::Link(link.clone(), returned.grant.clone());
     let caller = format!("link:{link}");
     shared
@@ -78,7 +80,7 @@ fn sent_on(visit: &Visit<'_>, returned: Returned) -> Result<Response<Answer>, Fa
             Ok(_) => place.with(&[("refrain", "connected"), grant]),
             Err(error) => place.with(&[("error", error.code()), grant]),
         };
-        let answer = see_other(&place).ok_or_else(cookie::unwritable)?;
+        let answer = see_other(&place).ok_or_else(unwritable)?;
         return Ok(answer.map(Answer::own));
     }
     Ok(match result {

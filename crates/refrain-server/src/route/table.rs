@@ -16,6 +16,8 @@ pub(crate) enum Route {
     Connect,
     /// Where consents come back.
     Callback,
+    /// Where whoever runs refrain signs in to the dashboard.
+    SignIn,
     /// Whether the process lives.
     Healthz,
     /// Whether it can do its work.
@@ -53,6 +55,8 @@ pub(crate) enum Needs {
     OwnCredentials,
     /// Any key that is valid, or being a peer.
     Known,
+    /// Being signed in as somebody who runs refrain.
+    Admin,
     /// A key, or being a peer, with this permission.
     Permission(Permission),
 }
@@ -89,7 +93,7 @@ impl Entry {
 }
 
 /// The Web API stands first: it is most of what is asked for.
-pub(crate) static TABLE: [Entry; 17] = [
+pub(crate) static TABLE: [Entry; 18] = [
     Entry::own(
         "/v1/*",
         Route::Api,
@@ -126,6 +130,15 @@ pub(crate) static TABLE: [Entry; 17] = [
         CALLBACK,
         Route::Callback,
         &[(Method::GET, Needs::OwnCredentials)],
+    )
+    .told_as(Shape::Page),
+    Entry::own(
+        "/sign-in/{link}",
+        Route::SignIn,
+        &[
+            (Method::GET, Needs::OwnCredentials),
+            (Method::POST, Needs::OwnCredentials),
+        ],
     )
     .told_as(Shape::Page),
     Entry::own("/healthz", Route::Healthz, &[(Method::GET, Needs::Nothing)]),
@@ -223,7 +236,7 @@ impl Entry {
 
     /// Whether a person may come here from anywhere, by a link or a redirect.
     pub(crate) fn welcomes_visits(&self) -> bool {
-        self.shape == Shape::Page
+        matches!(self.shape, Shape::Page | Shape::Dashboard)
     }
 
     /// The methods, as `Allow` lists them.
@@ -267,7 +280,7 @@ pub struct Listed {
     pub path: &'static str,
     /// The method. `HEAD` is known wherever `GET` is.
     pub method: &'static str,
-    /// What a caller needs: `nothing`, `own credentials`, `any key`, or a permission.
+    /// What a caller needs: `nothing`, `own credentials`, `any key`, `admin`, or a permission.
     pub needs: &'static str,
 }
 
@@ -281,6 +294,7 @@ pub fn routes() -> Vec<Listed> {
                 Needs::Nothing => "nothing",
                 Needs::OwnCredentials => "own credentials",
                 Needs::Known => "any key",
+                Needs::Admin => "admin",
                 Needs::Permission(permission) => permission.as_str(),
             },
         })
@@ -366,7 +380,7 @@ mod tests {
     fn nothing_but_health_and_what_checks_for_itself_is_open() {
         let open: Vec<_> = TABLE.iter().filter(|it| it.is_open()).collect();
         let open: Vec<_> = open.iter().map(|entry| entry.path()).collect();
-        let own = ["/connect/{link}", "/callback"];
+        let own = ["/connect/{link}", "/callback", "/sign-in/{link}"];
         let health = ["/healthz", "/readyz"];
         assert_eq!(open, [&["/api/token"], &own[..], &health].concat());
     }

@@ -25,5 +25,6 @@ mod metrics;
 mod passage;
 mod proxy;
 mod repair;
+mod sign_in;
 mod token;
 mod world;

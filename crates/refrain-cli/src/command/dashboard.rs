@@ -1,0 +1,69 @@
+//! `refrain dashboard`: a link that signs whoever runs refrain in, once.
+
+use std::{net::TcpStream, time::Duration};
+
+use refrain::{Refrain, config, session::Whose};
+use serde::Serialize;
+
+use super::words;
+use crate::{
+    args::GlobalArgs,
+    output,
+    report::{self, Exit, Explanation},
+};
+
+/// A server on this machine answers at once, or there is none.
+const SOON: Duration = Duration::from_secs(1);
+
+#[derive(Serialize)]
+struct Printed<'a> {
+    url: &'a str,
+    expires_at: String,
+}
+
+pub(super) async fn run(global: &GlobalArgs) -> Result<(), Explanation> {
+    let config = super::load(global)?;
+    let server = config.server.clone();
+    let origin = refrain_server::origin(&server).ok_or_else(nowhere)?;
+    let refrain = super::open_idle_with(config).await?;
+    let printed = print(global, &refrain, &origin).await;
+    super::close(&refrain).await;
+    printed?;
+    if !listens(&server) {
+        report::notice("nothing listens there yet: start the server with `refrain serve`");
+    }
+    Ok(())
+}
+
+async fn print(global: &GlobalArgs, refrain: &Refrain, origin: &str) -> Result<(), Explanation> {
+    let (link, record) = refrain.open_session(Whose::SignIn).await?;
+    let url = format!("{origin}/sign-in/{}", link.expose());
+    let now = refrain.parts().clock.wall();
+    if global.json {
+        let expires_at = record.ends_at.to_string();
+        return output::json(&Printed {
+            url: &url,
+            expires_at,
+        });
+    }
+    let life = words::long(record.ends_at.since(now));
+    report::notice(&format!("it works once, and for {life}"));
+    output::text(&format!("{url}\n"))
+}
+
+/// Whether somebody listens where the server would.
+fn listens(server: &config::Server) -> bool {
+    let address = server.listen;
+    address.is_some_and(|it| TcpStream::connect_timeout(&it, SOON).is_ok())
+}
+
+fn nowhere() -> Explanation {
+    Explanation {
+        code: "listens_nowhere",
+        what: "the server listens at no address for browsers".to_owned(),
+        safe: "nothing was changed".to_owned(),
+        fix: "set server.listen in the configuration".to_owned(),
+        retry_at: None,
+        exit: Exit::Configuration,
+    }
+}
