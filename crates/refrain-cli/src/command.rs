@@ -135,18 +135,29 @@ async fn orderly(
             return command.await;
         }
     };
+    let done = tokio::select! {
+        biased;
+        result = patiently(command) => Some(result),
+        () = signals.next() => None,
+    };
+    // The command is gone by now: one that is neither gone nor polled would keep what it holds.
+    match done {
+        Some(result) => result,
+        None => Err(interrupted(&mut signals).await),
+    }
+}
+
+/// Waits for a command, and tells a person so where it takes long.
+async fn patiently(
+    command: impl Future<Output = Result<(), Explanation>>,
+) -> Result<(), Explanation> {
     let mut command = pin!(command);
     tokio::select! {
         biased;
         result = &mut command => return result,
-        () = signals.next() => return Err(interrupted(&mut signals).await),
         () = tokio::time::sleep(QUIET) => report::waiting(),
     }
-    tokio::select! {
-        biased;
-        result = command => result,
-        () = signals.next() => Err(interrupted(&mut signals).await),
-    }
+    command.await
 }
 
 /// Runs a command that presents nothing, so that a signal ends it at once and what it made aside goes:

@@ -57,8 +57,17 @@ use crate::{
     config::{App, Network},
     id::{AppName, DeveloperName, GrantName, InstanceId},
     keeper::{
-        ahead::Pace, cells::Cells, counts::Counts, feed::Feed, flight::Goal, keys::Uses,
-        limits::Limits, live::Abouts, look::Looks, outcomes::Outcomes, sync::AtomicBool,
+        ahead::Pace,
+        cells::Cells,
+        counts::Counts,
+        feed::Feed,
+        flight::Goal,
+        keys::Uses,
+        limits::Limits,
+        live::Abouts,
+        look::Looks,
+        outcomes::Outcomes,
+        sync::{AtomicBool, spawn},
         tasks::Tasks,
     },
     lifecycle::{Cause, GrantRow, app::AppState, timing},
@@ -276,11 +285,13 @@ impl Keeper {
     }
 
     /// Waits until no refresh is in flight, or until `most` has passed; answers whether all have ended.
-    pub async fn idle(&self, most: Duration) -> bool {
+    pub async fn idle(self: &Arc<Self>, most: Duration) -> bool {
         let ended = async {
             self.tasks.ended().await;
-            // The feed may end with this process.
-            self.keep_gates().await;
+            // The feed may end with this process. In a task: a caller who has stopped polling this, and has
+            // not dropped it, would keep all others from their step.
+            let keeper = Arc::clone(self);
+            drop(spawn(async move { keeper.keep_gates().await }).await);
         };
         tokio::select! {
             () = ended => true,
@@ -289,7 +300,7 @@ impl Keeper {
     }
 
     /// The same, with none begun from now on.
-    pub async fn close(&self, most: Duration) -> bool {
+    pub async fn close(self: &Arc<Self>, most: Duration) -> bool {
         self.tasks.close();
         self.idle(most).await
     }

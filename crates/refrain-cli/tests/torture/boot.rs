@@ -25,7 +25,7 @@ pub fn run(scale: Scale) -> Vec<String> {
     tell(
         "\n| store | mode | orphans | of these past saving | first retry ms | all resolved ms | left after 20 s \
          | healthy: first token ms | longest ms | another's refresh ms | told instead | refreshed after | answer_lost \
-         | otherwise |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|--:|---|",
+         | asked twice | otherwise |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|--:|--:|---|",
     );
     let mut failures = Vec::new();
     for engine in Engine::both() {
@@ -62,6 +62,8 @@ struct Seen {
     healthy_refresh: u64,
     refreshed: usize,
     named: usize,
+    /// Those who were told to come back, and did.
+    again: usize,
     otherwise: BTreeMap<String, usize>,
     /// What the healthy were told instead of a token.
     troubles: BTreeMap<String, usize>,
@@ -225,9 +227,29 @@ impl Boot {
         }
     }
 
-    /// Asks for a refresh of each, some at a time: who is not past saving gets it.
+    /// Asks for a refresh of each, some at a time: who is not past saving gets it. Whoever is told to come
+    /// back, because the breaker was open for as long as he waited, does.
     fn afterwards(&self, process: &mut Process, seen: &mut Seen) -> Option<String> {
-        for some in self.grants.chunks(20) {
+        let mut later = Vec::new();
+        let asked = self.ask(process, &self.grants, seen, &mut later);
+        asked.or_else(|| {
+            seen.again = later.len();
+            let told = std::mem::take(&mut later);
+            self.ask(process, &told, seen, &mut later).or_else(|| {
+                let left = !later.is_empty();
+                left.then(|| format!("{later:?} were told twice to come back"))
+            })
+        })
+    }
+
+    fn ask(
+        &self,
+        process: &mut Process,
+        grants: &[String],
+        seen: &mut Seen,
+        later: &mut Vec<String>,
+    ) -> Option<String> {
+        for some in grants.chunks(20) {
             process.order(&Order::Refresh {
                 grants: some.to_vec(),
             });
@@ -250,6 +272,7 @@ impl Boot {
                 match code.as_deref() {
                     None => seen.refreshed += 1,
                     Some("reauthorize_answer_lost") => seen.named += 1,
+                    Some("still_refreshing") if grant != "needy" => later.push(grant),
                     Some(code) => *seen.otherwise.entry(code.to_owned()).or_default() += 1,
                 }
             }
@@ -269,7 +292,7 @@ impl std::fmt::Display for Seen {
         };
         write!(
             f,
-            "{} | {} | {} | {} | {} | {} | {} | {} | {:?} | {} | {} | {:?} |",
+            "{} | {} | {} | {} | {} | {} | {} | {} | {:?} | {} | {} | {} | {:?} |",
             self.orphans,
             self.lost,
             time(self.first_retry),
@@ -281,6 +304,7 @@ impl std::fmt::Display for Seen {
             self.troubles,
             self.refreshed,
             self.named,
+            self.again,
             self.otherwise,
         )
     }

@@ -490,7 +490,7 @@ impl Problem {
             Self::Login(error) => error.kind(),
             Self::ApiKey(error) => error.kind(),
             Self::Link(error) => error.kind(),
-            Self::Session(error) => error.kind(),
+            Self::Session(_) => SessionError::KIND,
         }
     }
 }

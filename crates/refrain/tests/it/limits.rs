@@ -170,3 +170,64 @@ async fn a_store_that_fails_delays_nobody_and_is_told_as_soon_as_it_works() {
     live_through(&world, 3).await;
     assert_eq!(stored(&world.refrain).await, 1);
 }
+
+/// Lets nobody through while it is shut.
+#[derive(Debug, Default)]
+struct Shut {
+    shut: AtomicBool,
+    waits: AtomicBool,
+    opened: tokio::sync::Notify,
+}
+
+#[async_trait]
+impl Between for Shut {
+    async fn before(&self, _: Call) -> Result<(), StoreError> {
+        if self.shut.load(Ordering::SeqCst) {
+            self.waits.store(true, Ordering::SeqCst);
+            self.opened.notified().await;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn whoever_stops_half_way_through_closing_keeps_nobody_from_it() {
+    let sim = Sim::start(Profile::default()).await.unwrap();
+    let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
+    let inner = Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>));
+    let watched = Arc::new(Watched {
+        inner: inner as Arc<dyn Store>,
+        between: Shut::default(),
+    });
+    let world = World::on(sim, clock, Arc::clone(&watched) as Arc<dyn Store>);
+    let gates = world.refrain.gates().await.unwrap();
+    watched.between.shut.store(true, Ordering::SeqCst);
+    limited(&gates, "80000", QUOTA);
+    world
+        .in_time(async {
+            while !watched.between.waits.load(Ordering::SeqCst) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    // The gate is being written. This one waits for that, and is then neither dropped nor polled.
+    let mut stopped = std::pin::pin!(world.refrain.close(Duration::from_secs(30)));
+    for _ in 0..20 {
+        assert!(poll_once(stopped.as_mut()).await.is_none());
+        tokio::task::yield_now().await;
+    }
+    watched.between.shut.store(false, Ordering::SeqCst);
+    watched.between.opened.notify_waiters();
+    let closed = world.refrain.close(Duration::from_secs(30));
+    let closed = tokio::time::timeout(Duration::from_secs(10), closed).await;
+    assert!(closed.unwrap(), "in no time");
+}
+
+/// Polls a future once.
+async fn poll_once<T>(mut future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        std::task::Poll::Ready(done) => std::task::Poll::Ready(Some(done)),
+        std::task::Poll::Pending => std::task::Poll::Ready(None),
+    })
+    .await
+}

@@ -22,11 +22,10 @@ impl SessionError {
         }
     }
 
-    pub(in crate::keeper) fn kind(&self) -> Kind {
-        Kind::NotPermitted
-    }
-
     /// The same for all of them.
+    pub(in crate::keeper) const KIND: Kind = Kind::NotPermitted;
+
+    /// This too.
     pub(in crate::keeper) const SAFE: &'static str =
         "nothing was changed; every grant is as it was";
 

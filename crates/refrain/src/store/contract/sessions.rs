@@ -27,8 +27,8 @@ fn user() -> SessionRecord {
 fn of(whose: Whose) -> SessionRecord {
     let hash = SessionHash::from_bytes([0; 32]);
     SessionRecord {
-        whose,
         hash,
+        whose,
         ..user()
     }
 }
