@@ -4,13 +4,19 @@ use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode, header};
 use refrain::{
-    Grant,
+    Error, Grant,
     access::{ApiKey, ApiKeyError, Grants, Permission},
     id::GrantName,
     keeper::{Problem, keys::KeyError},
 };
 
-use crate::{connection::Connection, fault::Fault, keys::Known, server::Shared, session::Admin};
+use crate::{
+    connection::Connection,
+    fault::Fault,
+    server::Shared,
+    session::{Admin, User},
+    shown::{Known, Remembered, Shown},
+};
 
 /// The header by which a caller who reaches several grants says which one is meant.
 const GRANT: &str = "refrain-grant";
@@ -22,7 +28,7 @@ const TOO_MANY: &str = "too_many_keys";
 #[derive(Debug, Clone)]
 pub(crate) enum Caller {
     /// Whoever holds this key.
-    Key(Arc<Known>),
+    Key(Arc<Known<ApiKey>>),
     /// A process of the user that refrain runs as, or of one that the configuration names: it could read
     /// the store and its key itself.
     Peer {
@@ -31,6 +37,8 @@ pub(crate) enum Caller {
     },
     /// Somebody who runs refrain, signed in with a browser.
     Admin(Admin),
+    /// A user, signed in with a browser.
+    User(User),
 }
 
 impl Caller {
@@ -38,6 +46,8 @@ impl Caller {
     pub(crate) fn may(&self, permission: Permission) -> bool {
         match self {
             Self::Key(known) => known.record().permissions.allows(permission),
+            // A browser gets no token, whoever asks with it.
+            Self::User(_) => matches!(permission, Permission::Proxy | Permission::ProxyRead),
             Self::Peer { .. } | Self::Admin(_) => true,
         }
     }
@@ -46,6 +56,7 @@ impl Caller {
     pub(crate) fn reaches(&self, grant: &GrantName) -> bool {
         match self {
             Self::Key(known) => known.record().grants.reach(grant),
+            Self::User(user) => user.grant().name() == grant,
             Self::Peer { .. } | Self::Admin(_) => true,
         }
     }
@@ -54,6 +65,7 @@ impl Caller {
     pub(crate) fn grants(&self) -> &Grants {
         match self {
             Self::Key(known) => &known.record().grants,
+            Self::User(user) => user.grants(),
             Self::Peer { .. } | Self::Admin(_) => &Grants::All,
         }
     }
@@ -63,7 +75,10 @@ impl Caller {
         match (self, grants) {
             (Self::Peer { .. } | Self::Admin(_), _) => true,
             (Self::Key(known), Grants::All) => known.record().grants == Grants::All,
-            (Self::Key(_), Grants::Only(names)) => names.iter().all(|name| self.reaches(name)),
+            (Self::User(_), Grants::All) => false,
+            (Self::Key(_) | Self::User(_), Grants::Only(names)) => {
+                names.iter().all(|name| self.reaches(name))
+            }
         }
     }
 
@@ -78,6 +93,7 @@ impl Caller {
             Self::Key(known) => format!("key:{}", known.record().id),
             Self::Peer { uid } => format!("uid:{uid}"),
             Self::Admin(admin) => format!("admin:{}", admin.session()),
+            Self::User(user) => format!("session:{}", user.session()),
         }
     }
 
@@ -87,6 +103,7 @@ impl Caller {
             Self::Key(known) => (Some(known.record().id.as_str()), 0),
             Self::Peer { uid } => (None, *uid),
             Self::Admin(admin) => (Some(admin.session().as_str()), 1),
+            Self::User(user) => (Some(user.session().as_str()), 2),
         }
     }
 
@@ -139,6 +156,7 @@ impl Caller {
         let known = match self {
             Self::Key(known) => known,
             Self::Peer { .. } | Self::Admin(_) => return only_of_all(shared).await,
+            Self::User(user) => return Ok(user.grant().clone()),
         };
         if let Some(grant) = known.only() {
             return Ok(grant.clone());
@@ -232,22 +250,7 @@ pub(crate) async fn by_key(
     connection: &Connection,
     shared: &Shared,
 ) -> Result<Caller, Fault> {
-    let now = shared.clock().uptime();
-    if let Some(known) = shared.keys().at_hand(key, shared.refrain()) {
-        if known.is_due(now) {
-            let (keys, refrain) = (Arc::clone(shared.keys()), shared.refrain().clone());
-            let (key, known) = (key.clone(), Arc::clone(&known));
-            shared.behind(async move { keys.check_again(key, known, refrain).await });
-        }
-        connection.remember(key, &known);
-        return Ok(Caller::Key(known));
-    }
-    let (keys, refrain) = (Arc::clone(shared.keys()), shared.refrain().clone());
-    let asked = key.clone();
-    let checked = shared
-        .at_home(async move { keys.check(&asked, &refrain).await })
-        .await?;
-    match checked {
+    match look_up(key, shared.keys(), shared).await? {
         Ok(known) => {
             connection.remember(key, &known);
             Ok(Caller::Key(known))
@@ -264,6 +267,27 @@ pub(crate) async fn by_key(
             Err(fault)
         }
     }
+}
+
+/// What is known about something that a caller shows: what was known moments ago, while it is checked again
+/// behind his back, or what the store says now.
+pub(crate) async fn look_up<S: Shown>(
+    shown: &S,
+    remembered: &Arc<Remembered<S>>,
+    shared: &Shared,
+) -> Result<Result<Arc<Known<S>>, Error>, Fault> {
+    let refrain = shared.refrain().clone();
+    let (remembered, shown) = (Arc::clone(remembered), shown.clone());
+    if let Some(known) = remembered.at_hand(&shown, &refrain) {
+        if known.is_due(shared.clock().uptime()) {
+            let known = Arc::clone(&known);
+            shared.behind(async move { remembered.check_again(shown, known, refrain).await });
+        }
+        return Ok(Ok(known));
+    }
+    shared
+        .at_home(async move { remembered.check(&shown, &refrain).await })
+        .await
 }
 
 fn refused(connection: &Connection, shared: &Shared, what: &str) -> Fault {

@@ -8,15 +8,16 @@
 //!
 //! No page and no log has link, code, state or cookie in it.
 
-mod ask;
+pub(crate) mod ask;
 mod back;
 mod begin;
-mod cookie;
+pub(crate) mod cookie;
 
 use http::{Method, Response, StatusCode};
 use refrain::{
     Error, Kind, Refrain,
     connect::{ConnectLink, LinkRecord},
+    id::AppName,
     keeper::{Problem, links::LinkError},
 };
 
@@ -41,11 +42,17 @@ impl Visit<'_> {
         let record = self
             .ask(|refrain| async move { refrain.open_link(&opened).await })
             .await?;
+        let origin = self.opened_at(&record.terms.app)?;
+        Ok((link, record, origin))
+    }
+
+    /// The origin at which the users of an app consent, where the browser is there.
+    pub(crate) fn opened_at(&self, app: &AppName) -> Result<String, Fault> {
         let shared = self.shared();
-        let origin = shared.front().origin(shared.refrain(), &record.terms.app);
+        let origin = shared.front().origin(shared.refrain(), app);
         let origin = origin.map_err(|fault| {
             let code = fault.code();
-            tracing::warn!(link = %record.id, code, "a link cannot be opened");
+            tracing::warn!(%app, code, "users of an app cannot consent");
             Fault::request(
                 StatusCode::CONFLICT,
                 code,
@@ -59,15 +66,15 @@ impl Visit<'_> {
             return Err(Fault::request(
                 StatusCode::MISDIRECTED_REQUEST,
                 "wrong_host",
-                "this link is to be opened at another address",
+                "this is to be opened at another address",
                 format!("open it at {origin}, with the rest of the address as it is"),
             ));
         }
-        Ok((link, record, origin))
+        Ok(origin)
     }
 
     /// Asks the library, where it outlives this connection.
-    async fn ask<T, F>(&self, work: impl FnOnce(Refrain) -> F) -> Result<T, Fault>
+    pub(crate) async fn ask<T, F>(&self, work: impl FnOnce(Refrain) -> F) -> Result<T, Fault>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,

@@ -30,7 +30,6 @@ use crate::{
     authority::Authorities,
     body::Answer,
     fault::Fault,
-    keys::Known,
     listen::{
         paced::Paced,
         pulse::{Pulse, stream::Streams},
@@ -38,6 +37,7 @@ use crate::{
     proxy::{prepared::Prepared, upstream::Upstream},
     route,
     server::Shared,
+    shown::Known,
 };
 
 /// A request's head is no longer than this, names, values and target together.
@@ -87,7 +87,7 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 struct Shown {
     key: ApiKey,
-    known: Arc<Known>,
+    known: Arc<Known<ApiKey>>,
 }
 
 impl Connection {
@@ -135,7 +135,7 @@ impl Connection {
     }
 
     /// What is known about a key, where this connection has shown it before and it was checked moments ago.
-    pub(crate) fn remembered(&self, key: &str, now: Uptime) -> Option<Arc<Known>> {
+    pub(crate) fn remembered(&self, key: &str, now: Uptime) -> Option<Arc<Known<ApiKey>>> {
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let shown = shown.as_ref().filter(|it| it.known.is_fresh(now))?;
         let same: bool = shown.key.expose().as_bytes().ct_eq(key.as_bytes()).into();
@@ -150,7 +150,7 @@ impl Connection {
         self.given.swap(what, Ordering::Relaxed) != what
     }
 
-    pub(crate) fn remember(&self, key: &ApiKey, known: &Arc<Known>) {
+    pub(crate) fn remember(&self, key: &ApiKey, known: &Arc<Known<ApiKey>>) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         *shown = Some(Shown {
             key: key.clone(),

@@ -97,17 +97,17 @@ mod tests {
 
     #[test]
     fn a_browser_shows_what_it_holds_under_that_name_and_no_other() {
-        let held = |lines: &[&str], name: &str| {
+        let of = |lines: &[&str], name: &str| {
             let mut headers = HeaderMap::new();
             for line in lines {
                 headers.append(header::COOKIE, line.parse().unwrap());
             }
-            super::held(&headers, name).map(str::to_owned)
+            held(&headers, name).map(str::to_owned)
         };
         let some = |text: &str| Some(text.to_owned());
-        assert_eq!(held(&["x=y; a=1;c=d"], "a"), some("1"));
-        assert_eq!(held(&["x=y", "c=d; a=1"], "a"), some("1"));
-        assert_eq!(held(&["__Host-a=1; aa=2; a=; A=3"], "a"), None);
-        assert_eq!(held(&[], "a"), None);
+        assert_eq!(of(&["x=y; a=1;c=d"], "a"), some("1"));
+        assert_eq!(of(&["x=y", "c=d; a=1"], "a"), some("1"));
+        assert_eq!(of(&["__Host-a=1; aa=2; a=; A=3"], "a"), None);
+        assert_eq!(of(&[], "a"), None);
     }
 }

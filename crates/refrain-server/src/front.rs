@@ -28,21 +28,28 @@ pub(crate) struct Front {
     authorities: Option<Arc<Authorities>>,
     port: Option<u16>,
     return_to: Vec<ReturnRule>,
+    sessions: Option<AppName>,
 }
 
 impl Front {
-    pub(crate) fn of(listeners: &[Listener], return_to: &[ReturnRule]) -> Self {
+    pub(crate) fn of(listeners: &[Listener], config: &Server) -> Self {
         let tcp = listeners.iter().find(|it| it.address().is_some());
         Self {
             authorities: tcp.map(Listener::authorities).cloned(),
             port: tcp.and_then(Listener::address).map(|it| it.port()),
-            return_to: return_to.to_vec(),
+            return_to: config.return_to.clone(),
+            sessions: config.sessions.app.clone(),
         }
     }
 
     /// The port for redirect URIs that were registered without one.
     pub(crate) fn port(&self) -> Option<u16> {
         self.port
+    }
+
+    /// The app whose users may sign in with a browser, if any may.
+    pub(crate) fn sessions(&self) -> Option<&AppName> {
+        self.sessions.as_ref()
     }
 
     /// Whether a user may be sent there; nowhere, unless the configuration says so.
@@ -141,6 +148,7 @@ mod tests {
             authorities: Some(Arc::new(Authorities::of(address, tls, &names))),
             port: Some(address.port()),
             return_to: Vec::new(),
+            sessions: None,
         }
     }
 
@@ -151,12 +159,11 @@ mod tests {
             key: "/k".into(),
         };
         let at = |listen: &str, name: Option<&str>, tls: bool| {
-            origin(&Server {
-                listen: Some(listen.parse().unwrap()),
-                names: name.map(|name| name.parse().unwrap()).into_iter().collect(),
-                tls: tls.then(files),
-                ..Server::default()
-            })
+            let mut server = Server::default();
+            server.listen = Some(listen.parse().unwrap());
+            server.names = name.map(|name| name.parse().unwrap()).into_iter().collect();
+            server.tls = tls.then(files);
+            origin(&server)
         };
         let name = Some("music.example");
         for (listen, name, tls, expected) in [
@@ -170,10 +177,8 @@ mod tests {
         ] {
             assert_eq!(at(listen, name, tls).as_deref(), Some(expected));
         }
-        let nowhere = Server {
-            listen: None,
-            ..Server::default()
-        };
+        let mut nowhere = Server::default();
+        nowhere.listen = None;
         assert_eq!(origin(&nowhere), None);
     }
 

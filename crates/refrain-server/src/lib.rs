@@ -27,11 +27,11 @@
 //! | `route` | what there is, and what it needs; what is not in its table is not there: [`routes`] |
 //! | `authority` | whom a request is meant for, and which page it comes from |
 //! | `front` | how browsers reach this server, and where they may be sent |
-//! | `caller`, `keys`, `doors` | who calls, and how often a wrong key may be tried |
+//! | `caller`, `shown`, `doors` | who calls, and how often a wrong key may be tried |
 //! | `proxy` | `/v1/*` |
 //! | `manage` | `/refrain/v1/*`: tokens, grants, keys, links, events; and `/metrics` |
 //! | `connect` | `/connect/{link}` and `/callback`: a user consents in a browser |
-//! | `session` | `/sign-in/{link}`: who is signed in with a browser |
+//! | `session` | `/session`, `/sign-in/{link}`: who is signed in with a browser |
 //! | `visit`, `cookie` | somebody with a browser, and what it keeps |
 //! | `page` | what people see there, and at the end of `refrain login` |
 //! | `token_endpoint` | `/api/token` |
@@ -49,7 +49,6 @@ mod doors;
 mod fault;
 mod front;
 mod health;
-mod keys;
 mod listen;
 mod manage;
 mod metrics;
@@ -59,6 +58,7 @@ mod request_id;
 mod route;
 mod server;
 mod session;
+mod shown;
 mod token_endpoint;
 mod visit;
 

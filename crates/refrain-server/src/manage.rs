@@ -68,7 +68,10 @@ pub(crate) async fn answer(asked: &Asked<'_>, body: Sent) -> Result<Response<Ans
         | Route::Readyz
         | Route::Connect
         | Route::Callback
-        | Route::SignIn => Err(Fault::request(
+        | Route::SignIn
+        | Route::SessionLogin
+        | Route::SessionLogout
+        | Route::Session => Err(Fault::request(
             StatusCode::NOT_FOUND,
             "no_such_path",
             "there is nothing to be managed at this path",

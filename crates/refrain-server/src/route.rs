@@ -101,7 +101,9 @@ async fn respond(
         (Route::Connect | Route::Callback, _) => {
             connect::answer(&Visit::new(&head, entry, connection, id)).await
         }
-        (Route::SignIn, _) => session::answer(&Visit::new(&head, entry, connection, id)).await,
+        (Route::SignIn | Route::SessionLogin | Route::SessionLogout | Route::Session, _) => {
+            session::answer(&Visit::new(&head, entry, connection, id)).await
+        }
         (Route::Healthz, _) => Ok(health::alive()),
         (Route::Readyz, _) => Ok(health::ready(connection.shared()).await),
         (Route::Api, Some(caller)) => {
@@ -128,7 +130,14 @@ async fn admit(visit: &Visit<'_>, connection: &Connection) -> Result<Option<Call
             Ok(Some(Caller::Admin(admin)))
         }
         Some(Needs::Permission(permission)) => {
-            let caller = by_key.await?;
+            let session = match entry.route() {
+                Route::Api => session::user::caller(visit).await?,
+                _ => None,
+            };
+            let caller = match session {
+                Some(caller) => caller,
+                None => by_key.await?,
+            };
             if caller.may(permission) {
                 return Ok(Some(caller));
             }

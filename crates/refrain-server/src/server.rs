@@ -3,8 +3,11 @@
 use std::{fmt, io, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use refrain::{
-    Error, Refrain, config,
+    Error, Refrain,
+    access::ApiKey,
+    config,
     limit::Gates,
+    session::SessionToken,
     time::Clock,
     transport::dial::{Dialer, Versions},
 };
@@ -17,7 +20,6 @@ use crate::{
     doors::Doors,
     fault::Fault,
     front::Front,
-    keys::Keys,
     listen::{
         self, Listener,
         inherited::{self, Inherited},
@@ -25,6 +27,7 @@ use crate::{
     },
     metrics::Metrics,
     request_id::Ids,
+    shown::Remembered,
 };
 
 /// How long requests that are under way may take once the server is told to stop.
@@ -106,7 +109,8 @@ pub(crate) struct Shared {
     refrain: Refrain,
     /// The runtime that outlives all connections: whatever must not end with one of them runs there.
     home: Handle,
-    keys: Arc<Keys>,
+    keys: Arc<Remembered<ApiKey>>,
+    sessions: Arc<Remembered<SessionToken>>,
     gates: Gates,
     doors: Doors,
     front: Front,
@@ -131,8 +135,12 @@ impl Shared {
         &self.refrain.parts().clock
     }
 
-    pub(crate) fn keys(&self) -> &Arc<Keys> {
+    pub(crate) fn keys(&self) -> &Arc<Remembered<ApiKey>> {
         &self.keys
+    }
+
+    pub(crate) fn sessions(&self) -> &Arc<Remembered<SessionToken>> {
+        &self.sessions
     }
 
     pub(crate) fn gates(&self) -> &Gates {
@@ -257,9 +265,10 @@ impl Server {
         let shared = Arc::new(Shared {
             home: Handle::current(),
             keys: Arc::default(),
+            sessions: Arc::default(),
             gates,
             doors: Doors::default(),
-            front: Front::of(&listeners, &config.return_to),
+            front: Front::of(&listeners, config),
             audit: Audit::new(ids.process()),
             ids,
             metrics: Metrics::new(),

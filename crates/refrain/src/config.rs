@@ -31,10 +31,11 @@ mod resolve;
 mod return_to;
 mod secret_file;
 mod server;
+mod sessions;
 mod source;
 mod store;
 
-use std::{collections::BTreeMap, fmt, num::NonZeroU32, path::PathBuf, str::FromStr};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf};
 
 use crate::{
     id::{AppName, DeveloperName},
@@ -48,6 +49,7 @@ pub use self::{
     return_to::{ReturnRule, ReturnRuleError, ReturnTo, ReturnToError},
     secret_file::SecretFileError,
     server::{HostName, HostNameError, Server, TlsFiles},
+    sessions::{SessionAppError, SessionKeep, SessionKeepError, Sessions},
     source::{Setting, Source, Sources},
     store::{PostgresUrl, StoreLocation},
 };
@@ -62,8 +64,6 @@ pub struct Config {
     pub sealing: Sealing,
     /// The apps, by the names that the configuration gives them.
     pub apps: BTreeMap<AppName, App>,
-    /// How browser sessions are kept.
-    pub sessions: Sessions,
     /// Where Spotify is.
     pub provider: Provider,
     /// How connections leave this machine.
@@ -125,48 +125,6 @@ impl App {
     pub const REFRESHES_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
 }
 
-/// How browser sessions are kept.
-#[derive(Debug, Clone, Copy)]
-pub struct Sessions {
-    /// Where their refresh tokens are.
-    pub keep: SessionKeep,
-}
-
-/// Where the refresh token of a browser session is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SessionKeep {
-    /// In the store; the browser holds a reference.
-    Store,
-    /// Sealed in the browser's cookie, and nowhere else.
-    Cookie,
-}
-
-/// The text is neither `store` nor `cookie`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("sessions are kept in the \"store\" or in the \"cookie\"")]
-pub struct SessionKeepError;
-
-impl FromStr for SessionKeep {
-    type Err = SessionKeepError;
-
-    fn from_str(text: &str) -> Result<Self, SessionKeepError> {
-        match text {
-            "store" => Ok(Self::Store),
-            "cookie" => Ok(Self::Cookie),
-            _ => Err(SessionKeepError),
-        }
-    }
-}
-
-impl fmt::Display for SessionKeep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Store => "store",
-            Self::Cookie => "cookie",
-        })
-    }
-}
-
 impl Config {
     /// A configuration made by a program, with neither file nor environment. Apps are added to
     /// [`apps`](Self::apps).
@@ -175,9 +133,6 @@ impl Config {
             store,
             sealing: Sealing { key },
             apps: BTreeMap::new(),
-            sessions: Sessions {
-                keep: SessionKeep::Store,
-            },
             provider,
             network: Network::default(),
             server: Server::default(),

@@ -6,6 +6,8 @@ use http::{Response, StatusCode};
 use refrain::{
     config::ReturnTo,
     connect::LinkTerms,
+    id::AppName,
+    oauth::scope::Scope,
     provider::spotify::{PAGE_ERRORS, scope_words},
 };
 
@@ -44,17 +46,7 @@ fn content(terms: &LinkTerms) -> String {
         "<p>The app <strong>{app}</strong> asks for access, to keep it under the name \
          <strong>{grant}</strong>.{again} It may:</p>\n<ul>\n"
     );
-    for scope in terms.scope.iter() {
-        let words = scope_words(scope).map_or_else(
-            || format!("use what Spotify calls <strong>{}</strong>", escape(scope)),
-            escape,
-        );
-        // Writing to a text cannot fail.
-        let _ = writeln!(content, "<li>{words}</li>");
-    }
-    if terms.scope.is_empty() {
-        content.push_str("<li>see what everybody can see of your account</li>\n");
-    }
+    content.push_str(&scopes(&terms.scope));
     let back = terms.return_to.as_ref().map_or_else(
         || "Afterwards you may close the page.".to_owned(),
         |it| {
@@ -67,14 +59,50 @@ fn content(terms: &LinkTerms) -> String {
     let _ = write!(
         content,
         "</ul>\n<p class=\"next\">Spotify asks you to sign in and to agree; your password stays there. \
-         {back}</p>\n<form method=\"post\"><button>Go on to Spotify</button></form>\n\
-         <details><summary>If Spotify shows an error instead</summary>\n<ul>\n"
+         {back}</p>\n{GO_ON}"
     );
-    for (text, meaning) in PAGE_ERRORS {
-        let _ = writeln!(content, "<li>{}: {}</li>", escape(text), escape(meaning));
-    }
-    content.push_str("</ul>\n<p>Tell whoever runs the app that sent you here.</p>\n</details>\n");
+    content.push_str(&errors());
     content
+}
+
+/// What a user is asked who signs in to an app.
+pub(crate) fn sign_in(app: &AppName, scope: &Scope) -> String {
+    let app = escape(app.as_str());
+    let (scopes, errors) = (scopes(scope), errors());
+    format!(
+        "<p>You sign in to the app <strong>{app}</strong> with your Spotify account. It may then:</p>\n\
+         <ul>\n{scopes}</ul>\n<p class=\"next\">Spotify asks you to sign in and to agree; your password stays \
+         there. Your browser keeps a cookie, and no token.</p>\n{GO_ON}{errors}"
+    )
+}
+
+const GO_ON: &str = "<form method=\"post\"><button>Go on to Spotify</button></form>\n";
+
+/// What an app may do, as the items of a list.
+fn scopes(scope: &Scope) -> String {
+    if scope.is_empty() {
+        return "<li>see what everybody can see of your account</li>\n".to_owned();
+    }
+    scope.iter().fold(String::new(), |list, scope| {
+        let words = scope_words(scope).map_or_else(
+            || format!("use what Spotify calls <strong>{}</strong>", escape(scope)),
+            escape,
+        );
+        format!("{list}<li>{words}</li>\n")
+    })
+}
+
+/// What Spotify may show that leads nobody back.
+fn errors() -> String {
+    let list = PAGE_ERRORS
+        .iter()
+        .fold(String::new(), |list, (text, meaning)| {
+            format!("{list}<li>{}: {}</li>\n", escape(text), escape(meaning))
+        });
+    format!(
+        "<details><summary>If Spotify shows an error instead</summary>\n<ul>\n{list}</ul>\n\
+         <p>Tell whoever runs the app that sent you here.</p>\n</details>\n"
+    )
 }
 
 #[cfg(test)]

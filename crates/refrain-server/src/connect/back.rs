@@ -13,6 +13,7 @@ use crate::{
     cookie::{is_secure, unwritable},
     fault::{Fault, Shape},
     page::{FOOTER, login, see_other},
+    session::log_in,
     visit::Visit,
 };
 
@@ -36,7 +37,10 @@ pub(super) async fn finish(visit: &Visit<'_>) -> Result<Response<Answer>, Fault>
         .ask(|refrain| async move { refrain.finish_link(&query, &browser).await })
         .await?;
     note(visit, &returned);
-    let mut answer = sent_on(visit, returned)?;
+    let mut answer = match (&returned.session, &returned.result) {
+        (Some(path), Ok(done)) => log_in::finish(visit, done.grant.clone(), path).await?,
+        _ => sent_on(visit, returned)?,
+    };
     clear(&mut answer, &state, secure);
     Ok(answer)
 }
@@ -93,6 +97,6 @@ fn sent_on(visit: &Visit<'_>, returned: Returned) -> Result<Response<Answer>, Fa
 
 fn clear(answer: &mut Response<Answer>, state: &AuthorizationState, secure: bool) {
     if let Some(gone) = cookie::take_away(state, secure) {
-        answer.headers_mut().insert(header::SET_COOKIE, gone);
+        answer.headers_mut().append(header::SET_COOKIE, gone);
     }
 }

@@ -14,7 +14,7 @@ use crate::cookie;
 const TAG: usize = 16;
 
 /// The cookie that a browser is given with this login; `None` where it cannot be written.
-pub(super) fn give(
+pub(crate) fn give(
     state: &AuthorizationState,
     secret: &BrowserSecret,
     secure: bool,

@@ -18,6 +18,12 @@ pub(crate) enum Route {
     Callback,
     /// Where whoever runs refrain signs in to the dashboard.
     SignIn,
+    /// Where a user signs in with a browser.
+    SessionLogin,
+    /// And out again.
+    SessionLogout,
+    /// Who is signed in.
+    Session,
     /// Whether the process lives.
     Healthz,
     /// Whether it can do its work.
@@ -93,7 +99,7 @@ impl Entry {
 }
 
 /// The Web API stands first: it is most of what is asked for.
-pub(crate) static TABLE: [Entry; 18] = [
+pub(crate) static TABLE: [Entry; 21] = [
     Entry::own(
         "/v1/*",
         Route::Api,
@@ -141,6 +147,25 @@ pub(crate) static TABLE: [Entry; 18] = [
         ],
     )
     .told_as(Shape::Page),
+    Entry::own(
+        "/session/login",
+        Route::SessionLogin,
+        &[
+            (Method::GET, Needs::OwnCredentials),
+            (Method::POST, Needs::OwnCredentials),
+        ],
+    )
+    .told_as(Shape::Page),
+    Entry::own(
+        "/session/logout",
+        Route::SessionLogout,
+        &[(Method::POST, Needs::OwnCredentials)],
+    ),
+    Entry::own(
+        "/session",
+        Route::Session,
+        &[(Method::GET, Needs::OwnCredentials)],
+    ),
     Entry::own("/healthz", Route::Healthz, &[(Method::GET, Needs::Nothing)]),
     Entry::own("/readyz", Route::Readyz, &[(Method::GET, Needs::Nothing)]),
     Entry::own("/metrics", Route::Metrics, &[(Method::GET, Needs::Known)]),
@@ -380,7 +405,14 @@ mod tests {
     fn nothing_but_health_and_what_checks_for_itself_is_open() {
         let open: Vec<_> = TABLE.iter().filter(|it| it.is_open()).collect();
         let open: Vec<_> = open.iter().map(|entry| entry.path()).collect();
-        let own = ["/connect/{link}", "/callback", "/sign-in/{link}"];
+        let own = [
+            "/connect/{link}",
+            "/callback",
+            "/sign-in/{link}",
+            "/session/login",
+            "/session/logout",
+            "/session",
+        ];
         let health = ["/healthz", "/readyz"];
         assert_eq!(open, [&["/api/token"], &own[..], &health].concat());
     }

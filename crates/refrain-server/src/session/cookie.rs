@@ -11,6 +11,16 @@ pub(super) fn admin(host: &str) -> String {
     of("refrain-admin", host)
 }
 
+/// The cookie of a user.
+pub(super) fn user(host: &str) -> String {
+    of("refrain-session", host)
+}
+
+/// What makes the next login ask for consent, also where it was given before.
+pub(super) fn anew(host: &str) -> String {
+    of("refrain-anew", host)
+}
+
 fn of(name: &str, host: &str) -> String {
     let secure = cookie::is_secure(host);
     let port = host.rsplit_once(':').map(|(_, port)| port);

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Answers a visit. What a form sends besides is not looked at.
-pub(crate) async fn answer(visit: &Visit<'_>) -> Result<Response<Answer>, Fault> {
+pub(super) async fn answer(visit: &Visit<'_>) -> Result<Response<Answer>, Fault> {
     let link = visit.parameter().and_then(SessionToken::parse);
     let link = link.ok_or_else(|| refused(visit))?;
     if visit.method() == Method::POST {

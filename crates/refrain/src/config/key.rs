@@ -23,6 +23,7 @@ pub(super) enum Key {
     SealingKeyFile,
     SealingKeyCredential,
     App(AppName, AppKey),
+    SessionsApp,
     SessionsKeep,
     SpotifyAccountsUrl,
     SpotifyApiUrl,
@@ -36,6 +37,7 @@ pub(super) enum Key {
     ServerTlsKeyFile,
     ServerPlainHttp,
     ServerReturnTo,
+    ServerAppDir,
 }
 
 /// How a value is written in the file; in the environment all are texts, and the items of a list are
@@ -64,10 +66,11 @@ pub(super) enum AppKey {
 }
 
 /// Section, name and key of every value that is not an app's; a section of "" is the top of the file.
-const FIXED: [(&str, &str, Key); 16] = [
+const FIXED: [(&str, &str, Key); 18] = [
     ("", "store", Key::Store),
     ("sealing", "key_file", Key::SealingKeyFile),
     ("sealing", "key_credential", Key::SealingKeyCredential),
+    ("sessions", "app", Key::SessionsApp),
     ("sessions", "keep", Key::SessionsKeep),
     ("spotify", "accounts_url", Key::SpotifyAccountsUrl),
     ("spotify", "api_url", Key::SpotifyApiUrl),
@@ -85,6 +88,7 @@ const FIXED: [(&str, &str, Key); 16] = [
     ("server", "tls_key_file", Key::ServerTlsKeyFile),
     ("server", "plain_http", Key::ServerPlainHttp),
     ("server", "return_to", Key::ServerReturnTo),
+    ("server", "app_dir", Key::ServerAppDir),
 ];
 
 pub(super) const APP_KEYS: [(&str, AppKey); 8] = [
@@ -142,6 +146,7 @@ impl Key {
             Self::App(_, AppKey::Scopes) => "user-read-email",
             Self::App(_, AppKey::Developer) => "my-account",
             Self::App(_, AppKey::RefreshesPerSecond) => DEFAULT_REFRESHES,
+            Self::SessionsApp => "default",
             Self::SessionsKeep => "store",
             Self::SpotifyAccountsUrl => ACCOUNTS_URL,
             Self::SpotifyApiUrl => API_URL,
@@ -155,6 +160,7 @@ impl Key {
             Self::ServerTlsKeyFile => "/etc/refrain/key.pem",
             Self::ServerPlainHttp => "true",
             Self::ServerReturnTo => "https://app.example/connected",
+            Self::ServerAppDir => "/srv/app/dist",
         };
         match (at, self, self.form()) {
             (Source::Environment { variable }, ..) => format!("{variable}='{value}'"),
@@ -204,6 +210,7 @@ impl Key {
                 | AppKey::RefreshesPerSecond,
             )
             | Self::Store
+            | Self::SessionsApp
             | Self::SessionsKeep
             | Self::SpotifyAccountsUrl
             | Self::SpotifyApiUrl
@@ -216,7 +223,8 @@ impl Key {
             | Self::ServerTlsCertificateFile
             | Self::ServerTlsKeyFile
             | Self::ServerPlainHttp
-            | Self::ServerReturnTo => vec![self.clone()],
+            | Self::ServerReturnTo
+            | Self::ServerAppDir => vec![self.clone()],
         }
     }
 }

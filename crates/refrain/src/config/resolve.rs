@@ -2,7 +2,7 @@
 
 mod server;
 
-use std::{error::Error, fmt, path::PathBuf};
+use std::{collections::BTreeMap, error::Error, fmt, path::PathBuf};
 
 use crate::{
     id::AppName,
@@ -18,13 +18,14 @@ use crate::{
 };
 
 use super::{
-    App, Config, KeySource, Sealing, SessionKeep, Sessions,
+    App, Config, KeySource, Sealing,
     error::ConfigError,
     expand,
     key::{AppKey, DEFAULT_KEY_FILE, DEFAULT_REDIRECT_URI, DEFAULT_REFRESHES, DEFAULT_STORE, Key},
     layer::{Given, Layer},
     network::{Network, Proxy},
     secret_file::{self, Guard},
+    sessions::{SessionAppError, SessionKeep, Sessions},
     source::{Setting, Source, Sources},
     store::{StoreLocation, WrittenStore},
 };
@@ -52,16 +53,15 @@ impl<'a> Resolver<'a> {
         let apps = std::mem::take(&mut self.layer.apps)
             .into_iter()
             .map(|(name, at)| self.app(&name, at).map(|app| (name, app)))
-            .collect::<Result<_, _>>()?;
-        let keep = self.value(&Key::SessionsKeep, "store", str::parse::<SessionKeep>)?;
+            .collect::<Result<BTreeMap<_, _>, _>>()?;
+        let sessions = self.sessions(&apps)?;
         let provider = self.provider()?;
         let proxy = self.value(&Key::NetworkProxy, "", Proxy::parse)?;
-        let server = self.server()?;
+        let server = self.server(sessions)?;
         Ok(Config {
             store,
             sealing: Sealing { key },
             apps,
-            sessions: Sessions { keep },
             provider,
             network: Network { proxy },
             server,
@@ -71,6 +71,24 @@ impl<'a> Resolver<'a> {
                 .map(|it| it.join("refrain")),
             settings: self.settings,
         })
+    }
+
+    fn sessions(&mut self, apps: &BTreeMap<AppName, App>) -> Result<Sessions, ConfigError> {
+        let key = Key::SessionsApp;
+        let given = self.take(&key, "");
+        let app = match given.text.as_str() {
+            "" => None,
+            text => {
+                let name: AppName = text.parse().map_err(|e| invalid(&key, &given.source, e))?;
+                if !apps.contains_key(&name) {
+                    return Err(invalid(&key, &given.source, SessionAppError { name }));
+                }
+                Some(name)
+            }
+        };
+        self.record(&key, &*given.text, given.source);
+        let keep = self.value(&Key::SessionsKeep, "store", str::parse::<SessionKeep>)?;
+        Ok(Sessions { app, keep })
     }
 
     fn store(&mut self) -> Result<StoreLocation, ConfigError> {

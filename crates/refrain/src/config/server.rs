@@ -8,7 +8,7 @@ use std::{
     str::FromStr,
 };
 
-use crate::config::return_to::ReturnRule;
+use crate::config::{return_to::ReturnRule, sessions::Sessions};
 
 /// How the server is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub struct Server {
     pub plain_http: bool,
     /// Where a user may be sent after a consent; nowhere, if it is empty.
     pub return_to: Vec<ReturnRule>,
+    /// Who may sign in with a browser.
+    pub sessions: Sessions,
+    /// The folder of a single-page app that it serves beside the API, if it does.
+    pub app_dir: Option<PathBuf>,
 }
 
 impl Server {
@@ -52,6 +56,8 @@ impl Default for Server {
             tls: None,
             plain_http: false,
             return_to: Vec::new(),
+            sessions: Sessions::default(),
+            app_dir: None,
         }
     }
 }

@@ -115,7 +115,7 @@ fn without_a_file_everything_has_a_default() {
     assert_eq!(config.provider.api.to_string(), "https://api.spotify.com");
     assert!(config.provider.revocation.is_none() && config.apps.is_empty());
     assert!(matches!(config.network.proxy, Proxy::None));
-    assert_eq!(config.sessions.keep, SessionKeep::Store);
+    assert_eq!(config.server.sessions.keep, SessionKeep::Store);
     assert!(
         config
             .settings()
@@ -192,7 +192,7 @@ proxy = "environment"
     assert_eq!(config.sealing.key, KeySource::File(home.path("k")));
     assert_eq!(config.provider.api.to_string(), "http://[::1]:2");
     assert_eq!(config.provider.revocation.as_ref().unwrap().path, "/revoke");
-    assert_eq!(config.sessions.keep, SessionKeep::Cookie);
+    assert_eq!(config.server.sessions.keep, SessionKeep::Cookie);
     assert!(matches!(config.network.proxy, Proxy::Environment));
 
     let file = home.path(".config/refrain/refrain.toml");

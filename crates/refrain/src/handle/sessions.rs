@@ -3,11 +3,26 @@
 use crate::{
     handle::Refrain,
     id::GrantName,
-    keeper::Error,
+    keeper::{Error, links::LinkBegun, sessions::NewSession},
     session::{SessionId, SessionRecord, SessionToken, Whose},
 };
 
 impl Refrain {
+    /// Begins the login of a user whose session is to begin with it. Their grant is named after the account
+    /// that they sign in with, so that it is the same in every browser; the login is finished by
+    /// [`finish_link`](Self::finish_link).
+    ///
+    /// # Errors
+    /// Where the app is not configured, or Spotify would not take its redirect URI.
+    pub async fn begin_session(&self, new: NewSession) -> Result<LinkBegun, Error> {
+        self.keeper.begin_session(new).await
+    }
+
+    /// How many sessions reach a grant.
+    pub async fn sessions_of(&self, grant: &GrantName) -> Result<u64, Error> {
+        self.keeper.sessions_of(grant).await
+    }
+
     /// Makes a session. Its text is in the answer and nowhere else.
     pub async fn open_session(&self, whose: Whose) -> Result<(SessionToken, SessionRecord), Error> {
         self.keeper.open_session(whose).await

@@ -17,11 +17,12 @@ use crate::{
     id::{AppName, GrantName},
     keeper::{
         Error, Keeper, Problem,
-        login::{self, Begun, LoggedIn, LoginRequest},
+        login::{self, Begun, LoggedIn, LoginRequest, Way},
     },
     lifecycle::{GrantRow, row::Status},
     oauth::{authorization::RedirectUri, pkce, scope::Scope},
     secret::BrowserSecret,
+    session::LocalPath,
     store::{Written, attempt::FromLink},
 };
 
@@ -65,6 +66,8 @@ pub struct Returned {
     pub link: Option<LinkId>,
     /// Where the user goes now.
     pub return_to: Option<ReturnTo>,
+    /// Where the user goes whose session begins with it.
+    pub session: Option<LocalPath>,
     /// What came of it.
     pub result: Result<LoggedIn, Error>,
 }
@@ -153,7 +156,11 @@ impl Keeper {
             return_to: terms.return_to,
             epoch: terms.epoch,
         };
-        let login = self.begin(request, Some(from)).await?;
+        let way = Way {
+            link: Some(from),
+            ..Way::default()
+        };
+        let login = self.begin(request, way).await?;
         // Whoever loses here has an attempt that no browser knows of; it lapses.
         let now = self.parts.clock.wall();
         if !self.parts.store.use_link(&id, now).await? {
@@ -175,12 +182,15 @@ impl Keeper {
         let browser = browser.clone();
         self.uninterrupted(async move {
             let (attempt, response) = keeper.take(&query, Some(&browser)).await?;
-            let (grant, link) = (attempt.terms.grant.clone(), attempt.terms.link.clone());
+            let terms = &attempt.terms;
+            let (grant, link) = (terms.grant.clone(), terms.link.clone());
+            let session = terms.session.clone();
             let (id, return_to) = link.map(|link| (link.id, link.return_to)).unzip();
             Ok(Returned {
                 grant,
                 link: id,
                 return_to: return_to.flatten(),
+                session,
                 result: keeper.finish(attempt, response).await,
             })
         })

@@ -29,6 +29,7 @@ use crate::{
     },
     provider::{AUTHORIZE_PATH, TOKEN_PATH, spotify},
     secret::{AuthorizationState, BrowserSecret, CodeVerifier},
+    session::LocalPath,
     store::attempt::{self, Attempt, FromLink, Terms},
     time::UnixMillis,
 };
@@ -52,6 +53,15 @@ pub struct LoginRequest {
     /// What ties the answer to the browser that began; `None` where it comes back to the very process
     /// that opened the browser, or is pasted by its user.
     pub browser: Option<BrowserSecret>,
+}
+
+/// How a login comes about, where a command does not ask for it.
+#[derive(Debug, Default)]
+pub(super) struct Way {
+    pub(super) link: Option<FromLink>,
+    pub(super) session: Option<LocalPath>,
+    /// Whether the user is to see what they agree to, also where they have agreed to it before.
+    pub(super) asks_anew: bool,
 }
 
 /// A login that has begun.
@@ -85,14 +95,10 @@ pub struct LoggedIn {
 impl Keeper {
     /// Begins a login: keeps the attempt, and answers where to send the user.
     pub async fn begin_login(&self, request: LoginRequest) -> Result<Begun, Error> {
-        self.begin(request, None).await
+        self.begin(request, Way::default()).await
     }
 
-    pub(super) async fn begin(
-        &self,
-        request: LoginRequest,
-        link: Option<FromLink>,
-    ) -> Result<Begun, Error> {
+    pub(super) async fn begin(&self, request: LoginRequest, way: Way) -> Result<Begun, Error> {
         let app = self.app(&request.app)?;
         let redirect_uri = redirect(app, request.port)?;
         let random = self.parts.random.as_ref();
@@ -102,6 +108,7 @@ impl Keeper {
         let known = self.parts.store.grant(&request.grant).await?;
         // After a logout the user is to see what they agree to, not to be waved through.
         let show_dialog = request.other_account
+            || way.asks_anew
             || known.is_some_and(|row| matches!(row.value.status, Status::SignedOut { .. }));
         let url = AuthorizationRequest {
             client_id: &app.client.id,
@@ -128,7 +135,8 @@ impl Keeper {
                 redirect_uri: redirect_uri.as_str().to_owned(),
                 scope,
                 other_account: request.other_account,
-                link,
+                link: way.link,
+                session: way.session,
             },
             verifier: sealed.map_err(Problem::KeyCheck)?,
         };
@@ -226,7 +234,11 @@ impl Keeper {
             return Err(LoginError::NoRefreshToken.into());
         };
         let account = self.account(&granted.access_token).await?;
-        self.save_login(app, attempt.terms, (granted, sent), &refresh, account)
+        let mut terms = attempt.terms;
+        if terms.session.is_some() {
+            terms.grant = self.grant_of_session(app, account.as_ref())?;
+        }
+        self.save_login(app, terms, (granted, sent), &refresh, account)
             .await
     }
 

@@ -4,13 +4,73 @@ mod error;
 
 pub use self::error::SessionError;
 use crate::{
-    id::GrantName,
-    keeper::{Error, Keeper},
-    session::{SessionHash, SessionId, SessionRecord, SessionToken, Whose},
+    config::App,
+    id::{AppName, GrantName},
+    keeper::{
+        Error, Keeper, Problem,
+        links::LinkBegun,
+        login::{LoginError, LoginRequest, Way},
+    },
+    lifecycle::row::Account,
+    oauth::pkce,
+    session::{LocalPath, SessionHash, SessionId, SessionRecord, SessionToken, Whose},
     store::Written,
 };
 
+/// The name of a grant while nobody knows whose it will be.
+const NOBODY: &str = "web-nobody-yet";
+
+/// A session that is to begin with a login.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// The app that asks, for its own scopes.
+    pub app: AppName,
+    /// Where the user goes afterwards.
+    pub return_to: LocalPath,
+    /// The port of the listener, for a redirect URI that was registered without one.
+    pub port: Option<u16>,
+    /// Whether the user is to see what they agree to, also where they have agreed to it before.
+    pub asks_anew: bool,
+}
+
 impl Keeper {
+    /// Begins the login of a user whose grant is named after the account that they sign in with.
+    pub(crate) async fn begin_session(&self, new: NewSession) -> Result<LinkBegun, Error> {
+        let browser = pkce::browser_secret(self.parts.random.as_ref())?;
+        let request = LoginRequest {
+            grant: NOBODY.parse().map_err(Problem::Name)?,
+            app: new.app,
+            scope: None,
+            port: new.port,
+            other_account: false,
+            browser: Some(browser.clone()),
+        };
+        let way = Way {
+            session: Some(new.return_to),
+            asks_anew: new.asks_anew,
+            ..Way::default()
+        };
+        let login = self.begin(request, way).await?;
+        Ok(LinkBegun { login, browser })
+    }
+
+    /// The grant of an account that signs in with a browser: the same whenever it does, in every browser, and
+    /// its name tells nobody who it is.
+    pub(super) fn grant_of_session(
+        &self,
+        app: &App,
+        account: Result<&Account, &String>,
+    ) -> Result<GrantName, Error> {
+        let account = account.map_err(|why| LoginError::AccountUnknown { why: why.clone() })?;
+        let whose = format!("{} {}", app.client.id, account.id);
+        let hash = self.parts.sealer.fingerprint("grant of a session", &whose);
+        let digits = hash
+            .iter()
+            .take(10)
+            .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        Ok(format!("web-{digits}").parse().map_err(Problem::Name)?)
+    }
+
     /// Makes a session. Its text is in the answer and nowhere else.
     pub(crate) async fn open_session(
         &self,
@@ -81,6 +141,12 @@ impl Keeper {
     /// Ends a session; answers whether there was one.
     pub(crate) async fn end_session(&self, id: &SessionId) -> Result<bool, Error> {
         Ok(self.parts.store.end_session(id).await?)
+    }
+
+    /// How many sessions reach a grant.
+    pub(crate) async fn sessions_of(&self, grant: &GrantName) -> Result<u64, Error> {
+        let now = self.parts.clock.wall();
+        Ok(self.parts.store.sessions_of(grant, now).await?)
     }
 
     /// Ends all sessions that reach a grant; answers how many.

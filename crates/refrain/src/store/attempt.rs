@@ -10,6 +10,7 @@ use crate::{
     id::{AppName, Epoch, GrantName},
     oauth::scope::Scope,
     secret::Sealed,
+    session::LocalPath,
     time::UnixMillis,
 };
 
@@ -33,7 +34,7 @@ pub struct Attempt {
 /// What a login attempt asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
-    /// The grant to be.
+    /// The grant to be. That of a browser's session is found by its account, and has another name here.
     pub grant: GrantName,
     /// The app.
     pub app: AppName,
@@ -46,6 +47,9 @@ pub struct Terms {
     /// The link that it began with, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<FromLink>,
+    /// Where the user goes afterwards, if a session is to begin with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<LocalPath>,
 }
 
 /// What a login keeps of the connect link that it began with.

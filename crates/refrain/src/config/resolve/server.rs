@@ -10,10 +10,11 @@ use crate::config::{
     key::{DEFAULT_LISTEN, Key},
     return_to::ReturnRule,
     server::{HostName, listen, uid},
+    sessions::Sessions,
 };
 
 impl Resolver<'_> {
-    pub(super) fn server(&mut self) -> Result<Server, ConfigError> {
+    pub(super) fn server(&mut self, sessions: Sessions) -> Result<Server, ConfigError> {
         let key = Key::ServerListen;
         let given = self.take(&key, DEFAULT_LISTEN);
         let listen = listen(&given.text).map_err(|e| invalid(&key, &given.source, e))?;
@@ -27,6 +28,8 @@ impl Resolver<'_> {
             tls: self.tls()?,
             plain_http: self.value(&Key::ServerPlainHttp, "false", str::parse)?,
             return_to: self.list(&Key::ServerReturnTo, str::parse::<ReturnRule>)?,
+            sessions,
+            app_dir: self.path_or_none(&Key::ServerAppDir)?,
         };
         match server.listen {
             Some(listen) if !server.is_private_at(listen) => {

@@ -6,6 +6,7 @@ use crate::{
     id::{AppName, Epoch, InstanceId},
     lifecycle::app::AppState,
     random::SystemRandom,
+    session::LocalPath,
     store::{
         Liveness, Version, Written,
         attempt::{Attempt, FromLink, Terms},
@@ -58,6 +59,7 @@ pub(super) async fn an_attempt_is_taken_once_and_not_after_its_time(
                 return_to: Some("https://app.example/done".parse().unwrap()),
                 epoch: Some(Epoch(7)),
             }),
+            session: LocalPath::parse("/app?a=b#c"),
         },
         verifier: sealed(9),
     };
