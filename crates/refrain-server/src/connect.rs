@@ -88,10 +88,10 @@ impl Visit<'_> {
     /// machine is for the log.
     fn fault(&self, error: &Error) -> Fault {
         let told = error.explain();
-        if matches!(error.problem(), Problem::Link(LinkError::Unknown)) {
-            if let Some(wait) = self.tried_in_vain() {
-                return Fault::too_many_links(wait);
-            }
+        if matches!(error.problem(), Problem::Link(LinkError::Unknown))
+            && let Some(wait) = self.tried_in_vain()
+        {
+            return Fault::too_many_links(wait);
         }
         let status = match error.problem() {
             Problem::Link(_) => StatusCode::GONE,

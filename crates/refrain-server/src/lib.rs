@@ -31,6 +31,7 @@
 //! | `proxy` | `/v1/*` |
 //! | `manage` | `/refrain/v1/*`: tokens, grants, keys, links, events; and `/metrics` |
 //! | `connect` | `/connect/{link}` and `/callback`: a user consents in a browser |
+//! | `app` | a single-page app beside the API |
 //! | `session` | `/session`, `/sign-in/{link}`: who is signed in with a browser |
 //! | `visit`, `cookie` | somebody with a browser, and what it keeps |
 //! | `page` | what people see there, and at the end of `refrain login` |
@@ -38,6 +39,7 @@
 //! | `audit`, `metrics`, `request_id` | who has done what, how often, and which request it was |
 //! | `fault` | what refrain itself has to say, in three shapes |
 
+mod app;
 mod audit;
 mod authority;
 mod body;
@@ -63,6 +65,7 @@ mod token_endpoint;
 mod visit;
 
 pub use crate::{
+    app::AppError,
     front::origin,
     listen::inherited::Inherited,
     route::table::{Listed, routes},

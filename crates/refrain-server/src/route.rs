@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 
 use self::table::{Entry, Needs, Route};
 use crate::{
+    app::App,
     body::{Answer, Sent},
     caller::{self, Caller},
     connect,
@@ -79,11 +80,16 @@ async fn respond(
     id: &RequestId<'_>,
 ) -> Result<Response<Answer>, Fault> {
     check_framing(request.headers())?;
-    let welcomes = entry.is_some_and(Entry::welcomes_visits);
+    let app = connection.shared().app();
+    let app = app.filter(|_| App::has(request.uri().path()));
+    let welcomes = app.is_some() || entry.is_some_and(Entry::welcomes_visits);
     connection.authorities().check(&request, welcomes)?;
     // What comes back from Spotify is of its making, and can look like anything.
     if entry.is_none_or(|entry| entry.route() != Route::Callback) {
         check_target(request.uri())?;
+    }
+    if let Some(app) = app {
+        return app.answer(request.method(), request.uri().path(), request.headers());
     }
     let Some(entry) = entry else {
         // Nobody is told what is there before he has shown who he is.

@@ -5,7 +5,7 @@ use std::{fmt, io, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc,
 use refrain::{
     Error, Refrain,
     access::ApiKey,
-    config,
+    config::{self, SessionKeep},
     limit::Gates,
     session::SessionToken,
     time::Clock,
@@ -15,6 +15,7 @@ use tokio::{runtime::Handle, sync::watch};
 use tracing::Instrument as _;
 
 use crate::{
+    app::{App, AppError},
     audit::Audit,
     body::BoxError,
     doors::Doors,
@@ -68,6 +69,14 @@ pub enum StartError {
     /// The store does not say which limits of Spotify's are to be kept.
     #[error(transparent)]
     Refrain(Error),
+    /// The single-page app is of no use.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// Sessions are to be kept in a way that is not built.
+    #[error(
+        "sessions.keep = \"cookie\" is not built yet: refresh tokens would be in the store all the same"
+    )]
+    CookieSessions,
     /// There is nowhere to listen.
     #[error("the server is to listen nowhere")]
     Nowhere,
@@ -96,6 +105,8 @@ impl StartError {
             Self::NotListening { .. } => "socket_not_listening",
             Self::PlainHttp { .. } => "plain_http",
             Self::Refrain(error) => error.code(),
+            Self::App(_) => "app_dir",
+            Self::CookieSessions => "sessions_in_cookies",
             Self::Nowhere => "listens_nowhere",
             Self::Certificate { .. } => "certificate",
             Self::Dialer(_) => "tls",
@@ -114,6 +125,7 @@ pub(crate) struct Shared {
     gates: Gates,
     doors: Doors,
     front: Front,
+    app: Option<App>,
     ids: Ids,
     audit: Audit,
     metrics: Metrics,
@@ -154,6 +166,11 @@ impl Shared {
     /// How browsers reach this server.
     pub(crate) fn front(&self) -> &Front {
         &self.front
+    }
+
+    /// The single-page app beside the API, if there is one.
+    pub(crate) fn app(&self) -> Option<&App> {
+        self.app.as_ref()
     }
 
     /// Where requests get their numbers.
@@ -257,6 +274,10 @@ impl Server {
         refrain: Refrain,
     ) -> Result<Self, StartError> {
         let gates = refrain.gates().await.map_err(StartError::Refrain)?;
+        if config.sessions.app.is_some() && config.sessions.keep == SessionKeep::Cookie {
+            return Err(StartError::CookieSessions);
+        }
+        let app = config.app_dir.as_deref().map(App::read).transpose()?;
         let (stop, stopped) = watch::channel(false);
         let parts = refrain.parts();
         let dialer = Dialer::new(&parts.network, Versions::Http1Or2).map_err(StartError::Dialer)?;
@@ -268,6 +289,7 @@ impl Server {
             sessions: Arc::default(),
             gates,
             doors: Doors::default(),
+            app,
             front: Front::of(&listeners, config),
             audit: Audit::new(ids.process()),
             ids,

@@ -18,6 +18,9 @@ pub(crate) struct ServeArgs {
     /// Listen here instead of where the configuration says
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Serve the built single-page app in this folder too, at /
+    #[arg(long, value_name = "DIR")]
+    pub(crate) app_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

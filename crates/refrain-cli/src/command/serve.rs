@@ -24,6 +24,9 @@ pub(super) async fn run(
         check_plain(listen, &place)?;
         place.listen = Some(listen);
     }
+    if args.app_dir.is_some() {
+        place.app_dir.clone_from(&args.app_dir);
+    }
     // A server that cannot listen must not have presented anything by the time it ends.
     let refrain = super::open_idle_with(config).await?;
     let server = match start(inherited, &place, &refrain).await {
@@ -106,6 +109,11 @@ fn failed(error: &StartError) -> Explanation {
         ),
         StartError::Certificate { .. } => (
             "look at server.tls_certificate_file and server.tls_key_file: PEM, and belonging together",
+            Exit::Configuration,
+        ),
+        StartError::CookieSessions => ("set sessions.keep = \"store\"", Exit::Configuration),
+        StartError::App(_) => (
+            "name the folder with the built app: --app-dir or server.app_dir",
             Exit::Configuration,
         ),
         StartError::Nowhere => (

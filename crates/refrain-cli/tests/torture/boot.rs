@@ -231,54 +231,53 @@ impl Boot {
     /// back, because the breaker was open for as long as he waited, does.
     fn afterwards(&self, process: &mut Process, seen: &mut Seen) -> Option<String> {
         let mut later = Vec::new();
-        let asked = self.ask(process, &self.grants, seen, &mut later);
+        let asked = ask(process, &self.grants, seen, &mut later);
         asked.or_else(|| {
             seen.again = later.len();
             let told = std::mem::take(&mut later);
-            self.ask(process, &told, seen, &mut later).or_else(|| {
+            ask(process, &told, seen, &mut later).or_else(|| {
                 let left = !later.is_empty();
                 left.then(|| format!("{later:?} were told twice to come back"))
             })
         })
     }
+}
 
-    fn ask(
-        &self,
-        process: &mut Process,
-        grants: &[String],
-        seen: &mut Seen,
-        later: &mut Vec<String>,
-    ) -> Option<String> {
-        for some in grants.chunks(20) {
-            process.order(&Order::Refresh {
-                grants: some.to_vec(),
-            });
-            let end = Instant::now() + LONGEST;
-            let mut left = some.len();
-            while left > 0 {
-                let Some(report) = process.next_by(end) else {
-                    return Some(format!("{left} refreshes did not end"));
-                };
-                let Report::Got(Got {
-                    op: Op::Refresh,
-                    code,
-                    grant,
-                    ..
-                }) = report
-                else {
-                    continue;
-                };
-                left -= usize::from(grant != "needy");
-                match code.as_deref() {
-                    None => seen.refreshed += 1,
-                    Some("reauthorize_answer_lost") => seen.named += 1,
-                    Some("still_refreshing") if grant != "needy" => later.push(grant),
-                    Some(code) => *seen.otherwise.entry(code.to_owned()).or_default() += 1,
-                }
+fn ask(
+    process: &mut Process,
+    grants: &[String],
+    seen: &mut Seen,
+    later: &mut Vec<String>,
+) -> Option<String> {
+    for some in grants.chunks(20) {
+        process.order(&Order::Refresh {
+            grants: some.to_vec(),
+        });
+        let end = Instant::now() + LONGEST;
+        let mut left = some.len();
+        while left > 0 {
+            let Some(report) = process.next_by(end) else {
+                return Some(format!("{left} refreshes did not end"));
+            };
+            let Report::Got(Got {
+                op: Op::Refresh,
+                code,
+                grant,
+                ..
+            }) = report
+            else {
+                continue;
+            };
+            left -= usize::from(grant != "needy");
+            match code.as_deref() {
+                None => seen.refreshed += 1,
+                Some("reauthorize_answer_lost") => seen.named += 1,
+                Some("still_refreshing") if grant != "needy" => later.push(grant),
+                Some(code) => *seen.otherwise.entry(code.to_owned()).or_default() += 1,
             }
         }
-        None
     }
+    None
 }
 
 impl std::fmt::Display for Seen {

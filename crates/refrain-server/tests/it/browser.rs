@@ -121,6 +121,12 @@ impl Browser {
         self.cookies.lock().unwrap().clone()
     }
 
+    /// Puts a cookie there that nobody has set.
+    pub fn plant(&self, name: &str, value: &str) {
+        let mut cookies = self.cookies.lock().unwrap();
+        cookies.insert(name.to_owned(), value.to_owned());
+    }
+
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }

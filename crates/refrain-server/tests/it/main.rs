@@ -25,6 +25,7 @@ mod metrics;
 mod passage;
 mod proxy;
 mod repair;
+mod session;
 mod sign_in;
 mod token;
 mod world;

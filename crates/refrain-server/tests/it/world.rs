@@ -47,6 +47,16 @@ impl World {
         Self::with(profile, |_| ()).await
     }
 
+    /// Where no app is configured whose users sign in with a browser.
+    pub async fn without_sessions() -> Self {
+        Self::configured(
+            Profile::default(),
+            |_| (),
+            |config| config.sessions.app = None,
+        )
+        .await
+    }
+
     /// With somebody between it and its store.
     pub async fn behind(
         profile: Profile,
@@ -67,6 +77,14 @@ impl World {
     }
 
     async fn with(profile: Profile, change: impl FnOnce(&mut Parts)) -> Self {
+        Self::configured(profile, change, |_| ()).await
+    }
+
+    async fn configured(
+        profile: Profile,
+        change: impl FnOnce(&mut Parts),
+        configure: impl FnOnce(&mut config::Server),
+    ) -> Self {
         let sim = Sim::start(profile).await.unwrap();
         let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
         let store: Arc<dyn Store> =
@@ -86,6 +104,8 @@ impl World {
         config.return_to = RETURN_TO.map(|it| it.parse().unwrap()).to_vec();
         let folder = tempfile::tempdir().unwrap();
         config.socket = Some(folder.path().join("socket"));
+        config.sessions.app = Some("default".parse().unwrap());
+        configure(&mut config);
         let server = Server::bind(&config, refrain.clone()).await.unwrap();
         let address = server.address().unwrap();
         let (stop, stopped) = oneshot::channel();
