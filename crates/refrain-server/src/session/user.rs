@@ -72,10 +72,11 @@ pub(crate) async fn caller(visit: &Visit<'_>) -> Result<Option<Caller>, Fault> {
         return Ok(None);
     }
     let Some(token) = shown(visit)? else {
-        // Somebody without a cookie may be behind a Unix socket.
+        // Whoever is no browser has a key, or is behind a Unix socket.
+        let browser = visit.headers().contains_key("sec-fetch-site");
         return match bearer {
-            Some(_) => Err(nobody()),
-            None => Ok(None),
+            None if !browser => Ok(None),
+            _ => Err(nobody()),
         };
     };
     check_origin(visit)?;

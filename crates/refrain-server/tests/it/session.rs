@@ -108,7 +108,7 @@ async fn a_user_signs_in_calls_the_api_and_signs_out() {
         (&json!(false), &json!(0))
     );
     let done = &out["disconnected"];
-    assert_eq!(done["revocation"], json!("not_offered"));
+    assert_eq!(done["revocation"], json!("answered"));
     assert_eq!(done["next_login_asks_for_consent"], json!(true));
     assert_eq!(
         done["remove_app_at"],
@@ -117,7 +117,7 @@ async fn a_user_signs_in_calls_the_api_and_signs_out() {
     let seen = fetch(&world, &browser, Method::GET, "/v1/me").await;
     assert_eq!(
         (seen.status, seen.code()),
-        (StatusCode::UNAUTHORIZED, "key_needed")
+        (StatusCode::UNAUTHORIZED, "session_over")
     );
     let anew = browser.begin(&world.url("/session/login")).await;
     assert!(anew.contains("show_dialog=true"), "{anew}");
