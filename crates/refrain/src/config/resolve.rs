@@ -1,5 +1,6 @@
 //! Says what each value means, and keeps the list of who said it.
 
+mod notices;
 mod server;
 
 use std::{error::Error, fmt, path::PathBuf};
@@ -57,6 +58,7 @@ impl<'a> Resolver<'a> {
         let provider = self.provider()?;
         let proxy = self.value(&Key::NetworkProxy, "", Proxy::parse)?;
         let server = self.server()?;
+        let notices = self.notices()?;
         Ok(Config {
             store,
             sealing: Sealing { key },
@@ -65,6 +67,7 @@ impl<'a> Resolver<'a> {
             provider,
             network: Network { proxy },
             server,
+            notices,
             state_folder: self
                 .sources
                 .folder("XDG_STATE_HOME")
