@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The order; `lib.rs` re-exports and is above all.
-const ORDER: [&str; 23] = [
+const ORDER: [&str; 24] = [
     "failpoint",
     "files",
     "secret",
@@ -22,6 +22,7 @@ const ORDER: [&str; 23] = [
     "access",
     "connect",
     "limit",
+    "notice",
     "store",
     "keeper",
     "custody",
