@@ -28,6 +28,9 @@ mod limits;
 mod link_record;
 mod links;
 pub mod memory;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod notice_record;
+mod notices;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -47,6 +50,7 @@ pub use self::{
     feed::{Changed, Changes, Mark},
     limits::Limits,
     links::Links,
+    notices::{Noted, Notices, Telling},
     unreadable::Unreadable,
 };
 use crate::{
@@ -111,7 +115,7 @@ pub struct Identity {
 /// Keeps grants. Every method is safe with several processes on one store, and cancel safe: a dropped
 /// write has happened or it has not.
 #[async_trait]
-pub trait Store: ApiKeys + Limits + Links + Send + Sync + fmt::Debug {
+pub trait Store: ApiKeys + Limits + Links + Notices + Send + Sync + fmt::Debug {
     /// What to call it in a message; no secret.
     fn place(&self) -> String;
 

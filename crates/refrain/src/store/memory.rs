@@ -3,9 +3,10 @@
 mod api_keys;
 mod limits;
 mod links;
+mod notices;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -18,10 +19,12 @@ use crate::{
     id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, app::AppState},
     limit::{Bucket, Gate},
+    notice::TargetId,
     seal::{self, KeyCheck, KeyId},
     store::{
         Changed, Changes, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
         attempt::Attempt,
+        memory::notices::{DeliveryRow, ToldRow},
     },
     time::{Clock, StoreInstant, UnixMillis},
 };
@@ -45,6 +48,14 @@ struct Tables {
     changes: Vec<Changed>,
     limits: BTreeMap<Bucket, (Version, Option<Gate>)>,
     links: BTreeMap<LinkId, LinkRecord>,
+    /// The grants of which there may be something to tell.
+    news: BTreeSet<GrantName>,
+    told: HashMap<GrantId, ToldRow>,
+    notices: Vec<DeliveryRow>,
+    /// How many deliveries there have been.
+    numbers: u64,
+    notices_refused: BTreeSet<TargetId>,
+    notices_since: Option<UnixMillis>,
 }
 
 impl MemoryStore {
@@ -76,6 +87,10 @@ impl Tables {
                 epoch: change.row.epoch,
                 minting: change.row.minting,
             });
+        }
+        let told = |row: &GrantRow| (row.epoch, row.status.word());
+        if before.is_none_or(|before| told(&before.value) != told(&change.row)) {
+            self.news.insert(change.row.name.clone());
         }
         let row = Versioned {
             value: change.row.clone(),

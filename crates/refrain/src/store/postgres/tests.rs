@@ -138,7 +138,7 @@ async fn what_the_server_says_is_told_apart() {
             error,
             StoreError::Newer {
                 found: 99,
-                known: 4,
+                known: 5,
                 ..
             }
         ),

@@ -168,7 +168,7 @@ async fn a_newer_layout_is_refused() {
             error,
             StoreError::Newer {
                 found: 99,
-                known: 4,
+                known: 5,
                 ..
             }
         ),
@@ -208,7 +208,7 @@ async fn a_store_of_the_first_layout_is_brought_up_with_what_is_in_it() {
         opened.unwrap().unwrap();
     }
     store.prepare().await.unwrap();
-    assert_eq!(store.layout().await.unwrap(), 4);
+    assert_eq!(store.layout().await.unwrap(), 5);
     assert_eq!(store.api_keys().await.unwrap(), []);
     let alice = store.grant(&change.row.name).await.unwrap().unwrap();
     assert_eq!(alice.value, change.row);
