@@ -22,6 +22,11 @@ use crate::{
 /// How long to wait where nobody knows better.
 const SOON: Duration = Duration::from_secs(5);
 
+/// How a key is shown (RFC 6750 §3).
+const BEARER: &str = "Bearer realm=\"refrain\"";
+/// How it is shown as a password (RFC 7617 §2).
+const PASSWORD: &str = "Basic realm=\"refrain\", charset=\"UTF-8\"";
+
 /// Which shape a fault is told in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -50,6 +55,8 @@ pub(crate) struct Fault {
     closes: bool,
     /// The methods that there are, where another was used.
     allow: Option<Box<str>>,
+    /// How a caller shows who he is, where that is what is wrong.
+    challenge: &'static str,
 }
 
 impl Fault {
@@ -69,6 +76,7 @@ impl Fault {
             oauth: "invalid_request",
             closes: false,
             allow: None,
+            challenge: BEARER,
         }
     }
 
@@ -109,6 +117,15 @@ impl Fault {
     pub(crate) fn closing(self) -> Self {
         Self {
             closes: true,
+            ..self
+        }
+    }
+
+    /// The same where a program asks its user for a password.
+    #[must_use]
+    pub(crate) fn asking_for_a_password(self) -> Self {
+        Self {
+            challenge: PASSWORD,
             ..self
         }
     }
@@ -174,7 +191,7 @@ impl Fault {
         let headers = answer.headers_mut();
         headers.insert("refrain-error", HeaderValue::from_static(self.code));
         if self.status == StatusCode::UNAUTHORIZED {
-            let challenge = HeaderValue::from_static("Bearer realm=\"refrain\"");
+            let challenge = HeaderValue::from_static(self.challenge);
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(wait) = self.retry_after {
@@ -262,6 +279,7 @@ impl Fault {
             oauth,
             closes: false,
             allow: None,
+            challenge: BEARER,
         }
     }
 }

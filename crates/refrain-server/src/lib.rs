@@ -29,8 +29,9 @@
 //! | `front` | how browsers reach this server, and where they may be sent |
 //! | `caller`, `keys`, `doors` | who calls, and how often a wrong key may be tried |
 //! | `proxy` | `/v1/*` |
-//! | `manage` | `/refrain/v1/*`: tokens, grants, keys, links, events; and `/metrics` |
+//! | `manage` | `/refrain/v1/*`: tokens, grants, keys, links, events, notices and their calendar; and `/metrics` |
 //! | `connect` | `/connect/{link}` and `/callback`: a user consents in a browser |
+//! | `notices` | who is told of grants without asking: what there is to tell, and telling it |
 //! | `page` | what people see there, and at the end of `refrain login` |
 //! | `token_endpoint` | `/api/token` |
 //! | `audit`, `metrics`, `request_id` | who has done what, how often, and which request it was |
@@ -50,6 +51,7 @@ mod keys;
 mod listen;
 mod manage;
 mod metrics;
+mod notices;
 pub mod page;
 mod proxy;
 mod request_id;

@@ -47,6 +47,10 @@ pub(crate) async fn answer(
             // Neither path nor query: both can hold what is nobody's business.
             let (code, request_id) = (fault.code(), id.text());
             tracing::debug!(method, %peer, code, request_id, "a request was not carried out");
+            let fault = match entry {
+                Some(entry) if entry.takes_passwords() => fault.asking_for_a_password(),
+                _ => fault,
+            };
             fault.answer(entry.map_or(Shape::Problem, Entry::shape))
         }
     };
@@ -122,15 +126,11 @@ async fn admit(
     entry: &Entry,
     connection: &Connection,
 ) -> Result<Option<Caller>, Fault> {
-    let shared = connection.shared();
     match entry.needs(&head.method) {
         Some(Needs::Nothing | Needs::OwnCredentials) => Ok(None),
-        Some(Needs::Known) => {
-            let caller = caller::identify(&head.headers, connection, shared).await?;
-            Ok(Some(caller))
-        }
+        Some(Needs::Known) => Ok(Some(identify(head, entry, connection).await?)),
         Some(Needs::Permission(permission)) => {
-            let caller = caller::identify(&head.headers, connection, shared).await?;
+            let caller = identify(head, entry, connection).await?;
             if caller.may(permission) {
                 return Ok(Some(caller));
             }
@@ -140,11 +140,19 @@ async fn admit(
         }
         None => {
             if !entry.is_open() {
-                caller::identify(&head.headers, connection, shared).await?;
+                identify(head, entry, connection).await?;
             }
             Err(wrong_method(entry))
         }
     }
+}
+
+async fn identify(head: &Parts, entry: &Entry, connection: &Connection) -> Result<Caller, Fault> {
+    let (headers, shared) = (&head.headers, connection.shared());
+    if entry.takes_passwords() {
+        return caller::identify_also_by_password(headers, connection, shared).await;
+    }
+    caller::identify(headers, connection, shared).await
 }
 
 fn nothing_there() -> Fault {

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use self::why::{Next, Why};
 use crate::{
-    id::{AppName, GrantName},
+    id::{AppName, Epoch, GrantName},
     keeper::{
         Cell, Error, Keeper, Live, Parts, Problem, Served,
         login::{Begun, LoggedIn, LoginRequest},
@@ -199,6 +199,8 @@ impl Refrain {
 pub struct Summary {
     /// Its name.
     pub name: GrantName,
+    /// Which login of it this is.
+    pub epoch: Epoch,
     /// The app it belongs to.
     pub app: AppName,
     /// Whose it is.
@@ -222,6 +224,7 @@ impl Summary {
         Self {
             token_expires_at: access.map(|access| now.wall.after(access.expires.remaining(now))),
             name: row.name,
+            epoch: row.epoch,
             app: row.app,
             account: row.account,
             scope: row.scope,

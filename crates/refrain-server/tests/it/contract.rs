@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use refrain::access::{Grants, Permission};
+use refrain::{
+    access::{Grants, Permission},
+    config,
+};
 use refrain_server::routes;
 use refrain_sim::{Action, Fault, Profile, Target};
 use reqwest::Method;
@@ -133,7 +136,9 @@ fn schema<'d>(document: &'d Value, method: &str, path: &str, status: u16) -> &'d
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_has_the_fields_that_are_described_and_no_other() {
-    let world = World::new(Profile::default()).await;
+    let mut notices = config::Notices::default();
+    notices.command = vec!["/bin/true".to_owned()];
+    let world = World::telling(&notices).await;
     let document = document(&world).await;
     let limit = Action::Throttle {
         retry_after: Some("300".to_owned()),
@@ -168,6 +173,8 @@ async fn every_answer_has_the_fields_that_are_described_and_no_other() {
         ("POST", &token, 200, Some(json!({"min_ttl": 60}))),
         ("POST", &refresh, 200, None),
         ("GET", "/refrain/v1/events", 200, None),
+        ("POST", "/refrain/v1/notices/test", 202, None),
+        ("GET", "/refrain/v1/notices", 200, None),
         ("GET", "/readyz", 200, None),
         ("POST", "/api/token", 200, None),
         ("POST", "/api/token", 400, Some(json!({}))),
@@ -207,6 +214,7 @@ async fn every_answer_has_the_fields_that_are_described_and_no_other() {
         "/callback",
         "/healthz",
         "/metrics",
+        "/refrain/v1/reauthorizations.ics",
         "/refrain/v1/openapi.json",
         "/v1/*",
     ];

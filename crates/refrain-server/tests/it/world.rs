@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     future::Future,
     net::SocketAddr,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -66,7 +67,20 @@ impl World {
         Self::with(profile, |parts| change(&mut parts.apps)).await
     }
 
+    /// With somebody who is told of grants without asking.
+    pub async fn telling(notices: &config::Notices) -> Self {
+        Self::serving(Profile::default(), |_| (), notices).await
+    }
+
     async fn with(profile: Profile, change: impl FnOnce(&mut Parts)) -> Self {
+        Self::serving(profile, change, &config::Notices::default()).await
+    }
+
+    async fn serving(
+        profile: Profile,
+        change: impl FnOnce(&mut Parts),
+        notices: &config::Notices,
+    ) -> Self {
         let sim = Sim::start(profile).await.unwrap();
         let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
         let store: Arc<dyn Store> =
@@ -80,16 +94,9 @@ impl World {
         change(&mut parts);
         let refrain = Refrain::from_parts(parts).unwrap();
         sign_in(&refrain, &sim, "alice").await;
-        let mut config = config::Server::default();
-        config.listen = Some(([127, 0, 0, 1], 0).into());
-        config.names = vec!["music.example".parse().unwrap()];
-        config.return_to = RETURN_TO.map(|it| it.parse().unwrap()).to_vec();
         let folder = tempfile::tempdir().unwrap();
-        config.socket = Some(folder.path().join("socket"));
-        let server = Server::bind(&config, refrain.clone()).await.unwrap();
-        let address = server.address().unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(server.run(async move { stopped.await.unwrap_or_default() }));
+        let socket = folder.path().join("socket");
+        let (address, stop, server) = serve(&refrain, socket, notices).await;
         Self {
             sim,
             clock,
@@ -99,6 +106,21 @@ impl World {
             stop: Some(stop),
             server: Some(server),
         }
+    }
+
+    /// Another server on the same store, when this one has ended.
+    pub async fn serve_again(&mut self, notices: &config::Notices) {
+        let socket = self.folder.path().join("socket");
+        let (address, stop, server) = serve(&self.refrain, socket, notices).await;
+        self.address = address;
+        self.stop = Some(stop);
+        self.server = Some(server);
+    }
+
+    /// Another server on the same store, beside this one.
+    pub async fn serve_beside(&self, notices: &config::Notices) -> Serving {
+        let socket = self.folder.path().join("another-socket");
+        serve(&self.refrain, socket, notices).await
     }
 
     /// A key for `alice`.
@@ -188,6 +210,23 @@ impl World {
         drop(self.stop.take());
         self.server.take().unwrap().await.unwrap();
     }
+}
+
+/// Where a server listens, what stops it, and its end.
+pub type Serving = (SocketAddr, oneshot::Sender<()>, JoinHandle<()>);
+
+async fn serve(refrain: &Refrain, socket: PathBuf, notices: &config::Notices) -> Serving {
+    let mut config = config::Server::default();
+    config.listen = Some(([127, 0, 0, 1], 0).into());
+    config.names = vec!["music.example".parse().unwrap()];
+    config.return_to = RETURN_TO.map(|it| it.parse().unwrap()).to_vec();
+    config.socket = Some(socket);
+    let server = Server::bind(&config, refrain.clone()).await.unwrap();
+    let server = server.telling(notices).unwrap();
+    let address = server.address().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let server = tokio::spawn(server.run(async move { stopped.await.unwrap_or_default() }));
+    (address, stop, server)
 }
 
 /// Signs the simulator's user in under a name, for everything that its Web API knows.

@@ -223,7 +223,7 @@ fn what_is_told_is_how_a_grant_stands_otherwise_than_it_was_told_of_last() {
 
 #[test]
 fn of_a_grant_that_is_seen_for_the_first_time_only_what_is_new_or_needs_doing_is_told() {
-    let (before, after) = (UnixMillis(BEGIN + 1), UnixMillis(BEGIN));
+    let (before, after) = (UnixMillis(BEGIN), UnixMillis(BEGIN - 1));
     let early = UnixMillis(BEGIN + DAY);
     let first = |row: &GrantRow, since, now| words(&due(row, None, since, now));
     assert_eq!(first(&active(1), before, early), [], "it is old");
