@@ -55,8 +55,8 @@ pub(crate) struct Fault {
     closes: bool,
     /// The methods that there are, where another was used.
     allow: Option<Box<str>>,
-    /// How a caller shows who he is, where that is what is wrong.
-    challenge: &'static str,
+    /// Whether a caller may also show who he is by a password.
+    by_password: bool,
 }
 
 impl Fault {
@@ -76,7 +76,7 @@ impl Fault {
             oauth: "invalid_request",
             closes: false,
             allow: None,
-            challenge: BEARER,
+            by_password: false,
         }
     }
 
@@ -125,7 +125,7 @@ impl Fault {
     #[must_use]
     pub(crate) fn asking_for_a_password(self) -> Self {
         Self {
-            challenge: PASSWORD,
+            by_password: true,
             ..self
         }
     }
@@ -191,7 +191,8 @@ impl Fault {
         let headers = answer.headers_mut();
         headers.insert("refrain-error", HeaderValue::from_static(self.code));
         if self.status == StatusCode::UNAUTHORIZED {
-            let challenge = HeaderValue::from_static(self.challenge);
+            let challenge =
+                HeaderValue::from_static(if self.by_password { PASSWORD } else { BEARER });
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(wait) = self.retry_after {
@@ -279,7 +280,7 @@ impl Fault {
             oauth,
             closes: false,
             allow: None,
-            challenge: BEARER,
+            by_password: false,
         }
     }
 }

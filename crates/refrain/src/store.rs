@@ -13,6 +13,7 @@ pub mod attempt;
 #[expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::missing_panics_doc,
     reason = "a suite of tests, for whoever writes an engine"
 )]

@@ -3,6 +3,7 @@
 use http::{Response, StatusCode};
 use refrain::{
     access::Grants,
+    id::GrantName,
     notice::{Delivery, Message},
 };
 use serde::Serialize;
@@ -49,7 +50,7 @@ impl<'a> NoticeJson<'a> {
             number: delivery.number.to_string(),
             id: delivery.message.as_str(),
             kind: delivery.kind.word(),
-            grant: delivery.grant.as_ref().map(|name| name.as_str()),
+            grant: delivery.grant.as_ref().map(GrantName::as_str),
             target: &delivery.target.place,
             made_at: text(delivery.made_at),
             attempts: delivery.attempts,

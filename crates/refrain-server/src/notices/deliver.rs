@@ -42,15 +42,15 @@ async fn round(place: &Arc<Place>, shared: &Arc<Shared>) -> Result<usize, StoreE
     let (store, now) = (&shared.refrain().parts().store, shared.clock().wall());
     let claimed = store.claim(&place.target.id, now, LEASE, ABREAST).await?;
     let count = claimed.len();
-    let mut tries = JoinSet::new();
+    let mut under_way = JoinSet::new();
     for delivery in claimed {
         let (place, shared) = (Arc::clone(place), Arc::clone(shared));
-        tries.spawn(async move {
+        under_way.spawn(async move {
             let tried = place.tell(&delivery, shared.clock().as_ref()).await;
             settle(&delivery, tried, &shared).await;
         });
     }
-    tries.join_all().await;
+    under_way.join_all().await;
     Ok(count)
 }
 

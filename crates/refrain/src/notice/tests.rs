@@ -75,136 +75,35 @@ fn gone(epoch: u64) -> GrantRow {
     row(epoch, Status::SignedOut { since })
 }
 
-fn told(epoch: u64, standing: Standing, days: Option<u8>) -> Option<Told> {
+fn told(epoch: u64, standing: Standing, days: Option<u8>) -> Told {
     let epoch = Epoch(epoch);
-    Some(Told {
+    Told {
         epoch,
         standing,
         days,
-    })
+    }
 }
 
 /// What is told, in words, with its days.
-fn words(due: &Due) -> Vec<(&'static str, Option<u8>)> {
+fn words(due: &Due) -> Vec<Word> {
     let news = due.news.iter();
     news.map(|news| (news.kind.word(), news.days)).collect()
 }
 
-#[test]
-fn what_is_told_is_how_a_grant_stands_otherwise_than_it_was_told_of_last() {
-    use Standing::{Connected, Reauthorize, SignedOut};
-    let (yes, soon) = (("grant.connected", None), "grant.reauthorize_soon");
-    let (again, out) = (("grant.reauthorize", None), ("grant.signed_out", None));
-    let back = ("grant.recovered", None);
-    let early = BEGIN + DAY;
-    // How it stands, what was told, days before the end, and what is told now.
-    let cases = [
-        (active(1), told(1, Connected, None), early, vec![]),
-        (suspect(1), told(1, Connected, None), early, vec![]),
-        (condemned(1), told(1, Connected, None), early, vec![again]),
-        (condemned(1), told(1, Reauthorize, None), early, vec![]),
-        (active(1), told(1, Reauthorize, None), early, vec![back]),
-        (suspect(1), told(1, Reauthorize, None), early, vec![back]),
-        (active(2), told(1, Reauthorize, None), early, vec![yes]),
-        (active(2), told(1, Connected, None), early, vec![yes]),
-        (active(3), told(2, SignedOut, None), early, vec![yes]),
-        (condemned(2), told(1, Connected, None), early, vec![again]),
-        (condemned(2), told(1, Reauthorize, None), early, vec![again]),
-        (gone(2), told(1, Connected, Some(7)), early, vec![out]),
-        (gone(2), told(1, Reauthorize, None), early, vec![out]),
-        (gone(2), told(2, SignedOut, None), early, vec![]),
-        // A login and a logout that nobody has heard of.
-        (gone(4), told(2, SignedOut, None), early, vec![]),
-        // A logout and a login.
-        (active(3), told(1, Connected, Some(1)), early, vec![yes]),
-        // The days.
-        (
-            active(1),
-            told(1, Connected, None),
-            END - 30 * DAY - 1,
-            vec![],
-        ),
-        (
-            active(1),
-            told(1, Connected, None),
-            END - 30 * DAY,
-            vec![(soon, Some(30))],
-        ),
-        (
-            active(1),
-            told(1, Connected, Some(30)),
-            END - 7 * DAY - 1,
-            vec![],
-        ),
-        (
-            active(1),
-            told(1, Connected, Some(30)),
-            END - 7 * DAY,
-            vec![(soon, Some(7))],
-        ),
-        (
-            active(1),
-            told(1, Connected, Some(7)),
-            END - DAY,
-            vec![(soon, Some(1))],
-        ),
-        (
-            suspect(1),
-            told(1, Connected, Some(7)),
-            END - DAY,
-            vec![(soon, Some(1))],
-        ),
-        (active(1), told(1, Connected, Some(1)), END + DAY, vec![]),
-        // Nobody ran for a while: the nearest alone.
-        (
-            active(1),
-            told(1, Connected, None),
-            END - 2 * DAY,
-            vec![(soon, Some(7))],
-        ),
-        (
-            active(1),
-            told(1, Connected, None),
-            END - 5,
-            vec![(soon, Some(1))],
-        ),
-        (
-            active(1),
-            told(1, Connected, None),
-            END + 5,
-            vec![(soon, Some(1))],
-        ),
-        // A clock that is set back tells nothing again.
-        (
-            active(1),
-            told(1, Connected, Some(7)),
-            END - 20 * DAY,
-            vec![],
-        ),
-        // Whoever needs a new consent now is not told that he will.
-        (
-            condemned(1),
-            told(1, Connected, None),
-            END - DAY,
-            vec![again],
-        ),
-        // Each consent has days of its own.
-        (
-            active(2),
-            told(1, Connected, Some(1)),
-            END - 7 * DAY,
-            vec![yes, (soon, Some(7))],
-        ),
-        (
-            active(1),
-            told(1, Reauthorize, None),
-            END - 7 * DAY,
-            vec![back, (soon, Some(7))],
-        ),
-    ];
+type Word = (&'static str, Option<u8>);
+/// How a grant stands, what was told of it, when it is looked at, and what is told then.
+type Case = (GrantRow, Told, i64, Vec<Word>);
+
+const YES: Word = ("grant.connected", None);
+const AGAIN: Word = ("grant.reauthorize", None);
+const BACK: Word = ("grant.recovered", None);
+const OUT: Word = ("grant.signed_out", None);
+const SOON: &str = "grant.reauthorize_soon";
+
+fn check(cases: Vec<Case>) {
     for (row, told, now, expected) in cases {
         let now = UnixMillis(now);
-        let due = due(&row, told.as_ref(), UnixMillis(0), now);
+        let due = due(&row, Some(&told), UnixMillis(0), now);
         let case = format!("{:?} {told:?} {now}", row.status);
         assert_eq!(words(&due), expected, "{case}");
         assert_eq!(due.told.epoch, row.epoch);
@@ -219,6 +118,79 @@ fn what_is_told_is_how_a_grant_stands_otherwise_than_it_was_told_of_last() {
         );
         assert!(due.next_at.is_none_or(|at| at > now), "{case}");
     }
+}
+
+#[test]
+fn what_is_told_is_how_a_grant_stands_otherwise_than_it_was_told_of_last() {
+    use Standing::{Connected, Reauthorize, SignedOut};
+    let early = BEGIN + DAY;
+    check(vec![
+        (active(1), told(1, Connected, None), early, vec![]),
+        (suspect(1), told(1, Connected, None), early, vec![]),
+        (condemned(1), told(1, Connected, None), early, vec![AGAIN]),
+        (condemned(1), told(1, Reauthorize, None), early, vec![]),
+        (active(1), told(1, Reauthorize, None), early, vec![BACK]),
+        (suspect(1), told(1, Reauthorize, None), early, vec![BACK]),
+        (active(2), told(1, Reauthorize, None), early, vec![YES]),
+        (active(2), told(1, Connected, None), early, vec![YES]),
+        (active(3), told(2, SignedOut, None), early, vec![YES]),
+        (condemned(2), told(1, Connected, None), early, vec![AGAIN]),
+        (condemned(2), told(1, Reauthorize, None), early, vec![AGAIN]),
+        (gone(2), told(1, Connected, Some(7)), early, vec![OUT]),
+        (gone(2), told(1, Reauthorize, None), early, vec![OUT]),
+        (gone(2), told(2, SignedOut, None), early, vec![]),
+        // A login and a logout that nobody has heard of.
+        (gone(4), told(2, SignedOut, None), early, vec![]),
+        // A logout and a login.
+        (active(3), told(1, Connected, Some(1)), early, vec![YES]),
+    ]);
+}
+
+#[test]
+fn of_the_days_ahead_each_is_told_once_and_of_several_that_have_come_the_nearest() {
+    use Standing::{Connected, Reauthorize};
+    let ahead = |days: i64| END - days * DAY;
+    let soon = |days| vec![(SOON, Some(days))];
+    check(vec![
+        (active(1), told(1, Connected, None), ahead(30) - 1, vec![]),
+        (active(1), told(1, Connected, None), ahead(30), soon(30)),
+        (
+            active(1),
+            told(1, Connected, Some(30)),
+            ahead(7) - 1,
+            vec![],
+        ),
+        (active(1), told(1, Connected, Some(30)), ahead(7), soon(7)),
+        (active(1), told(1, Connected, Some(7)), ahead(1), soon(1)),
+        (suspect(1), told(1, Connected, Some(7)), ahead(1), soon(1)),
+        (active(1), told(1, Connected, Some(1)), END + DAY, vec![]),
+        // Nobody ran for a while.
+        (active(1), told(1, Connected, None), ahead(2), soon(7)),
+        (active(1), told(1, Connected, None), END - 5, soon(1)),
+        (active(1), told(1, Connected, None), END + 5, soon(1)),
+        // A clock that is set back tells nothing again.
+        (active(1), told(1, Connected, Some(7)), ahead(20), vec![]),
+        // Whoever needs a new consent now is not told that he will.
+        (
+            condemned(1),
+            told(1, Connected, None),
+            ahead(1),
+            vec![AGAIN],
+        ),
+        // Each consent has days of its own.
+        (
+            active(2),
+            told(1, Connected, Some(1)),
+            ahead(7),
+            [vec![YES], soon(7)].concat(),
+        ),
+        (
+            active(1),
+            told(1, Reauthorize, None),
+            ahead(7),
+            [vec![BACK], soon(7)].concat(),
+        ),
+    ]);
 }
 
 #[test]
@@ -241,7 +213,7 @@ fn of_a_grant_that_is_seen_for_the_first_time_only_what_is_new_or_needs_doing_is
 fn the_next_time_to_look_is_the_next_day_that_is_told() {
     let next = |days, now| {
         let told = told(1, Standing::Connected, days);
-        due(&active(1), told.as_ref(), UnixMillis(0), UnixMillis(now)).next_at
+        due(&active(1), Some(&told), UnixMillis(0), UnixMillis(now)).next_at
     };
     let before = |days: i64| Some(UnixMillis(END - days * DAY));
     assert_eq!(next(None, BEGIN), before(30));
