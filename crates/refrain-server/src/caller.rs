@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, StatusCode, header};
 use refrain::{
     Error, Grant,
@@ -9,6 +10,7 @@ use refrain::{
     id::GrantName,
     keeper::{Problem, keys::KeyError},
 };
+use zeroize::Zeroizing;
 
 use crate::{
     connection::Connection,
@@ -229,6 +231,31 @@ pub(crate) async fn identify(
             "the request shows something else than a bearer",
         ));
     };
+    by_text(key, connection, shared).await
+}
+
+/// The same where the key may also be the password of a user of any name (RFC 7617).
+///
+/// # Errors
+/// As [`identify`].
+pub(crate) async fn identify_also_by_password(
+    headers: &HeaderMap,
+    connection: &Connection,
+    shared: &Shared,
+) -> Result<Caller, Fault> {
+    let mut shown = headers.get_all(header::AUTHORIZATION).iter();
+    let password = match (shown.next(), shown.next()) {
+        (Some(only), None) => only.to_str().ok().and_then(password),
+        _ => None,
+    };
+    match password {
+        Some(password) => by_text(&password, connection, shared).await,
+        None => identify(headers, connection, shared).await,
+    }
+}
+
+/// Who holds the key that this text is.
+async fn by_text(key: &str, connection: &Connection, shared: &Shared) -> Result<Caller, Fault> {
     if let Some(known) = connection.remembered(key, shared.clock().uptime()) {
         return Ok(Caller::Key(known));
     }
@@ -318,9 +345,34 @@ fn bearer(value: &str) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
+/// The password of `Basic BASE64`; whose it is said to be does not matter.
+fn password(value: &str) -> Option<Zeroizing<String>> {
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    // As long as it may become: what grows leaves copies behind.
+    let mut pair = Zeroizing::new(Vec::with_capacity(encoded.len()));
+    STANDARD.decode_vec(encoded.trim(), &mut pair).ok()?;
+    let (_, password) = std::str::from_utf8(&pair).ok()?.split_once(':')?;
+    Some(Zeroizing::new(password.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_what_stands_behind_the_first_colon() {
+        let of = |pair: &str| password(&format!("Basic {}", STANDARD.encode(pair)));
+        let read = |pair| of(pair).map(|it| it.to_string());
+        assert_eq!(read("me:rfk_x").as_deref(), Some("rfk_x"));
+        assert_eq!(read(":rfk_x:y").as_deref(), Some("rfk_x:y"));
+        assert_eq!(read("rfk_x"), None);
+        assert_eq!(password("Bearer bWU6cmZr"), None);
+        assert_eq!(password("basic bWU6cmZr").unwrap().as_str(), "rfk");
+        assert_eq!(password("Basic %"), None);
+    }
 
     #[test]
     fn a_proxy_is_known_by_what_it_adds() {

@@ -22,6 +22,11 @@ use crate::{
 /// How long to wait where nobody knows better.
 const SOON: Duration = Duration::from_secs(5);
 
+/// How a key is shown (RFC 6750 §3).
+const BEARER: &str = "Bearer realm=\"refrain\"";
+/// How it is shown as a password (RFC 7617 §2).
+const PASSWORD: &str = "Basic realm=\"refrain\", charset=\"UTF-8\"";
+
 /// Which shape a fault is told in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -52,6 +57,8 @@ pub(crate) struct Fault {
     closes: bool,
     /// The methods that there are, where another was used.
     allow: Option<Box<str>>,
+    /// Whether a caller may also show who he is by a password.
+    by_password: bool,
 }
 
 impl Fault {
@@ -71,6 +78,7 @@ impl Fault {
             oauth: "invalid_request",
             closes: false,
             allow: None,
+            by_password: false,
         }
     }
 
@@ -118,6 +126,15 @@ impl Fault {
     pub(crate) fn closing(self) -> Self {
         Self {
             closes: true,
+            ..self
+        }
+    }
+
+    /// The same where a program asks its user for a password.
+    #[must_use]
+    pub(crate) fn asking_for_a_password(self) -> Self {
+        Self {
+            by_password: true,
             ..self
         }
     }
@@ -185,7 +202,8 @@ impl Fault {
         let headers = answer.headers_mut();
         headers.insert("refrain-error", HeaderValue::from_static(self.code));
         if self.status == StatusCode::UNAUTHORIZED {
-            let challenge = HeaderValue::from_static("Bearer realm=\"refrain\"");
+            let challenge =
+                HeaderValue::from_static(if self.by_password { PASSWORD } else { BEARER });
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(wait) = self.retry_after {
@@ -278,6 +296,7 @@ impl Fault {
             oauth,
             closes: false,
             allow: None,
+            by_password: false,
         }
     }
 }

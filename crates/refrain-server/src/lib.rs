@@ -29,11 +29,12 @@
 //! | `front` | how browsers reach this server, and where they may be sent |
 //! | `caller`, `shown`, `doors` | who calls, and how often a wrong key may be tried |
 //! | `proxy` | `/v1/*` |
-//! | `manage` | `/refrain/v1/*`: tokens, grants, keys, links, events; and `/metrics` |
+//! | `manage` | `/refrain/v1/*`: tokens, grants, keys, links, events, notices and their calendar; and `/metrics` |
 //! | `connect` | `/connect/{link}` and `/callback`: a user consents in a browser |
 //! | `app` | a single-page app beside the API |
 //! | `session` | `/session`, `/sign-in/{link}`: who is signed in with a browser |
 //! | `visit`, `cookie` | somebody with a browser, and what it keeps |
+//! | `notices` | who is told of grants without asking: what there is to tell, and telling it |
 //! | `page` | what people see there, and at the end of `refrain login` |
 //! | `token_endpoint` | `/api/token` |
 //! | `audit`, `metrics`, `request_id` | who has done what, how often, and which request it was |
@@ -54,6 +55,7 @@ mod health;
 mod listen;
 mod manage;
 mod metrics;
+mod notices;
 pub mod page;
 mod proxy;
 mod request_id;

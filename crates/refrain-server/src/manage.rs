@@ -4,12 +4,14 @@
 //! everything. A grant that a key does not reach is answered alike whether it exists or not, and a key can
 //! be made, seen or revoked by those alone who reach whatever it reaches.
 
+mod calendar;
 mod content;
 mod events;
 mod grants;
 mod keys;
 mod links;
 mod metrics;
+mod notices;
 mod page;
 mod query;
 mod shape;
@@ -60,6 +62,9 @@ pub(crate) async fn answer(asked: &Asked<'_>, body: Sent) -> Result<Response<Ans
         Route::Key => keys::revoke(asked).await,
         Route::Links => links::create(asked, body).await,
         Route::Events => events::list(asked),
+        Route::Notices => notices::list(asked).await,
+        Route::NoticesTest => notices::test(asked, body).await,
+        Route::Calendar => calendar::show(asked).await,
         Route::OpenApi => Ok(told(StatusCode::OK, "application/json", OPENAPI)),
         Route::Metrics => metrics::tell(asked).await,
         Route::Api

@@ -10,7 +10,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, histogram::Histogram},
     registry::{Registry, Unit},
 };
-use refrain::limit::Kind;
+use refrain::{limit::Kind, notice};
 
 pub(crate) use self::standing::Standing;
 use crate::{
@@ -40,8 +40,21 @@ pub(crate) struct Metrics {
     repairs: Counter,
     limited: [Counter; 2],
     upstream_errors: [Counter; 3],
+    notices: [Counter; notice::Kind::ALL.len()],
+    deliveries: [Counter; 3],
     request_seconds: Histogram,
     upstream_seconds: Histogram,
+}
+
+/// What came of a try to deliver a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// It has arrived.
+    Delivered,
+    /// It is tried again.
+    Failed,
+    /// It is not.
+    GivenUp,
 }
 
 impl fmt::Debug for Metrics {
@@ -85,6 +98,18 @@ impl Metrics {
                 "upstream_errors",
                 "Requests that the Web API gave no answer to",
                 ["unreachable", "broken", "silent"].map(|kind| [("kind", kind)]),
+            ),
+            notices: family(
+                &mut registry,
+                "notices",
+                "Messages made about grants",
+                notice::Kind::ALL.map(|kind| [("kind", kind.word())]),
+            ),
+            deliveries: family(
+                &mut registry,
+                "notice_deliveries",
+                "Tries to deliver a message",
+                ["delivered", "failed", "given_up"].map(|result| [("result", result)]),
             ),
             request_seconds: seconds(
                 &mut registry,
@@ -137,6 +162,24 @@ impl Metrics {
             UpstreamError::Unreachable { .. } => unreachable.inc(),
             UpstreamError::Broken { .. } => broken.inc(),
             UpstreamError::Silent { .. } => silent.inc(),
+        };
+    }
+
+    /// A message was made.
+    pub(crate) fn noticed(&self, kind: notice::Kind) {
+        let mut counters = notice::Kind::ALL.iter().zip(&self.notices);
+        if let Some((_, counter)) = counters.find(|(it, _)| **it == kind) {
+            counter.inc();
+        }
+    }
+
+    /// A message was sent, or tried to.
+    pub(crate) fn sent(&self, sent: Sent) {
+        let [delivered, failed, given_up] = &self.deliveries;
+        match sent {
+            Sent::Delivered => delivered.inc(),
+            Sent::Failed => failed.inc(),
+            Sent::GivenUp => given_up.inc(),
         };
     }
 
@@ -205,6 +248,8 @@ mod tests {
         metrics.token_given();
         metrics.repaired();
         metrics.limited(Kind::Quota);
+        metrics.noticed(notice::Kind::Recovered);
+        metrics.sent(Sent::GivenUp);
         metrics.upstream(Duration::from_millis(30));
         let text = metrics.text().unwrap();
         for line in [
@@ -216,6 +261,9 @@ mod tests {
             "refrain_repairs_total 1",
             r#"refrain_limited_total{kind="quota"} 1"#,
             r#"refrain_limited_total{kind="rate"} 0"#,
+            r#"refrain_notices_total{kind="grant.recovered"} 1"#,
+            r#"refrain_notices_total{kind="grant.connected"} 0"#,
+            r#"refrain_notice_deliveries_total{result="given_up"} 1"#,
             r#"refrain_proxy_upstream_duration_seconds_bucket{le="0.05"} 1"#,
             r#"refrain_proxy_upstream_duration_seconds_bucket{le="0.025"} 0"#,
         ] {

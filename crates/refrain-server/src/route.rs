@@ -47,6 +47,10 @@ pub(crate) async fn answer(
             // Neither path nor query: both can hold what is nobody's business.
             let (code, request_id) = (fault.code(), id.text());
             tracing::debug!(method, %peer, code, request_id, "a request was not carried out");
+            let fault = match entry {
+                Some(entry) if entry.takes_passwords() => fault.asking_for_a_password(),
+                _ => fault,
+            };
             fault.answer(entry.map_or(Shape::Problem, Entry::shape))
         }
     };
@@ -126,8 +130,8 @@ async fn respond(
 
 /// Finds out who calls, and whether he may; `None` where it does not matter.
 async fn admit(visit: &Visit<'_>, connection: &Connection) -> Result<Option<Caller>, Fault> {
-    let (entry, shared) = (visit.entry(), connection.shared());
-    let by_key = caller::identify(visit.headers(), connection, shared);
+    let entry = visit.entry();
+    let by_key = identify(visit, connection);
     match entry.needs(visit.method()) {
         Some(Needs::Nothing | Needs::OwnCredentials) => Ok(None),
         Some(Needs::Known) => Ok(Some(by_key.await?)),
@@ -158,6 +162,14 @@ async fn admit(visit: &Visit<'_>, connection: &Connection) -> Result<Option<Call
             Err(wrong_method(entry))
         }
     }
+}
+
+async fn identify(visit: &Visit<'_>, connection: &Connection) -> Result<Caller, Fault> {
+    let (headers, shared) = (visit.headers(), connection.shared());
+    if visit.entry().takes_passwords() {
+        return caller::identify_also_by_password(headers, connection, shared).await;
+    }
+    caller::identify(headers, connection, shared).await
 }
 
 fn nothing_there() -> Fault {

@@ -1,6 +1,13 @@
 //! The server as a whole: its sockets, its workers, and how it stops.
 
-use std::{fmt, io, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use refrain::{
     Error, Refrain,
@@ -27,6 +34,7 @@ use crate::{
         worker::Workers,
     },
     metrics::Metrics,
+    notices::{self, Notices},
     request_id::Ids,
     shown::Remembered,
 };
@@ -129,6 +137,7 @@ pub(crate) struct Shared {
     ids: Ids,
     audit: Audit,
     metrics: Metrics,
+    notices: OnceLock<Arc<Notices>>,
     stop: watch::Receiver<bool>,
 }
 
@@ -188,6 +197,11 @@ impl Shared {
         &self.metrics
     }
 
+    /// Who is told of grants without asking, if anybody is.
+    pub(crate) fn notices(&self) -> Option<&Arc<Notices>> {
+        self.notices.get()
+    }
+
     /// Whether the server is to stop.
     pub(crate) fn is_stopping(&self) -> bool {
         *self.stop.borrow()
@@ -244,6 +258,7 @@ fn workers() -> NonZeroUsize {
 pub struct Server {
     listeners: Vec<Listener>,
     workers: Workers,
+    shared: Arc<Shared>,
     stop: watch::Sender<bool>,
 }
 
@@ -294,6 +309,7 @@ impl Server {
             audit: Audit::new(ids.process()),
             ids,
             metrics: Metrics::new(),
+            notices: OnceLock::new(),
             stop: stopped,
             refrain,
         });
@@ -301,8 +317,22 @@ impl Server {
         Ok(Self {
             listeners,
             workers,
+            shared,
             stop,
         })
+    }
+
+    /// Tells of grants without being asked, for as long as it runs. Without this nobody is told anything.
+    ///
+    /// # Errors
+    /// Where no connection could ever be made.
+    pub fn telling(self, settings: &config::Notices) -> Result<Self, StartError> {
+        if !settings.is_empty() {
+            let parts = self.shared.refrain.parts();
+            let notices = Notices::new(settings, &parts.network, &parts.sealer)?;
+            self.shared.notices.get_or_init(|| Arc::new(notices));
+        }
+        Ok(self)
     }
 
     /// Where it listens: addresses and paths.
@@ -319,12 +349,19 @@ impl Server {
     /// answered, fifteen seconds at most, and the sockets are gone. Refreshes are the library's, which the
     /// caller closes after this.
     pub async fn run(self, told: impl Future<Output = ()>) {
+        let notices = self.shared.notices();
+        let telling = notices.map(|notices| notices.start(&self.shared));
         let accepting = listen::accept_all(self.listeners, &self.workers);
         tokio::select! {
             () = accepting => {}
             () = told => {}
         }
         self.stop.send_replace(true);
-        self.workers.finish(STOPPING).await;
+        let told = async {
+            if let Some(telling) = telling {
+                notices::finish(telling, STOPPING).await;
+            }
+        };
+        tokio::join!(self.workers.finish(STOPPING), told);
     }
 }

@@ -17,6 +17,9 @@
 //! developer = "my-account"
 //! [server]
 //! listen = "127.0.0.1:4280"
+//! [notices]
+//! webhooks = ["https://app.example/hooks/refrain"]
+//! webhook_secret_file = "webhook-secret"
 //! ```
 
 mod environment;
@@ -27,6 +30,7 @@ mod key;
 mod layer;
 mod nearest;
 mod network;
+mod notices;
 mod resolve;
 mod return_to;
 mod secret_file;
@@ -46,6 +50,7 @@ use crate::{
 pub use self::{
     error::ConfigError,
     network::{Network, Proxy, ProxyUrl},
+    notices::{Notices, Webhook, WebhookError},
     return_to::{ReturnRule, ReturnRuleError, ReturnTo, ReturnToError},
     secret_file::SecretFileError,
     server::{HostName, HostNameError, Server, TlsFiles},
@@ -70,6 +75,8 @@ pub struct Config {
     pub network: Network,
     /// How the server is reached.
     pub server: Server,
+    /// Who is told of grants without asking.
+    pub notices: Notices,
     /// `$XDG_STATE_HOME/refrain`: where the processes of this machine make themselves known to one
     /// another when the store is on another one.
     pub state_folder: Option<PathBuf>,
@@ -136,6 +143,7 @@ impl Config {
             provider,
             network: Network::default(),
             server: Server::default(),
+            notices: Notices::default(),
             state_folder: None,
             settings: Vec::new(),
         }

@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use self::why::{Next, Why};
 use crate::{
-    id::{AppName, GrantName},
+    id::{AppName, Epoch, GrantName},
     keeper::{
         Cell, Error, Keeper, Live, Parts, Problem, Served,
         login::{Begun, LoggedIn, LoginRequest},
@@ -200,6 +200,8 @@ impl Refrain {
 pub struct Summary {
     /// Its name.
     pub name: GrantName,
+    /// Which login of it this is.
+    pub epoch: Epoch,
     /// The app it belongs to.
     pub app: AppName,
     /// Whose it is.
@@ -223,6 +225,7 @@ impl Summary {
         Self {
             token_expires_at: access.map(|access| now.wall.after(access.expires.remaining(now))),
             name: row.name,
+            epoch: row.epoch,
             app: row.app,
             account: row.account,
             scope: row.scope,

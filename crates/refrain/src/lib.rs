@@ -32,6 +32,7 @@
 //! | [`access`] | refrain's own API keys: their text, and what they may do; pure |
 //! | [`connect`] | links by which a user consents in a browser: their text, and what is kept of them; pure |
 //! | [`limit`] | pure: what the Web API's 429s mean, and who may ask it again |
+//! | [`notice`] | pure: what is told of a grant without anybody asking, and how it is tried again |
 //! | [`store`] | rows by compare-and-set: memory, SQLite and PostgreSQL, one contract suite |
 //! | [`keeper`] | the one module that calls the provider and orders the steps |
 //! | [`custody`] | key and store as wholes: a new master key, a backup, a restore |
@@ -64,6 +65,7 @@ pub mod keeper;
 pub mod lifecycle;
 pub mod limit;
 pub mod middleware;
+pub mod notice;
 pub mod oauth;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod open;

@@ -4,8 +4,9 @@
 //! it is dropped. [`expose`](AccessToken::expose) is the one door, and it is meant for whoever writes
 //! the secret to the wire or seals it.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -73,6 +74,60 @@ secret! {
     BrowserSecret(Arc<Zeroizing<Box<str>>>)
 }
 
+/// What messages to others are signed with (Standard Webhooks): the key itself, of 24 to 64 bytes.
+#[derive(Clone)]
+pub struct WebhookSecret(Arc<Zeroizing<Vec<u8>>>);
+
+/// The text is no secret that messages may be signed with. It is not quoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WebhookSecretError {
+    /// It does not look like one.
+    #[error("a secret is whsec_ and base64 behind it")]
+    Form,
+    /// It is too short or too long.
+    #[error("the secret has {0} bytes, and 24 to 64 are needed")]
+    Length(usize),
+    /// It can be guessed.
+    #[error("the secret is always the same few bytes: it was not made by chance")]
+    Weak,
+}
+
+impl WebhookSecret {
+    /// A key that came about by chance has more values among its bytes than this.
+    const FEW: usize = 8;
+
+    /// Reads `whsec_<base64>`.
+    pub fn parse(text: &str) -> Result<Self, WebhookSecretError> {
+        let encoded = text
+            .strip_prefix("whsec_")
+            .ok_or(WebhookSecretError::Form)?;
+        // As long as it may become: what grows leaves copies behind.
+        let mut key = Zeroizing::new(Vec::with_capacity(encoded.len()));
+        STANDARD
+            .decode_vec(encoded, &mut key)
+            .map_err(|_| WebhookSecretError::Form)?;
+        if !(24..=64).contains(&key.len()) {
+            return Err(WebhookSecretError::Length(key.len()));
+        }
+        let values: BTreeSet<u8> = key.iter().copied().collect();
+        if values.len() <= Self::FEW {
+            return Err(WebhookSecretError::Weak);
+        }
+        Ok(Self(Arc::new(key)))
+    }
+
+    /// Reveals the key to whoever signs.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for WebhookSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebhookSecret(redacted)")
+    }
+}
+
 /// Ciphertext: the only form in which a secret is ever stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed(Box<[u8]>);
@@ -113,6 +168,29 @@ mod tests {
             AuthorizationState::new(CANARY),
         );
         assert!(!shown.contains("5f3a"), "{shown}");
+    }
+
+    #[test]
+    fn a_webhook_secret_is_long_and_made_by_chance() {
+        let of = |bytes: &[u8]| {
+            let text = format!("whsec_{}", STANDARD.encode(bytes));
+            WebhookSecret::parse(&text)
+        };
+        let bytes: Vec<u8> = (0..=65).collect();
+        for length in [24, 32, 64] {
+            let read = of(&bytes[..length]).unwrap();
+            assert_eq!(read.expose(), &bytes[..length]);
+            assert_eq!(format!("{read:?}"), "WebhookSecret(redacted)");
+        }
+        for length in [0, 23, 65] {
+            let error = of(&bytes[..length]).unwrap_err();
+            assert_eq!(error, WebhookSecretError::Length(length));
+        }
+        assert_eq!(of(&[7; 32]).unwrap_err(), WebhookSecretError::Weak);
+        let text = STANDARD.encode(&bytes[..32]);
+        for text in [text.as_str(), "whsec_", "whsec_!", "", "whsec-AAAA"] {
+            assert!(WebhookSecret::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod attempt;
 #[expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::missing_panics_doc,
     reason = "a suite of tests, for whoever writes an engine"
 )]
@@ -28,6 +29,9 @@ mod limits;
 mod link_record;
 mod links;
 pub mod memory;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod notice_record;
+mod notices;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -50,6 +54,7 @@ pub use self::{
     feed::{Changed, Changes, Mark},
     limits::Limits,
     links::Links,
+    notices::{Noted, Notices, Telling},
     sessions::Sessions,
     unreadable::Unreadable,
 };
@@ -115,7 +120,7 @@ pub struct Identity {
 /// Keeps grants. Every method is safe with several processes on one store, and cancel safe: a dropped
 /// write has happened or it has not.
 #[async_trait]
-pub trait Store: ApiKeys + Limits + Links + Sessions + Send + Sync + fmt::Debug {
+pub trait Store: ApiKeys + Limits + Links + Notices + Sessions + Send + Sync + fmt::Debug {
     /// What to call it in a message; no secret.
     fn place(&self) -> String;
 

@@ -18,7 +18,7 @@ pub(super) async fn run(
     inherited: Vec<Inherited>,
 ) -> Result<(), Explanation> {
     let config = super::load(global)?;
-    let mut place = config.server.clone();
+    let (mut place, notices) = (config.server.clone(), config.notices.clone());
     if let Some(listen) = args.listen {
         check_alone(listen, &inherited)?;
         check_plain(listen, &place)?;
@@ -29,7 +29,8 @@ pub(super) async fn run(
     }
     // A server that cannot listen must not have presented anything by the time it ends.
     let refrain = super::open_idle_with(config).await?;
-    let server = match start(inherited, &place, &refrain).await {
+    let started = start(inherited, &place, &refrain).await;
+    let server = match started.and_then(|server| server.telling(&notices)) {
         Ok(server) => server,
         Err(error) => {
             refrain.close(Duration::ZERO).await;

@@ -42,7 +42,9 @@ const CLIENT_SECRET: &str = "client secret";
 const MASTER_KEY: &str = "master key";
 /// Of refrain's own: shown once, and on no disk.
 const API_KEY: &str = "API key";
-const KINDS: [&str; 8] = [
+/// What messages are signed with: in a file of its own, and nowhere else.
+const WEBHOOK_SECRET: &str = "webhook secret";
+const KINDS: [&str; 9] = [
     ACCESS,
     REFRESH,
     CODE,
@@ -51,6 +53,7 @@ const KINDS: [&str; 8] = [
     CLIENT_SECRET,
     MASTER_KEY,
     API_KEY,
+    WEBHOOK_SECRET,
 ];
 const SECRET_VARIABLE: &str = "REFRAIN_APPS_DEFAULT_CLIENT_SECRET";
 
@@ -89,8 +92,22 @@ impl Canary {
         let accounts = Tap::before(world.sim.accounts_url());
         let api = Tap::before(world.sim.api_url());
         let home = Home::new(&world.sim, &accounts.url, &api.url);
-        let secrets = vec![text(CLIENT_SECRET, &secret)];
         let aside = tempfile::tempdir().unwrap();
+        let signing = random_hex();
+        let file = aside.path().join("webhook-secret");
+        write_private(&file, &format!("whsec_{}", STANDARD.encode(&signing)));
+        // Nobody listens there.
+        let notices = format!(
+            "{}[notices]\nwebhooks = [\"http://127.0.0.1:9/\"]\nwebhook_secret_file = \"{}\"\n",
+            fs::read_to_string(&home.config).unwrap(),
+            file.display(),
+        );
+        write_private(&home.config, &notices);
+        let secrets = vec![
+            text(CLIENT_SECRET, &secret),
+            text(WEBHOOK_SECRET, &signing),
+            text(WEBHOOK_SECRET, &STANDARD.encode(&signing)),
+        ];
         Self {
             world,
             home,

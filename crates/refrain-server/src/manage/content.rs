@@ -15,6 +15,11 @@ use crate::{body::Sent, fault::Fault};
 /// So much is read.
 const MOST: usize = 64 * 1024;
 
+/// Of which nothing is to be said.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
 /// Reads what was sent; without a body that is what stands for nothing at all.
 ///
 /// # Errors

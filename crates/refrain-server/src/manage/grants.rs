@@ -2,10 +2,11 @@
 
 use http::{Response, StatusCode};
 use refrain::{Summary, id::GrantName, json::LoggedOutJson, store::Unreadable};
-use serde::Deserialize;
 
 use super::{
-    Asked, content, json,
+    Asked,
+    content::{self, Nothing},
+    json,
     page::{self, Page},
     query,
     shape::{GrantJson, GrantsJson, RefreshedJson, StoryJson, UnreadableJson},
@@ -15,11 +16,6 @@ use crate::{
     body::{Answer, Sent},
     fault::Fault,
 };
-
-/// Nothing is to be said about a refresh.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
 
 /// `GET grants`: those that the caller reaches, by name and a page at a time. One that cannot be read stands
 /// beside them.

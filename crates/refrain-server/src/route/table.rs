@@ -50,6 +50,12 @@ pub(crate) enum Route {
     Links,
     /// What was done through this server lately.
     Events,
+    /// What was told of grants without anybody asking.
+    Notices,
+    /// Trying whether messages arrive.
+    NoticesTest,
+    /// The days on which grants need a new consent.
+    Calendar,
 }
 
 /// What a caller has to show.
@@ -99,7 +105,7 @@ impl Entry {
 }
 
 /// The Web API stands first: it is most of what is asked for.
-pub(crate) static TABLE: [Entry; 21] = [
+pub(crate) static TABLE: [Entry; 24] = [
     Entry::own(
         "/v1/*",
         Route::Api,
@@ -214,6 +220,21 @@ pub(crate) static TABLE: [Entry; 21] = [
         Route::Events,
         &[(Method::GET, MANAGE)],
     ),
+    Entry::own(
+        "/refrain/v1/notices",
+        Route::Notices,
+        &[(Method::GET, MANAGE)],
+    ),
+    Entry::own(
+        "/refrain/v1/notices/test",
+        Route::NoticesTest,
+        &[(Method::POST, MANAGE)],
+    ),
+    Entry::own(
+        "/refrain/v1/reauthorizations.ics",
+        Route::Calendar,
+        &[(Method::GET, Needs::Known)],
+    ),
 ];
 
 /// The line of a path, and its place in the table; `None` where there is nothing.
@@ -262,6 +283,11 @@ impl Entry {
     /// Whether a person may come here from anywhere, by a link or a redirect.
     pub(crate) fn welcomes_visits(&self) -> bool {
         matches!(self.shape, Shape::Page | Shape::Dashboard)
+    }
+
+    /// Whether a key may be shown as a password here: calendar programs can show nothing else.
+    pub(crate) fn takes_passwords(&self) -> bool {
+        self.route == Route::Calendar
     }
 
     /// The methods, as `Allow` lists them.
@@ -358,6 +384,9 @@ mod tests {
             ("/refrain/v1/grants/alice/tokens", None),
             ("/refrain/v1/keys/0123456789", Some(Route::Key)),
             ("/refrain/v1/keys/0123456789/token", None),
+            ("/refrain/v1/notices", Some(Route::Notices)),
+            ("/refrain/v1/notices/1", None),
+            ("/refrain/v1/reauthorizations.ics", Some(Route::Calendar)),
             ("/refrain/v1", None),
             ("/", None),
             ("//v1/me", None),

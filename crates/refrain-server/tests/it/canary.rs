@@ -5,8 +5,15 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use refrain::access::{Grants, Permission};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use refrain::{
+    access::{Grants, Permission},
+    config,
+    secret::WebhookSecret,
+};
 use refrain_sim::Profile;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -149,5 +156,45 @@ async fn no_secret_of_a_login_is_anywhere_but_where_it_has_to_be() {
             !has_verifier(&haystack, &challenge),
             "{grant}: the verifier is told"
         );
+    }
+    no_secret_of_a_webhook_is_told().await;
+}
+
+/// Neither its address nor what its messages are signed with.
+async fn no_secret_of_a_webhook_is_told() {
+    let signing = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let mut notices = config::Notices::default();
+    // Nobody listens there.
+    notices.webhooks = vec!["http://127.0.0.1:9/canary-hook".parse().unwrap()];
+    notices.secrets = vec![WebhookSecret::parse(&format!("whsec_{signing}")).unwrap()];
+    let world = World::telling(&notices).await;
+    let key = world.key_for(Grants::All, &[Permission::Manage]).await;
+    let (client, url) = (client(), world.url("/refrain/v1/notices"));
+    let sent = client
+        .post(format!("{url}/test"))
+        .bearer_auth(&key)
+        .send()
+        .await;
+    let mut haystack = sent.unwrap().text().await.unwrap();
+    let listing = async {
+        loop {
+            let list = client.get(&url).bearer_auth(&key).send().await.unwrap();
+            let list = list.text().await.unwrap();
+            if list.contains("unreachable") {
+                return list;
+            }
+        }
+    };
+    haystack.push_str(&world.in_time(listing).await);
+    haystack.push_str(&LOG.lock().unwrap_or_else(PoisonError::into_inner));
+    for told in ["not delivered yet", "http://127.0.0.1:9"] {
+        assert!(haystack.contains(told), "{told}");
+    }
+    for secret in [
+        "canary-hook",
+        signing,
+        &format!("{:?}", STANDARD.decode(signing).unwrap()),
+    ] {
+        assert!(!haystack.contains(secret), "a webhook's secret is told");
     }
 }

@@ -148,7 +148,12 @@ async fn keys_are_told_the_oldest_first_and_a_page_at_a_time() {
 async fn a_page_that_cannot_be_is_refused() {
     let world = World::new(Profile::default()).await;
     let key = world.key_for(Grants::All, &[Permission::Manage]).await;
-    for (list, after) in [("grants", "a%20b"), ("keys", "short"), ("events", "")] {
+    for (list, after) in [
+        ("grants", "a%20b"),
+        ("keys", "short"),
+        ("events", ""),
+        ("notices", "x"),
+    ] {
         let mut bad = vec![
             "limit=0",
             "limit=1001",

@@ -14,6 +14,7 @@ mod assembled;
 #[path = "../../../refrain/tests/support/between.rs"]
 mod between;
 mod browser;
+mod calendar;
 mod canary;
 mod connect;
 mod connect_links;
@@ -22,8 +23,10 @@ mod lists;
 mod manage;
 mod matrix;
 mod metrics;
+mod notices;
 mod passage;
 mod proxy;
+mod receiver;
 mod repair;
 mod session;
 mod sign_in;

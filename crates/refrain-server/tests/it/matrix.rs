@@ -22,6 +22,8 @@ struct Caller {
     may: Option<Vec<Permission>>,
     /// Whether he reaches `alice`.
     reaches: bool,
+    /// Whether he reaches every grant.
+    reaches_all: bool,
 }
 
 impl Caller {
@@ -33,6 +35,7 @@ impl Caller {
             key,
             may: None,
             reaches: false,
+            reaches_all: false,
         }
     }
 
@@ -60,9 +63,11 @@ impl Caller {
         let about_alice = route.path.contains("{name}")
             || route.path.contains("{id}")
             || route.path.starts_with("/v1/");
+        let about_all = route.path == "/refrain/v1/notices/test";
         match needed {
             Some(needed) if !may(needed) => Some("not_allowed"),
             _ if about_alice && !self.reaches => Some("not_allowed"),
+            _ if about_all && !self.reaches_all => Some("not_allowed"),
             _ => None,
         }
     }
@@ -86,7 +91,10 @@ async fn callers(world: &World) -> Vec<Caller> {
         let key = world.key_for(only(["bob"]), &[permission]).await;
         callers.push(known("for another grant", key, &[permission], false));
         let key = world.key_for(Grants::All, &[permission]).await;
-        callers.push(known("for all grants", key, &[permission], true));
+        callers.push(Caller {
+            reaches_all: true,
+            ..known("for all grants", key, &[permission], true)
+        });
     }
     let key = world.key_for(Grants::none(), &[Permission::Manage]).await;
     callers.push(known("for no grant", key, &[Permission::Manage], false));
@@ -95,6 +103,7 @@ async fn callers(world: &World) -> Vec<Caller> {
         at: "http://localhost".to_owned(),
         may: Some(Permission::ALL.to_vec()),
         reaches: true,
+        reaches_all: true,
         ..Caller::at(world, "peer", None)
     };
     callers.push(peer);

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     future::Future,
     net::SocketAddr,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -49,12 +50,8 @@ impl World {
 
     /// Where no app is configured whose users sign in with a browser.
     pub async fn without_sessions() -> Self {
-        Self::configured(
-            Profile::default(),
-            |_| (),
-            |config| config.sessions.app = None,
-        )
-        .await
+        let notices = config::Notices::default();
+        Self::serving(Profile::default(), |_| (), (None, &notices)).await
     }
 
     /// With somebody between it and its store.
@@ -76,14 +73,20 @@ impl World {
         Self::with(profile, |parts| change(&mut parts.apps)).await
     }
 
-    async fn with(profile: Profile, change: impl FnOnce(&mut Parts)) -> Self {
-        Self::configured(profile, change, |_| ()).await
+    /// With somebody who is told of grants without asking.
+    pub async fn telling(notices: &config::Notices) -> Self {
+        Self::serving(Profile::default(), |_| (), (Some("default"), notices)).await
     }
 
-    async fn configured(
+    async fn with(profile: Profile, change: impl FnOnce(&mut Parts)) -> Self {
+        let notices = config::Notices::default();
+        Self::serving(profile, change, (Some("default"), &notices)).await
+    }
+
+    async fn serving(
         profile: Profile,
         change: impl FnOnce(&mut Parts),
-        configure: impl FnOnce(&mut config::Server),
+        (sessions, notices): (Option<&str>, &config::Notices),
     ) -> Self {
         let sim = Sim::start(profile).await.unwrap();
         let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
@@ -98,18 +101,9 @@ impl World {
         change(&mut parts);
         let refrain = Refrain::from_parts(parts).unwrap();
         sign_in(&refrain, &sim, "alice").await;
-        let mut config = config::Server::default();
-        config.listen = Some(([127, 0, 0, 1], 0).into());
-        config.names = vec!["music.example".parse().unwrap()];
-        config.return_to = RETURN_TO.map(|it| it.parse().unwrap()).to_vec();
         let folder = tempfile::tempdir().unwrap();
-        config.socket = Some(folder.path().join("socket"));
-        config.sessions.app = Some("default".parse().unwrap());
-        configure(&mut config);
-        let server = Server::bind(&config, refrain.clone()).await.unwrap();
-        let address = server.address().unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(server.run(async move { stopped.await.unwrap_or_default() }));
+        let socket = folder.path().join("socket");
+        let (address, stop, server) = serve(&refrain, socket, (sessions, notices)).await;
         Self {
             sim,
             clock,
@@ -119,6 +113,22 @@ impl World {
             stop: Some(stop),
             server: Some(server),
         }
+    }
+
+    /// Another server on the same store, when this one has ended.
+    pub async fn serve_again(&mut self, notices: &config::Notices) {
+        let socket = self.folder.path().join("socket");
+        let (address, stop, server) =
+            serve(&self.refrain, socket, (Some("default"), notices)).await;
+        self.address = address;
+        self.stop = Some(stop);
+        self.server = Some(server);
+    }
+
+    /// Another server on the same store, beside this one.
+    pub async fn serve_beside(&self, notices: &config::Notices) -> Serving {
+        let socket = self.folder.path().join("another-socket");
+        serve(&self.refrain, socket, (Some("default"), notices)).await
     }
 
     /// A key for `alice`.
@@ -208,6 +218,28 @@ impl World {
         drop(self.stop.take());
         self.server.take().unwrap().await.unwrap();
     }
+}
+
+/// Where a server listens, what stops it, and its end.
+pub type Serving = (SocketAddr, oneshot::Sender<()>, JoinHandle<()>);
+
+async fn serve(
+    refrain: &Refrain,
+    socket: PathBuf,
+    (sessions, notices): (Option<&str>, &config::Notices),
+) -> Serving {
+    let mut config = config::Server::default();
+    config.listen = Some(([127, 0, 0, 1], 0).into());
+    config.names = vec!["music.example".parse().unwrap()];
+    config.return_to = RETURN_TO.map(|it| it.parse().unwrap()).to_vec();
+    config.socket = Some(socket);
+    config.sessions.app = sessions.map(|app| app.parse().unwrap());
+    let server = Server::bind(&config, refrain.clone()).await.unwrap();
+    let server = server.telling(notices).unwrap();
+    let address = server.address().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let server = tokio::spawn(server.run(async move { stopped.await.unwrap_or_default() }));
+    (address, stop, server)
 }
 
 /// Signs the simulator's user in under a name, for everything that its Web API knows.

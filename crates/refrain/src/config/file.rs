@@ -15,6 +15,7 @@ use super::{
     key::{APP_KEYS, AppKey, Form, Key, SECTIONS},
     layer::{Given, Layer},
     nearest::nearest,
+    notices::{Webhook, word},
     return_to::ReturnRule,
     server::{HostName, uid},
     source::Source,
@@ -71,6 +72,8 @@ fn check_item(key: &Key, text: &str) -> Result<(), Box<dyn Error + Send + Sync>>
         Key::ServerNames => text.parse::<HostName>().map(drop)?,
         Key::ServerReturnTo => text.parse::<ReturnRule>().map(drop)?,
         Key::ServerSocketUids => uid(text).map(drop)?,
+        Key::NoticesWebhooks => text.parse::<Webhook>().map(drop)?,
+        Key::NoticesCommand => word(text).map(drop)?,
         _ => {}
     }
     Ok(())

@@ -38,6 +38,10 @@ pub(super) enum Key {
     ServerPlainHttp,
     ServerReturnTo,
     ServerAppDir,
+    NoticesWebhooks,
+    NoticesWebhookSecretFile,
+    NoticesWebhookSecretCredential,
+    NoticesCommand,
 }
 
 /// How a value is written in the file; in the environment all are texts, and the items of a list are
@@ -66,7 +70,7 @@ pub(super) enum AppKey {
 }
 
 /// Section, name and key of every value that is not an app's; a section of "" is the top of the file.
-const FIXED: [(&str, &str, Key); 18] = [
+const FIXED: [(&str, &str, Key); 22] = [
     ("", "store", Key::Store),
     ("sealing", "key_file", Key::SealingKeyFile),
     ("sealing", "key_credential", Key::SealingKeyCredential),
@@ -89,6 +93,18 @@ const FIXED: [(&str, &str, Key); 18] = [
     ("server", "plain_http", Key::ServerPlainHttp),
     ("server", "return_to", Key::ServerReturnTo),
     ("server", "app_dir", Key::ServerAppDir),
+    ("notices", "webhooks", Key::NoticesWebhooks),
+    (
+        "notices",
+        "webhook_secret_file",
+        Key::NoticesWebhookSecretFile,
+    ),
+    (
+        "notices",
+        "webhook_secret_credential",
+        Key::NoticesWebhookSecretCredential,
+    ),
+    ("notices", "command", Key::NoticesCommand),
 ];
 
 pub(super) const APP_KEYS: [(&str, AppKey); 8] = [
@@ -103,7 +119,9 @@ pub(super) const APP_KEYS: [(&str, AppKey); 8] = [
 ];
 
 /// The sections of the file that hold values of their own.
-pub(super) const SECTIONS: [&str; 5] = ["sealing", "sessions", "spotify", "network", "server"];
+pub(super) const SECTIONS: [&str; 6] = [
+    "sealing", "sessions", "spotify", "network", "server", "notices",
+];
 
 impl Key {
     /// The key of a name in a section.
@@ -161,6 +179,10 @@ impl Key {
             Self::ServerPlainHttp => "true",
             Self::ServerReturnTo => "https://app.example/connected",
             Self::ServerAppDir => "/srv/app/dist",
+            Self::NoticesWebhooks => "https://app.example/hooks/refrain",
+            Self::NoticesWebhookSecretFile => "$XDG_CONFIG_HOME/refrain/webhook-secret",
+            Self::NoticesWebhookSecretCredential => "refrain-webhook-secret",
+            Self::NoticesCommand => "/usr/local/bin/tell-me",
         };
         match (at, self, self.form()) {
             (Source::Environment { variable }, ..) => format!("{variable}='{value}'"),
@@ -180,7 +202,12 @@ impl Key {
             Self::ServerSocketUids => Form::Numbers("a list of numbers, without quotes"),
             Self::ServerNames => Form::Texts("a list of names, each in quotes"),
             Self::ServerPlainHttp => Form::Flag,
-            Self::ServerReturnTo => Form::Texts("a list of URLs, each in quotes"),
+            Self::ServerReturnTo | Self::NoticesWebhooks => {
+                Form::Texts("a list of URLs, each in quotes")
+            }
+            Self::NoticesCommand => {
+                Form::Texts("a list of a program and its arguments, each in quotes")
+            }
             _ => Form::Text,
         }
     }
@@ -191,6 +218,10 @@ impl Key {
             Self::SealingKeyFile | Self::SealingKeyCredential => {
                 vec![Self::SealingKeyFile, Self::SealingKeyCredential]
             }
+            Self::NoticesWebhookSecretFile | Self::NoticesWebhookSecretCredential => vec![
+                Self::NoticesWebhookSecretFile,
+                Self::NoticesWebhookSecretCredential,
+            ],
             Self::App(
                 app,
                 AppKey::ClientSecret | AppKey::ClientSecretFile | AppKey::ClientSecretCredential,
@@ -224,7 +255,9 @@ impl Key {
             | Self::ServerTlsKeyFile
             | Self::ServerPlainHttp
             | Self::ServerReturnTo
-            | Self::ServerAppDir => vec![self.clone()],
+            | Self::ServerAppDir
+            | Self::NoticesWebhooks
+            | Self::NoticesCommand => vec![self.clone()],
         }
     }
 }

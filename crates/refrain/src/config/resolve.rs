@@ -1,5 +1,6 @@
 //! Says what each value means, and keeps the list of who said it.
 
+mod notices;
 mod server;
 
 use std::{collections::BTreeMap, error::Error, fmt, path::PathBuf};
@@ -58,6 +59,7 @@ impl<'a> Resolver<'a> {
         let provider = self.provider()?;
         let proxy = self.value(&Key::NetworkProxy, "", Proxy::parse)?;
         let server = self.server(sessions)?;
+        let notices = self.notices()?;
         Ok(Config {
             store,
             sealing: Sealing { key },
@@ -65,6 +67,7 @@ impl<'a> Resolver<'a> {
             provider,
             network: Network { proxy },
             server,
+            notices,
             state_folder: self
                 .sources
                 .folder("XDG_STATE_HOME")

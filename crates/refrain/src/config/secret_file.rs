@@ -79,6 +79,27 @@ pub(super) enum Guard {
 
 /// Reads a secret, without the newline at its end.
 pub(super) fn read(path: &Path, guard: Guard) -> Result<Zeroizing<String>, SecretFileError> {
+    let text = text(path, guard)?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.chars().any(char::is_control) {
+        return Err(SecretFileError::NotOneLine);
+    }
+    Ok(Zeroizing::new(line.to_owned()))
+}
+
+/// Reads secrets of which each has a line of its own; lines with nothing on them do not count.
+pub(super) fn read_lines(
+    path: &Path,
+    guard: Guard,
+) -> Result<Vec<Zeroizing<String>>, SecretFileError> {
+    let text = text(path, guard)?;
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    Ok(lines.map(|line| Zeroizing::new(line.to_owned())).collect())
+}
+
+/// Reads the text of a file that is guarded and has something in it.
+fn text(path: &Path, guard: Guard) -> Result<Zeroizing<String>, SecretFileError> {
     let mut file = File::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => SecretFileError::Missing,
         _ => SecretFileError::Unreadable(error),
@@ -94,13 +115,11 @@ pub(super) fn read(path: &Path, guard: Guard) -> Result<Zeroizing<String>, Secre
         .read_to_end(&mut bytes)
         .map_err(SecretFileError::Unreadable)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| SecretFileError::NotOneLine)?;
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    let text = text.strip_suffix('\r').unwrap_or(text);
+    if bytes.len() as u64 > LARGEST {
+        return Err(SecretFileError::NotOneLine);
+    }
     if text.trim().is_empty() {
         return Err(SecretFileError::Empty);
-    }
-    if bytes.len() as u64 > LARGEST || text.chars().any(char::is_control) {
-        return Err(SecretFileError::NotOneLine);
     }
     Ok(Zeroizing::new(text.to_owned()))
 }

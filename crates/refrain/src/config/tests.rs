@@ -5,6 +5,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::oauth::client::ClientAuth;
 
+mod notices;
 mod server;
 
 const CANARY: &str = "canary-5f3a91";

@@ -1,4 +1,4 @@
-//! Grants and API keys a page at a time, for whoever lists more than fit into one answer.
+//! Grants, API keys and deliveries a page at a time, for whoever lists more than fit into one answer.
 
 use std::ops::Bound;
 
@@ -8,6 +8,7 @@ use crate::{
     id::GrantName,
     keeper::Error,
     lifecycle::GrantRow,
+    notice::Delivery,
     store::{StoreError, Unreadable, Versioned},
 };
 
@@ -71,5 +72,20 @@ impl Refrain {
     ) -> Result<Vec<KeyRecord>, Error> {
         let store = &self.keeper.parts().store;
         Ok(store.api_keys_after(after, most).await?)
+    }
+
+    /// Some of what was told about these grants without anybody asking, the newest first, `most` of them,
+    /// beginning behind a number.
+    ///
+    /// # Errors
+    /// Where the store does not answer, or a delivery cannot be read.
+    pub async fn deliveries(
+        &self,
+        of: &Grants,
+        before: Option<u64>,
+        most: u32,
+    ) -> Result<Vec<Delivery>, Error> {
+        let store = &self.keeper.parts().store;
+        Ok(store.deliveries(of, before, most).await?)
     }
 }

@@ -8,6 +8,7 @@ mod fixture;
 mod keys;
 mod limits;
 mod links;
+mod notices;
 mod others;
 mod rows;
 mod sessions;
@@ -55,6 +56,16 @@ where
     sessions::a_use_is_noted_and_never_moves_backwards(open_pair().await).await;
     sessions::whoever_signs_out_ends_the_sessions(open_pair().await).await;
     sessions::the_sessions_of_a_grant_end_together(open_pair().await).await;
+    notices::a_grant_is_news_until_it_is_told_of_as_it_is(open_pair().await).await;
+    notices::a_grant_is_looked_at_again_when_its_time_has_come(open_pair().await).await;
+    notices::of_many_who_tell_the_same_one_does(open_pair().await).await;
+    notices::a_delivery_is_claimed_settled_and_read_back_whole(open_pair().await).await;
+    notices::a_claim_that_has_lapsed_is_the_next_one_s(open_pair().await).await;
+    notices::of_many_who_claim_each_delivery_is_one_s(open_pair().await).await;
+    notices::of_a_grant_that_signs_out_nothing_else_is_on_its_way(open_pair().await).await;
+    notices::deliveries_are_read_page_by_page_by_whoever_reaches_their_grants(open_pair().await)
+        .await;
+    notices::a_place_that_wants_no_more_or_is_gone_gets_nothing(open_pair().await).await;
     keys::the_first_identity_stays(open_pair().await).await;
     others::the_clock_runs_forwards(open_pair().await).await;
     others::an_announced_process_is_alive(open_pair().await).await;

@@ -3,10 +3,11 @@
 mod api_keys;
 mod limits;
 mod links;
+mod notices;
 mod sessions;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -19,11 +20,13 @@ use crate::{
     id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, Status, app::AppState},
     limit::{Bucket, Gate},
+    notice::TargetId,
     seal::{self, KeyCheck, KeyId},
     session::{SessionId, SessionRecord},
     store::{
         Changed, Changes, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
         attempt::Attempt,
+        memory::notices::{DeliveryRow, ToldRow},
     },
     time::{Clock, StoreInstant, UnixMillis},
 };
@@ -48,6 +51,14 @@ struct Tables {
     limits: BTreeMap<Bucket, (Version, Option<Gate>)>,
     links: BTreeMap<LinkId, LinkRecord>,
     sessions: BTreeMap<SessionId, SessionRecord>,
+    /// The grants of which there may be something to tell.
+    news: BTreeSet<GrantName>,
+    told: HashMap<GrantId, ToldRow>,
+    notices: Vec<DeliveryRow>,
+    /// How many deliveries there have been.
+    numbers: u64,
+    notices_refused: BTreeSet<TargetId>,
+    notices_since: Option<UnixMillis>,
 }
 
 impl MemoryStore {
@@ -79,6 +90,10 @@ impl Tables {
                 epoch: change.row.epoch,
                 minting: change.row.minting,
             });
+        }
+        let told = |row: &GrantRow| (row.epoch, row.status.word());
+        if before.is_none_or(|before| told(&before.value) != told(&change.row)) {
+            self.news.insert(change.row.name.clone());
         }
         let row = Versioned {
             value: change.row.clone(),

@@ -14,6 +14,7 @@ mod feed;
 mod limits;
 mod links;
 mod listen;
+mod notices;
 mod open;
 mod session;
 mod sessions;

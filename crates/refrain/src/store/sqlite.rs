@@ -12,6 +12,7 @@ mod full;
 mod gate;
 mod limits;
 mod links;
+mod notices;
 mod open;
 mod sessions;
 mod write;

@@ -19,7 +19,7 @@ use refrain_sim::{Action, Event, EventKind, Fault, Profile, Rotation, Sim, Targe
 
 use crate::{
     between::{Between, Call, Watched},
-    world::{HOUR, World, login, signed_in},
+    world::{DAY, HOUR, World, login, signed_in},
 };
 
 fn held(event: &Event) -> bool {
@@ -128,6 +128,47 @@ async fn a_new_login_wins_over_a_refresh_in_flight() {
     assert!(token.ct_eq(&alice.access_token().await.unwrap()));
     world.pass(HOUR);
     alice.access_token().await.unwrap();
+    assert_eq!(world.sim.counts().refused, 0);
+}
+
+/// A consent is renewed before its day while programs go on asking, here and in another process.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_consent_takes_over_without_a_gap() {
+    let (world, alice) = signed_in(Profile::default()).await;
+    world.pass(150 * DAY);
+    let elsewhere = world.another().grant("alice").await.unwrap();
+    let before = alice.current().await.unwrap().live.line().0;
+    let mut callers = tokio::task::JoinSet::new();
+    for number in 0..16 {
+        let grant = if number % 2 == 0 { &alice } else { &elsewhere }.clone();
+        callers.spawn(async move {
+            let mut reads = 0_u64;
+            loop {
+                let served = grant.current().await.unwrap();
+                assert!(served.warning.is_none(), "{:?}", served.warning);
+                reads += 1;
+                if served.live.line().0 != before {
+                    return (served.live.line().0, reads);
+                }
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    let old = world.row("alice").await;
+    login(&world.another(), &world.sim, "alice").await.unwrap();
+    let ended = world.in_time(callers.join_all()).await;
+    let new = world.row("alice").await;
+    assert!(
+        ended.iter().all(|(epoch, _)| *epoch == new.epoch),
+        "{ended:?}"
+    );
+    assert!(ended.iter().any(|(_, reads)| *reads > 1), "{ended:?}");
+    let day = |row: &lifecycle::GrantRow| row.consent.unwrap().reauthorize_by;
+    assert!(day(&new) > day(&old));
+    for grant in [&alice, &elsewhere] {
+        let served = grant.current().await.unwrap();
+        assert_eq!(served.live.line().0, new.epoch);
+    }
     assert_eq!(world.sim.counts().refused, 0);
 }
 

@@ -4,16 +4,17 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use refrain::{
-    access::{ApiKeyId, KeyRecord},
+    access::{ApiKeyId, Grants, KeyRecord},
     connect::{LinkId, LinkRecord},
     id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, app::AppState},
     limit::{Bucket, Gate},
+    notice::{Delivery, Message, Target, TargetId, delivery::Settled},
     seal::{KeyCheck, KeyId},
     session::{SessionId, SessionRecord},
     store::{
-        ApiKeys, Changes, Identity, Limits, Links, Liveness, Mark, Sessions, Store, StoreError,
-        Unreadable, Version, Versioned, Written, attempt::Attempt,
+        ApiKeys, Changes, Identity, Limits, Links, Liveness, Mark, Noted, Notices, Sessions, Store,
+        StoreError, Telling, Unreadable, Version, Versioned, Written, attempt::Attempt,
     },
     time::{BoxFuture, StoreInstant, UnixMillis},
 };
@@ -166,6 +167,76 @@ impl<B: Between> Links for Watched<B> {
     }
     async fn use_link(&self, id: &LinkId, at: UnixMillis) -> Result<bool, StoreError> {
         self.call(Call::Write, self.inner.use_link(id, at)).await
+    }
+}
+
+#[async_trait]
+impl<B: Between> Notices for Watched<B> {
+    async fn notices_since(&self, now: UnixMillis) -> Result<UnixMillis, StoreError> {
+        self.inner.notices_since(now).await
+    }
+    async fn news(
+        &self,
+        now: UnixMillis,
+        after: Option<&GrantName>,
+        most: u32,
+    ) -> Result<Vec<Result<Noted, Unreadable>>, StoreError> {
+        let noted = self.inner.news(now, after, most).await?;
+        let spoils = |noted: Noted| {
+            let name = noted.row.name.clone();
+            let why = self.between.spoils(&name).then(|| spoilt(&name));
+            why.map_or(Ok(noted), |why| Err(Unreadable { name, why }))
+        };
+        Ok(noted.into_iter().map(|it| it.and_then(spoils)).collect())
+    }
+    async fn tell(&self, tellings: &[Telling], to: &[Target]) -> Result<Vec<bool>, StoreError> {
+        self.call(Call::Write, self.inner.tell(tellings, to)).await
+    }
+    async fn send(&self, message: &Message, to: &[Target]) -> Result<(), StoreError> {
+        self.call(Call::Write, self.inner.send(message, to)).await
+    }
+    async fn claim(
+        &self,
+        target: &TargetId,
+        now: UnixMillis,
+        lease: Duration,
+        most: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        self.inner.claim(target, now, lease, most).await
+    }
+    async fn settle(
+        &self,
+        claimed: &Delivery,
+        outcome: &str,
+        at: UnixMillis,
+        settled: Settled,
+    ) -> Result<bool, StoreError> {
+        let done = self.inner.settle(claimed, outcome, at, settled);
+        self.call(Call::Write, done).await
+    }
+    async fn deliveries(
+        &self,
+        of: &Grants,
+        before: Option<u64>,
+        most: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let done = self.inner.deliveries(of, before, most);
+        self.call(Call::Read, done).await
+    }
+    async fn refuse_notices(&self, target: &TargetId, at: UnixMillis) -> Result<(), StoreError> {
+        let done = self.inner.refuse_notices(target, at);
+        self.call(Call::Write, done).await
+    }
+    async fn refused_notices(&self) -> Result<Vec<TargetId>, StoreError> {
+        self.inner.refused_notices().await
+    }
+    async fn keep_targets(&self, targets: &[Target]) -> Result<u64, StoreError> {
+        self.call(Call::Write, self.inner.keep_targets(targets))
+            .await
+    }
+    async fn forget_notices(&self, made_before: UnixMillis) -> Result<(), StoreError> {
+        let done = self.inner.forget_notices(made_before);
+        self.call(Call::Write, done).await
     }
 }
 

@@ -70,7 +70,9 @@ pub(super) fn files(patient: &Patient) -> Vec<Finding> {
         }
     }
     let secrets = patient.config.settings().iter().filter(|setting| {
-        setting.key.starts_with("apps.") && setting.key.ends_with(".client_secret_file")
+        let of_app =
+            setting.key.starts_with("apps.") && setting.key.ends_with(".client_secret_file");
+        of_app || setting.key == "notices.webhook_secret_file" && !setting.value.is_empty()
     });
     for secret in secrets {
         findings.push(files::private("secret", Path::new(&secret.value)));

@@ -71,7 +71,7 @@ impl Resolver<'_> {
     }
 
     /// A list whose items are parted by spaces.
-    fn list<T, E>(
+    pub(super) fn list<T, E>(
         &mut self,
         key: &Key,
         parse: impl Fn(&str) -> Result<T, E>,

@@ -1,0 +1,55 @@
+-- Whether there may be something to tell of a grant: from its first row on, and with every new epoch or
+-- status, whoever writes it, also an older refrain that is still running.
+ALTER TABLE grants ADD COLUMN news INTEGER NOT NULL DEFAULT 1;
+CREATE INDEX grants_news ON grants (name) WHERE news;
+CREATE TRIGGER grants_news AFTER UPDATE OF epoch, status ON grants
+    WHEN OLD.epoch <> NEW.epoch OR OLD.status <> NEW.status
+BEGIN
+    UPDATE grants SET news = 1 WHERE id = NEW.id;
+END;
+
+-- What was told of each grant last.
+CREATE TABLE told (
+    grant_id  TEXT PRIMARY KEY,
+    version   INTEGER NOT NULL,
+    epoch     INTEGER NOT NULL,
+    standing  TEXT NOT NULL,
+    days      INTEGER,           -- the nearest that was told ahead: 30, 7 or 1
+    next_at   INTEGER            -- when to look again; milliseconds since 1970, as all times
+) STRICT;
+CREATE INDEX told_next_at ON told (next_at) WHERE next_at IS NOT NULL;
+
+-- Messages, one row for each place that one goes to. Nothing in it is more personal than a grant's name.
+CREATE TABLE notices (
+    number        INTEGER PRIMARY KEY AUTOINCREMENT,
+    message       TEXT NOT NULL,
+    kind          TEXT NOT NULL,
+    grant_id      TEXT,
+    grant_name    TEXT,
+    body          TEXT NOT NULL,  -- JSON, as it is sent
+    target        TEXT NOT NULL,  -- keyed hash of the address
+    place         TEXT NOT NULL,  -- its origin
+    made_at       INTEGER NOT NULL,
+    attempts      INTEGER NOT NULL,
+    next_at       INTEGER,        -- NULL once it has arrived, or was given up
+    leased_era    TEXT,           -- by the store's clock: who has it has it until then
+    leased_until  INTEGER,
+    outcome       TEXT,           -- of the last attempt
+    delivered_at  INTEGER,
+    given_up_at   INTEGER
+) STRICT;
+CREATE INDEX notices_due ON notices (target, next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX notices_of ON notices (grant_id) WHERE next_at IS NOT NULL;
+CREATE INDEX notices_made_at ON notices (made_at);
+
+-- Places that want no more.
+CREATE TABLE notices_refused (
+    target  TEXT PRIMARY KEY,
+    at      INTEGER NOT NULL
+) STRICT;
+
+-- Since when anybody tells of grants.
+CREATE TABLE notices_since (
+    id  INTEGER PRIMARY KEY CHECK (id = 1),
+    at  INTEGER NOT NULL
+) STRICT;

@@ -1,0 +1,230 @@
+//! What was told, and deliveries, in memory.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::{
+    access::Grants,
+    id::{GrantId, GrantName},
+    notice::{Delivery, Message, Target, TargetId, Told, delivery::Settled},
+    store::{
+        Noted, Notices, Store as _, StoreError, Telling, Unreadable, Version, Versioned,
+        memory::{MemoryStore, Tables},
+    },
+    time::{StoreInstant, UnixMillis},
+};
+
+/// What was told of a grant, and when to look again.
+#[derive(Debug)]
+pub(super) struct ToldRow {
+    told: Versioned<Told>,
+    next_at: Option<UnixMillis>,
+}
+
+/// A delivery, whose it is, and until when somebody has it.
+#[derive(Debug)]
+pub(super) struct DeliveryRow {
+    delivery: Delivery,
+    grant: Option<GrantId>,
+    leased: Option<StoreInstant>,
+}
+
+impl Tables {
+    fn is_due(&self, grant: &GrantId, now: UnixMillis) -> bool {
+        let told = self.told.get(grant).and_then(|row| row.next_at);
+        told.is_some_and(|at| at <= now)
+    }
+
+    fn tell(&mut self, telling: &Telling, to: &[Target]) -> bool {
+        let held = self.told.get(&telling.grant);
+        let version = held.map(|row| row.told.version);
+        if version != telling.seen {
+            return false;
+        }
+        let told = Versioned {
+            value: telling.told,
+            version: Version(version.map_or(1, |it| it.0 + 1)),
+        };
+        let next_at = telling.next_at;
+        self.told
+            .insert(telling.grant.clone(), ToldRow { told, next_at });
+        let as_read = self.grants.values().find(|row| {
+            let row = &row.value;
+            row.id == telling.grant
+                && row.epoch == telling.epoch
+                && row.status.word() == telling.status
+        });
+        if let Some(row) = as_read {
+            self.news.remove(&row.value.name);
+        }
+        if telling.drops {
+            self.notices.retain(|row| {
+                row.grant.as_ref() != Some(&telling.grant) || row.delivery.next_at.is_none()
+            });
+        }
+        for message in &telling.messages {
+            self.send(message, to);
+        }
+        true
+    }
+
+    fn send(&mut self, message: &Message, to: &[Target]) {
+        for target in to {
+            self.numbers += 1;
+            self.notices.push(DeliveryRow {
+                delivery: Delivery {
+                    number: self.numbers,
+                    message: message.id.clone(),
+                    kind: message.kind,
+                    grant: message.grant.as_ref().map(|(_, name)| name.clone()),
+                    body: message.body.clone(),
+                    target: target.clone(),
+                    made_at: message.made_at,
+                    attempts: 0,
+                    next_at: Some(message.made_at),
+                    outcome: None,
+                    delivered_at: None,
+                    given_up_at: None,
+                },
+                grant: message.grant.as_ref().map(|(id, _)| id.clone()),
+                leased: None,
+            });
+        }
+    }
+}
+
+#[async_trait]
+impl Notices for MemoryStore {
+    async fn notices_since(&self, now: UnixMillis) -> Result<UnixMillis, StoreError> {
+        Ok(*self.tables().notices_since.get_or_insert(now))
+    }
+
+    async fn news(
+        &self,
+        now: UnixMillis,
+        after: Option<&GrantName>,
+        most: u32,
+    ) -> Result<Vec<Result<Noted, Unreadable>>, StoreError> {
+        let tables = self.tables();
+        let news = tables.grants.iter().filter(|(name, row)| {
+            after.is_none_or(|after| *name > after)
+                && (tables.news.contains(*name) || tables.is_due(&row.value.id, now))
+        });
+        let noted = news.take(most as usize).map(|(_, row)| {
+            Ok(Noted {
+                row: row.value.clone(),
+                told: tables.told.get(&row.value.id).map(|it| it.told.clone()),
+            })
+        });
+        Ok(noted.collect())
+    }
+
+    async fn tell(&self, tellings: &[Telling], to: &[Target]) -> Result<Vec<bool>, StoreError> {
+        let mut tables = self.tables();
+        Ok(tellings.iter().map(|it| tables.tell(it, to)).collect())
+    }
+
+    async fn send(&self, message: &Message, to: &[Target]) -> Result<(), StoreError> {
+        self.tables().send(message, to);
+        Ok(())
+    }
+
+    async fn claim(
+        &self,
+        target: &TargetId,
+        now: UnixMillis,
+        lease: Duration,
+        most: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let clock = self.now().await?;
+        let mut tables = self.tables();
+        if tables.notices_refused.contains(target) {
+            return Ok(Vec::new());
+        }
+        let free = tables.notices.iter_mut().filter(|row| {
+            let leased = row.leased.is_some_and(|it| !it.remaining(clock).is_zero());
+            let due = row.delivery.next_at.is_some_and(|at| at <= now);
+            row.delivery.target.id == *target && due && !leased
+        });
+        let claimed = free.take(most as usize).map(|row| {
+            row.delivery.attempts += 1;
+            row.leased = Some(clock.after(lease));
+            row.delivery.clone()
+        });
+        Ok(claimed.collect())
+    }
+
+    async fn settle(
+        &self,
+        claimed: &Delivery,
+        outcome: &str,
+        at: UnixMillis,
+        settled: Settled,
+    ) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let row = tables.notices.iter_mut().find(|row| {
+            let it = &row.delivery;
+            it.number == claimed.number && it.attempts == claimed.attempts && it.next_at.is_some()
+        });
+        let Some(row) = row else { return Ok(false) };
+        row.leased = None;
+        row.delivery.outcome = Some(outcome.to_owned());
+        row.delivery.next_at = match settled {
+            Settled::Again(at) => Some(at),
+            Settled::Delivered | Settled::GivenUp => None,
+        };
+        row.delivery.delivered_at = (settled == Settled::Delivered).then_some(at);
+        row.delivery.given_up_at = (settled == Settled::GivenUp).then_some(at);
+        Ok(true)
+    }
+
+    async fn deliveries(
+        &self,
+        of: &Grants,
+        before: Option<u64>,
+        most: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let tables = self.tables();
+        let rows = tables.notices.iter().rev().map(|row| &row.delivery);
+        let told = rows.filter(|it| {
+            let reached = it.grant.as_ref().map(|name| of.reach(name));
+            before.is_none_or(|before| it.number < before) && reached.unwrap_or(*of == Grants::All)
+        });
+        Ok(told.take(most as usize).cloned().collect())
+    }
+
+    async fn refuse_notices(&self, target: &TargetId, at: UnixMillis) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        tables.notices_refused.insert(target.clone());
+        for row in &mut tables.notices {
+            if row.delivery.target.id == *target && row.delivery.next_at.take().is_some() {
+                row.delivery.given_up_at = Some(at);
+            }
+        }
+        Ok(())
+    }
+
+    async fn refused_notices(&self) -> Result<Vec<TargetId>, StoreError> {
+        Ok(self.tables().notices_refused.iter().cloned().collect())
+    }
+
+    async fn keep_targets(&self, targets: &[Target]) -> Result<u64, StoreError> {
+        let kept = |id: &TargetId| targets.iter().any(|target| target.id == *id);
+        let mut tables = self.tables();
+        tables.notices_refused.retain(kept);
+        let before = tables.notices.len();
+        tables
+            .notices
+            .retain(|row| kept(&row.delivery.target.id) || row.delivery.next_at.is_none());
+        Ok((before - tables.notices.len()) as u64)
+    }
+
+    async fn forget_notices(&self, made_before: UnixMillis) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        tables
+            .notices
+            .retain(|row| row.delivery.made_at >= made_before);
+        Ok(())
+    }
+}
