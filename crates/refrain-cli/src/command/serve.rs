@@ -38,10 +38,11 @@ pub(super) async fn run(
         }
     };
     refrain.take_up_orphans();
+    // Whoever hears where it serves may tell it to stop.
+    let mut signals = Signals::new().map_err(|error| deaf(&error))?;
     for place in server.places() {
         report::notice(&format!("refrain serves at {place}"));
     }
-    let mut signals = Signals::new().map_err(|error| deaf(&error))?;
     let manager = Manager::from_environment();
     manager.tell(State::Ready);
     let told = async {

@@ -284,8 +284,13 @@ async fn a_backup_from_before_there_were_keys_is_brought_up() {
         pool.close().await;
     };
     let restore = || home.run(&["restore", "copy", "--yes", "--json"]);
-    // The layout of before had no limits and no links either.
-    change("DROP TABLE api_keys; DROP TABLE limits; DROP TABLE links").await;
+    // The layout of before had nothing of what has come since either.
+    change(
+        "DROP TABLE api_keys; DROP TABLE limits; DROP TABLE links; DROP TRIGGER grants_news; \
+         DROP INDEX grants_news; ALTER TABLE grants DROP COLUMN news; DROP TABLE told; \
+         DROP TABLE notices; DROP TABLE notices_refused; DROP TABLE notices_since",
+    )
+    .await;
     restore().failed(7, "storage_damaged");
     change("PRAGMA user_version = 1").await;
     assert_eq!(restore().ok().json()["keys"], json!([]));
