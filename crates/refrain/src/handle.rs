@@ -18,7 +18,7 @@ use crate::{
     },
     lifecycle::{
         Event, GrantRow,
-        row::{Account, Consent, Status},
+        row::{Account, Consent, Status, Trouble},
     },
     limit::{Gate, Gates},
     oauth::{origin::Origin, scope::Scope},
@@ -210,6 +210,8 @@ pub struct Summary {
     pub consent: Option<Consent>,
     /// Where it stands.
     pub status: Status,
+    /// The fault that its last refreshes met.
+    pub trouble: Option<Trouble>,
     /// When its newest access token expires, or expired just now.
     pub token_expires_at: Option<UnixMillis>,
 }
@@ -228,6 +230,7 @@ impl Summary {
             scope: row.scope,
             consent: row.consent,
             status: row.status,
+            trouble: row.trouble,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The order; `lib.rs` re-exports and is above all.
-const ORDER: [&str; 24] = [
+const ORDER: [&str; 25] = [
     "failpoint",
     "files",
     "secret",
@@ -27,6 +27,7 @@ const ORDER: [&str; 24] = [
     "keeper",
     "custody",
     "json",
+    "words",
     "handle",
     "open",
     "middleware",
