@@ -171,6 +171,15 @@ impl Refrain {
         self.keeper.outcomes()
     }
 
+    /// How many other processes refresh grants of this store, as far as this machine can tell; `None` where
+    /// the store keeps no list of them.
+    pub async fn processes(&self) -> Result<Option<usize>, Error> {
+        let running = self.keeper.parts().store.running().await?;
+        let own = self.keeper.instance();
+        let others = running.map(|all| all.into_iter().filter(|it| *it != own).count());
+        Ok(others)
+    }
+
     /// The parts it runs on, for diagnosis.
     pub fn parts(&self) -> &Parts {
         self.keeper.parts()
