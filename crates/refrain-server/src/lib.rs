@@ -48,6 +48,7 @@ mod connect;
 mod connection;
 mod cookie;
 mod doors;
+mod errand;
 mod fault;
 mod front;
 mod health;

@@ -18,6 +18,7 @@ use crate::{
     caller::{self, Caller},
     connect,
     connection::Connection,
+    errand::Errand,
     fault::{Fault, Shape},
     health,
     listen::pulse::Pulse,
@@ -117,7 +118,12 @@ async fn respond(
             proxy::relay(request, &caller, (connection, pulse), id).await
         }
         (_, Some(caller)) => {
-            let asked = manage::Asked::new(&head, entry, &caller, connection, id);
+            let errand = Errand {
+                caller: &caller,
+                connection,
+                id,
+            };
+            let asked = manage::Asked::new(&head, entry, errand);
             manage::answer(&asked, body).await
         }
         (_, None) => Err(Fault::unauthenticated("the request shows no key")),
