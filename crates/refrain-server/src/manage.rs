@@ -66,7 +66,10 @@ pub(crate) async fn answer(asked: &Asked<'_>, body: Sent) -> Result<Response<Ans
         | Route::SignIn
         | Route::SessionLogin
         | Route::SessionLogout
-        | Route::Session => Err(Fault::request(
+        | Route::Session
+        | Route::Root
+        | Route::File(_)
+        | Route::Dashboard(_) => Err(Fault::request(
             StatusCode::NOT_FOUND,
             "no_such_path",
             "there is nothing to be managed at this path",

@@ -18,6 +18,7 @@ use crate::{
     caller::{self, Caller},
     connect,
     connection::Connection,
+    dashboard::{self, Desk},
     errand::Errand,
     fault::{Fault, Shape},
     health,
@@ -110,6 +111,18 @@ async fn respond(
         }
         (Route::SignIn | Route::SessionLogin | Route::SessionLogout | Route::Session, _) => {
             session::answer(&Visit::new(&head, entry, connection, id)).await
+        }
+        (Route::Root, _) => dashboard::see("/dashboard"),
+        (Route::File(file), _) => Ok(dashboard::file(file)),
+        (Route::Dashboard(page), Some(Caller::Admin(admin))) => {
+            let visit = Visit::new(&head, entry, connection, id);
+            let caller = Caller::Admin(admin.clone());
+            let errand = Errand {
+                caller: &caller,
+                connection,
+                id,
+            };
+            dashboard::answer(page, &Desk::new(visit, &admin, errand), body).await
         }
         (Route::Healthz, _) => Ok(health::alive()),
         (Route::Readyz, _) => Ok(health::ready(connection.shared()).await),

@@ -18,6 +18,7 @@ use crate::{
     app::{App, AppError},
     audit::Audit,
     body::BoxError,
+    dashboard::Lookout,
     doors::Doors,
     fault::Fault,
     front::Front,
@@ -128,6 +129,7 @@ pub(crate) struct Shared {
     app: Option<App>,
     ids: Ids,
     audit: Audit,
+    lookout: Lookout,
     metrics: Metrics,
     stop: watch::Receiver<bool>,
 }
@@ -181,6 +183,11 @@ impl Shared {
     /// Who has done what.
     pub(crate) fn audit(&self) -> &Audit {
         &self.audit
+    }
+
+    /// What a glance over all grants has told.
+    pub(crate) fn lookout(&self) -> &Lookout {
+        &self.lookout
     }
 
     /// What is counted.
@@ -293,6 +300,7 @@ impl Server {
             front: Front::of(&listeners, config),
             audit: Audit::new(ids.process()),
             ids,
+            lookout: Lookout::default(),
             metrics: Metrics::new(),
             stop: stopped,
             refrain,
