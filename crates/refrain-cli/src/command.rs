@@ -21,7 +21,6 @@ mod serve;
 mod sim;
 mod token;
 mod why;
-mod words;
 
 use std::{future::Future, pin::pin, sync::OnceLock, time::Duration};
 

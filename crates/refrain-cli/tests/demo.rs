@@ -140,6 +140,11 @@ fn a_kept_demo_serves_other_commands_until_it_is_told_to_end() {
     ));
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(output.stdout.len() > 100);
+    let link = table["kept"]["dashboard_url"].as_str().unwrap();
+    let (origin, path) = link.split_at(link.find("/sign-in/").unwrap());
+    let page = get(origin, path);
+    assert!(page.contains("Sign in to refrain"), "{page}");
+    assert!(get(origin, "/dashboard").starts_with("HTTP/1.1 401"));
     signal(&child, "-TERM");
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(is_empty(temporary.path()));

@@ -1,6 +1,7 @@
 //! The bodies that cross the server: a caller's on its way in, an answer on its way out.
 
 mod pieces;
+pub(crate) mod whole;
 
 use std::{
     io,

@@ -185,9 +185,13 @@ impl Fault {
             Shape::Spotify => told(&self.spotify(), "application/json"),
             Shape::OAuth => told(&self.oauth(), "application/json"),
             Shape::Problem => told(&self.problem(), "application/problem+json"),
-            Shape::Page | Shape::Dashboard => self
+            Shape::Page => self
                 .page(shape)
                 .answer(self.status, page::FOOTER)
+                .map(Answer::own),
+            Shape::Dashboard => self
+                .page(shape)
+                .answer_with_way(self.status, self.way_back())
                 .map(Answer::own),
         };
         *answer.status_mut() = match shape {
@@ -217,6 +221,12 @@ impl Fault {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         answer
+    }
+
+    /// Where whoever is signed in can go on.
+    fn way_back(&self) -> Option<(&'static str, &'static str)> {
+        let known = self.status != StatusCode::UNAUTHORIZED;
+        known.then_some(("/dashboard", "Back to the dashboard"))
     }
 
     fn page(&self, shape: Shape) -> Page {

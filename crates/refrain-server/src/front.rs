@@ -19,6 +19,8 @@ use crate::{authority::Authorities, fault::Fault, listen::Listener};
 
 /// Where consents come back; the path of every redirect URI that leads here.
 pub(crate) const CALLBACK: &str = "/callback";
+/// Where the pages for whoever runs refrain begin.
+pub(crate) const DASHBOARD: &str = "/dashboard";
 
 /// The listener that browsers reach, and the places where users may be sent.
 #[derive(Debug)]
@@ -55,6 +57,20 @@ impl Front {
     /// Whether a user may be sent there; nowhere, unless the configuration says so.
     pub(crate) fn may_send_to(&self, url: &ReturnTo) -> bool {
         self.return_to.iter().any(|rule| rule.allows(url))
+    }
+
+    /// Whether it is a page of the dashboard: whoever has begun there comes back to it.
+    pub(crate) fn leads_home(&self, url: &ReturnTo) -> bool {
+        let origin = url.origin();
+        let (_, authority) = origin.split_once("://").unwrap_or_default();
+        let here = self.authorities.as_ref();
+        let text = url.to_string();
+        let path = text.strip_prefix(&origin).unwrap_or_default();
+        here.is_some_and(|it| it.include(authority))
+            && (path == DASHBOARD
+                || path
+                    .strip_prefix(DASHBOARD)
+                    .is_some_and(|it| it.starts_with('/')))
     }
 
     /// The origin at which an app's users consent.

@@ -7,9 +7,9 @@
 mod calendar;
 mod content;
 mod events;
-mod grants;
-mod keys;
-mod links;
+pub(crate) mod grants;
+pub(crate) mod keys;
+pub(crate) mod links;
 mod metrics;
 mod notices;
 mod page;
@@ -17,20 +17,17 @@ mod query;
 mod shape;
 mod token;
 
+use std::ops::Deref;
+
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
-use refrain::{Error, Grant, Refrain};
+use refrain::Grant;
 use serde::Serialize;
-use tracing::Instrument as _;
 
 use crate::{
-    audit::{Action, Subject},
     body::{Answer, Sent},
-    caller::Caller,
-    connection::Connection,
+    errand::Errand,
     fault::Fault,
-    request_id::RequestId,
     route::table::{Entry, Route},
-    server::Shared,
 };
 
 /// The document that describes all this, for programs.
@@ -41,9 +38,7 @@ const OPENAPI: &str = include_str!("manage/openapi.json");
 pub(crate) struct Asked<'a> {
     head: &'a Parts,
     entry: &'static Entry,
-    caller: &'a Caller,
-    connection: &'a Connection,
-    id: &'a RequestId<'a>,
+    errand: Errand<'a>,
 }
 
 /// Answers it.
@@ -76,7 +71,10 @@ pub(crate) async fn answer(asked: &Asked<'_>, body: Sent) -> Result<Response<Ans
         | Route::SignIn
         | Route::SessionLogin
         | Route::SessionLogout
-        | Route::Session => Err(Fault::request(
+        | Route::Session
+        | Route::Root
+        | Route::File(_)
+        | Route::Dashboard(_) => Err(Fault::request(
             StatusCode::NOT_FOUND,
             "no_such_path",
             "there is nothing to be managed at this path",
@@ -86,24 +84,12 @@ pub(crate) async fn answer(asked: &Asked<'_>, body: Sent) -> Result<Response<Ans
 }
 
 impl<'a> Asked<'a> {
-    pub(crate) fn new(
-        head: &'a Parts,
-        entry: &'static Entry,
-        caller: &'a Caller,
-        connection: &'a Connection,
-        id: &'a RequestId<'a>,
-    ) -> Self {
+    pub(crate) fn new(head: &'a Parts, entry: &'static Entry, errand: Errand<'a>) -> Self {
         Self {
             head,
             entry,
-            caller,
-            connection,
-            id,
+            errand,
         }
-    }
-
-    fn shared(&self) -> &'a Shared {
-        self.connection.shared()
     }
 
     /// What the path has in the place of its parameter.
@@ -113,33 +99,16 @@ impl<'a> Asked<'a> {
     }
 
     /// The grant that the path names, if the caller reaches it.
-    fn grant(&self) -> Result<Grant, Fault> {
-        self.caller.grant_in_path(self.parameter(), self.shared())
+    fn named_grant(&self) -> Result<Grant, Fault> {
+        self.grant(self.parameter())
     }
+}
 
-    /// Asks the library, where it outlives this connection.
-    async fn ask<T, F>(&self, work: impl FnOnce(Refrain) -> F) -> Result<Result<T, Error>, Fault>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, Error>> + Send + 'static,
-    {
-        let asking = work(self.shared().refrain().clone());
-        let asking = asking.instrument(self.id.span());
-        self.shared().at_home(asking).await
-    }
+impl<'a> Deref for Asked<'a> {
+    type Target = Errand<'a>;
 
-    /// An error of the library; what is wrong with a grant is nothing about the caller's key.
-    fn fault(&self, error: &Error) -> Fault {
-        self.shared().fault(error).about_a_grant()
-    }
-
-    /// Notes what was done, or tried.
-    fn note<T>(&self, action: Action, subject: Subject, result: &Result<T, Error>) {
-        let result = result.as_ref().map_or_else(Error::code, |_| "done");
-        let shared = self.shared();
-        let told = (result, self.id.text(), shared.clock().wall());
-        let caller = self.caller.name();
-        shared.audit().note(action, caller, subject, told);
+    fn deref(&self) -> &Errand<'a> {
+        &self.errand
     }
 }
 

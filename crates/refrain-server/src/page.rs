@@ -11,19 +11,68 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use sha2::{Digest as _, Sha256};
 
+use crate::html::escape;
+
 /// Whose a page of the server is.
 pub(crate) const FOOTER: &str = "refrain";
 
 const STYLE: &str = include_str!("page/page.css");
 
-/// Nothing may be loaded, run or framed; the one style is known by its hash.
-static POLICY: LazyLock<String> = LazyLock::new(|| {
+/// The one style is known by its hash.
+static STYLE_HASH: LazyLock<String> = LazyLock::new(|| {
     let hash = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-    format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; frame-ancestors 'none'; \
-         form-action"
-    )
+    format!("'sha256-{hash}'")
 });
+
+/// What a browser may do with a page. Whatever is not named may not be loaded or run, and none can be framed.
+#[derive(Debug)]
+pub(crate) struct Policy<'a> {
+    style: &'a str,
+    /// Where scripts come from, and what they may reach.
+    script: Option<&'a str>,
+    /// Whom the page's address is told.
+    referrer: &'static str,
+    /// Where its forms may lead, wherever they are sent on from there.
+    form_action: Vec<&'a str>,
+}
+
+impl<'a> Policy<'a> {
+    /// Of a page whose address can hold a code or a link: it goes into no Referer.
+    fn closed(form_action: &[&'a str]) -> Self {
+        Self {
+            style: &STYLE_HASH,
+            script: None,
+            referrer: "no-referrer",
+            form_action: form_action.to_vec(),
+        }
+    }
+
+    /// Of the dashboard, whose addresses are nobody's secret: of its own forms the browser tells the origin.
+    pub(crate) fn dashboard(form_action: &[&'a str]) -> Self {
+        Self {
+            style: "'self'",
+            script: Some("'self'"),
+            referrer: "same-origin",
+            form_action: form_action.to_vec(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let script = self.script.map_or_else(String::new, |from| {
+            format!(" script-src {from}; connect-src {from};")
+        });
+        let forms = if self.form_action.is_empty() {
+            "'none'".to_owned()
+        } else {
+            self.form_action.join(" ")
+        };
+        format!(
+            "default-src 'none'; style-src {};{script} base-uri 'none'; frame-ancestors 'none'; form-action \
+             {forms}",
+            self.style
+        )
+    }
+}
 
 /// What a person reads at the end of something. The texts are escaped; none may hold a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,22 +109,49 @@ impl Page {
     pub fn problem(title: &str, what: &str, fix: &str) -> Self {
         Self {
             title: title.to_owned(),
-            text: format!("{what}."),
+            text: format!("{}.", capital(what)),
             next: format!("What to do: {fix}."),
         }
     }
 
     /// The page as an answer. `footer` says whose it is.
     pub fn answer(&self, status: StatusCode, footer: &str) -> Response<Bytes> {
+        self.told(status, footer, None)
+    }
+
+    /// The same with a link: where it leads, and what it says.
+    pub(crate) fn answer_with_way(
+        &self,
+        status: StatusCode,
+        way: Option<(&'static str, &'static str)>,
+    ) -> Response<Bytes> {
+        self.told(status, FOOTER, way)
+    }
+
+    fn told(
+        &self,
+        status: StatusCode,
+        footer: &str,
+        way: Option<(&'static str, &'static str)>,
+    ) -> Response<Bytes> {
         let mark = if status.is_success() {
             Mark::Done
         } else {
             Mark::Problem
         };
         let [text, next] = [&self.text, &self.next].map(|text| escape(text));
-        let content = format!("<p>{text}</p>\n<p class=\"next\">{next}</p>\n");
+        let way = way.map(|(place, words)| format!("<p><a href=\"{place}\">{words}</a></p>\n"));
+        let way = way.unwrap_or_default();
+        let content = format!("<p>{text}</p>\n<p class=\"next\">{next}</p>\n{way}");
         html((status, mark), &self.title, &content, footer, &[])
     }
+}
+
+/// A sentence begins with a capital, whatever it was part of.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(letters).collect()
 }
 
 /// A page of which the content is markup already; its forms lead to these places and no others, wherever
@@ -87,6 +163,7 @@ pub(crate) fn html(
     footer: &str,
     form_action: &[&str],
 ) -> Response<Bytes> {
+    let policy = Policy::closed(form_action);
     let (class, path) = mark.drawing();
     let [title, footer] = [title, footer].map(escape);
     let page = format!(
@@ -96,7 +173,12 @@ pub(crate) fn html(
          <svg viewBox=\"0 0 24 24\" aria-hidden=\"true\"><path d=\"{path}\"/></svg>\n\
          <h1>{title}</h1>\n{content}<footer>{footer}</footer>\n</main>\n</body>\n</html>\n"
     );
-    respond(status, "text/html; charset=utf-8", page, form_action)
+    document(status, page, &policy)
+}
+
+/// A page that is markup already, with its head and all.
+pub(crate) fn document(status: StatusCode, page: String, policy: &Policy<'_>) -> Response<Bytes> {
+    respond(status, "text/html; charset=utf-8", page, policy)
 }
 
 /// A plain answer, to whoever is not a browser at the end of something.
@@ -105,7 +187,7 @@ pub fn plain(status: StatusCode, text: &str) -> Response<Bytes> {
         status,
         "text/plain; charset=utf-8",
         format!("{text}\n"),
-        &[],
+        &Policy::closed(&[]),
     )
 }
 
@@ -115,7 +197,7 @@ pub(crate) fn see_other(location: &str) -> Option<Response<Bytes>> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::SEE_OTHER;
     let headers = response.headers_mut();
-    harden(headers, &[]);
+    harden(headers, &Policy::closed(&[]));
     headers.insert(header::LOCATION, location);
     Some(response)
 }
@@ -124,21 +206,20 @@ fn respond(
     status: StatusCode,
     content_type: &'static str,
     body: String,
-    form_action: &[&str],
+    policy: &Policy<'_>,
 ) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    harden(headers, form_action);
+    harden(headers, policy);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
-fn harden(headers: &mut HeaderMap, form_action: &[&str]) {
-    // The address of a page can hold a code or a link: it goes into no cache and no Referer.
+fn harden(headers: &mut HeaderMap, policy: &Policy<'_>) {
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        (header::REFERRER_POLICY, policy.referrer),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
     ] {
@@ -147,44 +228,15 @@ fn harden(headers: &mut HeaderMap, form_action: &[&str]) {
     for name in ["cross-origin-opener-policy", "cross-origin-resource-policy"] {
         headers.insert(name, HeaderValue::from_static("same-origin"));
     }
-    let places = if form_action.is_empty() {
-        "'none'".to_owned()
-    } else {
-        form_action.join(" ")
-    };
     // Base64, origins and the words around them are always a legal header value.
-    if let Ok(policy) = HeaderValue::from_str(&format!("{} {places}", POLICY.as_str())) {
+    if let Ok(policy) = HeaderValue::from_str(&policy.text()) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
-}
-
-/// A text as markup that shows it, without control characters: part of it may come from the network.
-pub(crate) fn escape(text: &str) -> String {
-    text.chars().fold(String::new(), |mut html, c| {
-        match c {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            c if c.is_control() => html.push(' '),
-            c => html.push(c),
-        }
-        html
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn markup_in_a_text_stays_text() {
-        assert_eq!(
-            escape("<b onx='1'>&\"</b>\0"),
-            "&lt;b onx=&#39;1&#39;&gt;&amp;&quot;&lt;/b&gt; "
-        );
-    }
 
     #[test]
     fn every_answer_forbids_whatever_a_page_could_do() {

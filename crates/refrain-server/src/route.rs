@@ -18,6 +18,8 @@ use crate::{
     caller::{self, Caller},
     connect,
     connection::Connection,
+    dashboard::{self, Desk},
+    errand::Errand,
     fault::{Fault, Shape},
     health,
     listen::pulse::Pulse,
@@ -114,6 +116,18 @@ async fn respond(
         (Route::SignIn | Route::SessionLogin | Route::SessionLogout | Route::Session, _) => {
             session::answer(&Visit::new(&head, entry, connection, id)).await
         }
+        (Route::Root, _) => dashboard::see("/dashboard"),
+        (Route::File(file), _) => Ok(dashboard::file(file)),
+        (Route::Dashboard(page), Some(Caller::Admin(admin))) => {
+            let visit = Visit::new(&head, entry, connection, id);
+            let caller = Caller::Admin(admin.clone());
+            let errand = Errand {
+                caller: &caller,
+                connection,
+                id,
+            };
+            dashboard::answer(page, &Desk::new(visit, &admin, errand), body).await
+        }
         (Route::Healthz, _) => Ok(health::alive()),
         (Route::Readyz, _) => Ok(health::ready(connection.shared()).await),
         (Route::Api, Some(caller)) => {
@@ -121,7 +135,12 @@ async fn respond(
             proxy::relay(request, &caller, (connection, pulse), id).await
         }
         (_, Some(caller)) => {
-            let asked = manage::Asked::new(&head, entry, &caller, connection, id);
+            let errand = Errand {
+                caller: &caller,
+                connection,
+                id,
+            };
+            let asked = manage::Asked::new(&head, entry, errand);
             manage::answer(&asked, body).await
         }
         (_, None) => Err(Fault::unauthenticated("the request shows no key")),

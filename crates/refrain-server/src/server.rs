@@ -25,6 +25,7 @@ use crate::{
     app::{App, AppError},
     audit::Audit,
     body::BoxError,
+    dashboard::Lookout,
     doors::Doors,
     fault::Fault,
     front::Front,
@@ -136,6 +137,7 @@ pub(crate) struct Shared {
     app: Option<App>,
     ids: Ids,
     audit: Audit,
+    lookout: Lookout,
     metrics: Metrics,
     notices: OnceLock<Arc<Notices>>,
     stop: watch::Receiver<bool>,
@@ -190,6 +192,11 @@ impl Shared {
     /// Who has done what.
     pub(crate) fn audit(&self) -> &Audit {
         &self.audit
+    }
+
+    /// What a glance over all grants has told.
+    pub(crate) fn lookout(&self) -> &Lookout {
+        &self.lookout
     }
 
     /// What is counted.
@@ -308,6 +315,7 @@ impl Server {
             front: Front::of(&listeners, config),
             audit: Audit::new(ids.process()),
             ids,
+            lookout: Lookout::default(),
             metrics: Metrics::new(),
             notices: OnceLock::new(),
             stop: stopped,

@@ -16,6 +16,7 @@
 
 pub(crate) mod admin;
 mod cookie;
+mod leave;
 pub(crate) mod log_in;
 mod log_out;
 mod sign_in;
@@ -24,7 +25,7 @@ pub(crate) mod user;
 
 use http::Response;
 
-pub(crate) use self::{admin::Admin, user::User};
+pub(crate) use self::{admin::Admin, leave::leave, user::User};
 use crate::{body::Answer, fault::Fault, route::table::Route, visit::Visit};
 
 /// Answers a visit.

@@ -18,7 +18,7 @@ use crate::{
     },
     lifecycle::{
         Event, GrantRow,
-        row::{Account, Consent, Status},
+        row::{Account, Consent, Status, Trouble},
     },
     limit::{Gate, Gates},
     oauth::{origin::Origin, scope::Scope},
@@ -171,6 +171,15 @@ impl Refrain {
         self.keeper.outcomes()
     }
 
+    /// How many other processes refresh grants of this store, as far as this machine can tell; `None` where
+    /// the store keeps no list of them.
+    pub async fn processes(&self) -> Result<Option<usize>, Error> {
+        let running = self.keeper.parts().store.running().await?;
+        let own = self.keeper.instance();
+        let others = running.map(|all| all.into_iter().filter(|it| *it != own).count());
+        Ok(others)
+    }
+
     /// The parts it runs on, for diagnosis.
     pub fn parts(&self) -> &Parts {
         self.keeper.parts()
@@ -212,6 +221,8 @@ pub struct Summary {
     pub consent: Option<Consent>,
     /// Where it stands.
     pub status: Status,
+    /// The fault that its last refreshes met.
+    pub trouble: Option<Trouble>,
     /// When its newest access token expires, or expired just now.
     pub token_expires_at: Option<UnixMillis>,
 }
@@ -231,6 +242,7 @@ impl Summary {
             scope: row.scope,
             consent: row.consent,
             status: row.status,
+            trouble: row.trouble,
         }
     }
 }

@@ -156,6 +156,11 @@ impl Keeper {
         }))
     }
 
+    /// By what this process is known to others.
+    pub(crate) fn instance(&self) -> InstanceId {
+        self.instance
+    }
+
     /// What it was given.
     pub fn parts(&self) -> &Parts {
         &self.parts

@@ -37,6 +37,7 @@
 //! | [`keeper`] | the one module that calls the provider and orders the steps |
 //! | [`custody`] | key and store as wholes: a new master key, a backup, a restore |
 //! | [`json`] | what programs are told of keys, limits and logouts |
+//! | [`words`] | what people are told of grants, limits and logouts |
 //! | [`Refrain`], [`Grant`] | what a program holds |
 //! | [`middleware`] | ways into HTTP clients |
 //!
@@ -77,6 +78,7 @@ pub mod session;
 pub mod store;
 pub mod time;
 pub mod transport;
+pub mod words;
 
 pub use crate::{
     config::Config,

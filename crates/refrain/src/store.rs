@@ -222,6 +222,12 @@ pub trait Store: ApiKeys + Limits + Links + Notices + Sessions + Send + Sync + f
     /// Whether another process still runs.
     async fn liveness(&self, instance: InstanceId) -> Result<Liveness, StoreError>;
 
+    /// The processes that have made themselves known and run, as far as this machine can tell; `None` where
+    /// the engine keeps no list of them.
+    async fn running(&self) -> Result<Option<Vec<InstanceId>>, StoreError> {
+        Ok(None)
+    }
+
     /// How long to wait before looking again whether another process has written.
     fn poll(&self) -> Duration {
         Duration::from_millis(25)

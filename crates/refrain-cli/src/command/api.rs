@@ -118,7 +118,7 @@ fn limited(closed: &Closed) -> Explanation {
             closed.until
         ),
         safe: "nothing was sent".to_owned(),
-        fix: super::limit::advice(closed.kind).to_owned(),
+        fix: refrain::words::limit::advice(closed.kind).to_owned(),
         retry_at: Some(closed.until),
         exit: Exit::TryLater,
     }

@@ -6,11 +6,11 @@ use refrain::{
     config::{PostgresUrl, StoreLocation},
     custody::{BackedUp, backup},
     time::SystemClock,
+    words,
 };
 use serde::Serialize;
 use url::Url;
 
-use super::words;
 use crate::{
     args::{BackupArgs, GlobalArgs},
     output,

@@ -2,10 +2,9 @@
 
 use std::{net::TcpStream, time::Duration};
 
-use refrain::{Refrain, config, session::Whose};
+use refrain::{Refrain, config, session::Whose, words};
 use serde::Serialize;
 
-use super::words;
 use crate::{
     args::GlobalArgs,
     output,

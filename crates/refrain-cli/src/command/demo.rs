@@ -18,7 +18,7 @@ use tracing::subscriber::NoSubscriber;
 
 use self::{
     folder::Folder,
-    kept::Kept,
+    kept::{Kept, Served},
     scenes::SCENES,
     stage::Stage,
     voice::{Notes, Voice},
@@ -91,14 +91,15 @@ pub(super) fn run(global: &GlobalArgs, args: &DemoArgs) -> Result<(), Explanatio
         // From here on a signal does not kill the process, so that the folder goes whatever happens.
         let mut stop = Stop::listen()?;
         let demo = perform(folder.path(), global.json, args.keep);
-        let (held, stage) = tokio::select! {
+        let (held, stage, served) = tokio::select! {
             result = Box::pin(demo) => result?,
             () = stop.asked() => {
                 return Err(Explanation::interrupted("interrupted: nothing is left behind"));
             }
         };
-        if args.keep {
+        if let Some(served) = served {
             stop.asked().await;
+            served.end().await;
         }
         drop(stage);
         held
@@ -108,12 +109,11 @@ pub(super) fn run(global: &GlobalArgs, args: &DemoArgs) -> Result<(), Explanatio
     played
 }
 
-/// Plays the scenes; answers whether all promises held, and the stage, which is still standing.
-async fn perform(
-    folder: &Path,
-    json: bool,
-    keep: bool,
-) -> Result<(Result<(), Explanation>, Stage), Explanation> {
+/// How it ended: whether all promises held, the stage, which is still standing, and the server that stays.
+type Ended = (Result<(), Explanation>, Stage, Option<Served>);
+
+/// Plays the scenes.
+async fn perform(folder: &Path, json: bool, keep: bool) -> Result<Ended, Explanation> {
     let voice = Voice::new(json);
     let clock = SystemClock::new();
     let began = clock.uptime();
@@ -143,10 +143,11 @@ async fn perform(
         });
     }
     voice.pause().await;
-    let kept = if keep {
-        Some(Kept::of(&stage).await.map_err(|error| not_set(&*error))?)
+    let (kept, served) = if keep {
+        let (kept, served) = keep_up(&stage).await.map_err(|error| not_set(&*error))?;
+        (Some(kept), Some(served))
     } else {
-        None
+        (None, None)
     };
     let took = clock.uptime().since(began);
     voice.table(&rows, took.as_secs_f64());
@@ -164,7 +165,13 @@ async fn perform(
             kept,
         })?;
     }
-    Ok((held, stage))
+    Ok((held, stage, served))
+}
+
+async fn keep_up(stage: &Stage) -> Result<(Kept, Served), Failure> {
+    let (served, dashboard_url) = Served::start(stage).await?;
+    let kept = Kept::of(stage, dashboard_url).await?;
+    Ok((kept, served))
 }
 
 fn judge(rows: &[Row]) -> Result<(), Explanation> {

@@ -7,10 +7,10 @@ use refrain::{
     json::KeyJson,
     keeper::keys::NewKey,
     time::UnixMillis,
+    words,
 };
 use serde::Serialize;
 
-use super::words;
 use crate::{
     args::{CreateKeyArgs, GlobalArgs, KeyCommand, RevokeKeyArgs},
     output,

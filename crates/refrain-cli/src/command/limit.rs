@@ -1,12 +1,7 @@
-//! The limits of Spotify's Web API, as `doctor`, `list` and `why` tell of them.
+//! The limits of Spotify's Web API, as `doctor` and `list` ask for them; what is said of one is in
+//! `refrain::words`.
 
-use super::words;
-use refrain::{
-    Refrain,
-    id::AppName,
-    limit::{Bucket, Gate, Kind},
-    time::Moment,
-};
+use refrain::{Refrain, id::AppName, limit::Gate, time::Moment};
 
 /// The gates that are closed; one that has ended is nobody's concern until a request has tried it.
 pub(super) fn closed(gates: Vec<Gate>, now: &Moment) -> Vec<Gate> {
@@ -26,43 +21,12 @@ pub(super) fn of_app<'a>(
     Gate::holding(gates, app, &refrain.parts().developer(app), now)
 }
 
-/// Who has to wait until when, and why, in one sentence.
-pub(super) fn sentence(gate: &Gate, now: &Moment) -> String {
-    let until = words::when(gate.ends(now), now.wall);
-    let what = match (&gate.bucket, gate.kind()) {
-        (Bucket::App(app), _) => format!("the app {app} has asked too often"),
-        (Bucket::Developer(developer), _) => {
-            format!("the quota of the developer account {developer} is used up")
-        }
-    };
-    let told = match gate.told {
-        Some(told) if gate.is_capped() => {
-            format!(
-                "; it said {}, which is not believed",
-                words::count(told.as_secs(), "second")
-            )
-        }
-        _ => String::new(),
-    };
-    format!("Spotify's Web API is asked nothing until {until}: {what}{told}")
-}
-
-/// What helps.
-pub(super) fn advice(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Rate => "wait, and let programs ask more slowly",
-        Kind::Quota => {
-            "wait; all apps of the account count together, so another client id does not help"
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use refrain::{
-        limit::Limit,
+        limit::{Kind, Limit},
         time::{BootId, UnixMillis, Uptime},
     };
 
@@ -82,22 +46,6 @@ mod tests {
         };
         let (app, developer) = ("web".parse().unwrap(), "us".parse().unwrap());
         Gate::closed(&app, &developer, &limit, &NOW)
-    }
-
-    #[test]
-    fn a_sentence_names_who_has_to_wait_and_until_when() {
-        let text = sentence(&gate(Kind::Rate, 60, 60), &NOW);
-        assert_eq!(
-            text,
-            "Spotify's Web API is asked nothing until 2026-11-18T11:07:40Z (in 60 seconds): the app web \
-             has asked too often"
-        );
-        let text = sentence(&gate(Kind::Quota, 604_800, 1_000_000_000), &NOW);
-        assert!(text.contains("the developer account us"), "{text}");
-        assert!(
-            text.contains("it said 1000000000 seconds, which is not believed"),
-            "{text}"
-        );
     }
 
     #[test]

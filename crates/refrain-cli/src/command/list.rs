@@ -1,9 +1,14 @@
 //! `refrain list`: every grant and where it stands.
 
-use refrain::{Summary, json::LimitJson, time::UnixMillis};
+use refrain::{
+    Summary,
+    json::LimitJson,
+    time::UnixMillis,
+    words::{self, limit as limits},
+};
 use serde::Serialize;
 
-use super::{limit, words};
+use super::limit;
 use crate::{
     args::GlobalArgs,
     output,
@@ -63,7 +68,7 @@ pub(super) async fn run(global: &GlobalArgs) -> Result<(), Explanation> {
     ];
     output::table(&headings, grants.into_iter().map(to_row))?;
     for gate in &gates {
-        report::notice(&limit::sentence(gate, &now));
+        report::notice(&limits::sentence(gate, &now));
     }
     Ok(())
 }

@@ -1,16 +1,13 @@
 //! `refrain logout`: what was destroyed here, and what only the user can end at Spotify.
 
-use super::words;
 use crate::{
     args::{GlobalArgs, GrantArgs},
     output,
     report::Explanation,
 };
 use refrain::{
-    json::LoggedOutJson,
-    keeper::logout::{LoggedOut, Revocation},
-    provider::spotify::USER_APPS_URL,
-    time::UnixMillis,
+    json::LoggedOutJson, keeper::logout::LoggedOut, provider::spotify::USER_APPS_URL,
+    time::UnixMillis, words::logout as words,
 };
 
 pub(super) async fn run(global: &GlobalArgs, args: &GrantArgs) -> Result<(), Explanation> {
@@ -34,34 +31,10 @@ pub(super) async fn run(global: &GlobalArgs, args: &GrantArgs) -> Result<(), Exp
 
 fn to_text(done: &LoggedOut, now: UnixMillis) -> String {
     let grant = &done.grant;
-    let asked = match &done.revocation {
-        Revocation::NotOffered => {
-            "Spotify was not asked to revoke anything: it documents no way to do that.".to_owned()
-        }
-        Revocation::Answered { status: 200 } => {
-            "The revocation endpoint was asked and answered HTTP 200. That is also the answer to a \
-             token it does not know (RFC 7009), so it proves nothing."
-                .to_owned()
-        }
-        Revocation::Answered { status } => format!(
-            "The revocation endpoint was asked and answered HTTP {status}: nothing was revoked there."
-        ),
-        Revocation::Failed { why } => {
-            format!(
-                "The revocation endpoint could not be asked ({why}): nothing was revoked there."
-            )
-        }
-    };
-    let access = match done.access_until {
-        Some(until) => {
-            let minutes = until.since(now).as_secs().div_ceil(60);
-            let minutes = words::count(minutes, "minute");
-            format!(
-                "An access token that was handed out before still works at Spotify until {until} ({minutes})."
-            )
-        }
-        None => "No access token that was handed out before still works.".to_owned(),
-    };
+    let (asked, access) = (
+        words::revocation(&done.revocation),
+        words::access(done, now),
+    );
     format!(
         "{grant} is signed out. Destroyed here: the refresh token, the access token, and the key that \
          sealed them.\n{asked}\n{access}\n\
@@ -73,6 +46,8 @@ fn to_text(done: &LoggedOut, now: UnixMillis) -> String {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use refrain::keeper::logout::Revocation;
 
     use super::*;
 

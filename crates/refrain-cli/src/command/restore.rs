@@ -12,10 +12,11 @@ use refrain::{
     custody::{Restoration, Taken, take_over},
     id::{ApiKeyName, GrantName},
     time::SystemClock,
+    words,
 };
 use serde::Serialize;
 
-use super::{backup, words};
+use super::backup;
 use crate::{
     args::{GlobalArgs, RestoreArgs},
     output,

@@ -7,10 +7,10 @@ use refrain::{
     config::{KeySource, StoreLocation},
     custody::{Rotation, Step, rotate},
     seal::KeyId,
+    words,
 };
 use serde::Serialize;
 
-use super::words;
 use crate::{
     args::{GlobalArgs, RotateArgs},
     output,

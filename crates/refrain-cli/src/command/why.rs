@@ -1,19 +1,17 @@
 //! `refrain why`: one grant's story, for the person who asks why it is as it is.
 
-mod story;
-
 use refrain::{
     Next, Why,
     json::LimitJson,
     lifecycle::{
-        Event, Status,
+        Event,
         row::{Account, Reason},
     },
+    words::{self, limit, standing, story},
 };
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{limit, words};
 use crate::{
     args::{GlobalArgs, GrantArgs},
     output,
@@ -110,7 +108,7 @@ impl Subject {
     fn to_text(&self) -> String {
         let (row, now) = (&self.0.row, self.0.now.wall);
         let none = || "-".to_owned();
-        let status = self.status();
+        let status = standing::sentence(&row.status, row.trouble.as_ref());
         let consent = row.consent.as_ref();
         let Next { what, at } = self.0.next();
         let next = at.map_or_else(
@@ -149,47 +147,14 @@ impl Subject {
         let limit = limit.map(|gate| ("requests", limit::sentence(gate, &self.0.now)));
         let lines = lines.into_iter().chain(limit);
         let head = lines.map(|(name, value)| format!("{name:<15} {}", report::plain(&value)));
-        let story = story::to_lines(&self.0.events);
-        let story = story.iter().map(|line| report::plain(line));
+        let story = story::lines(&self.0.events).into_iter();
+        let story = story.map(|line| report::plain(&format!("{}  {}", line.at, line.text)));
         let lines: Vec<String> = head.chain([String::new()]).chain(story).collect();
         lines.join(
             "
 ",
         ) + "
 "
-    }
-
-    /// The status in words.
-    fn status(&self) -> String {
-        match &self.0.row.status {
-            Status::Active => match &self.0.row.trouble {
-                Some(trouble) => format!(
-                    "active; refreshing has met a fault at Spotify or on the way {} since {}, which \
-                     is no verdict",
-                    words::count(trouble.failures.into(), "time"),
-                    trouble.since
-                ),
-                None => "active: refreshes work".to_owned(),
-            },
-            Status::Suspect(suspicion) if suspicion.restored => format!(
-                "suspect: restored from a backup at {}, and Spotify may have replaced its token since; \
-                 nothing was deleted, and nobody presents it unasked",
-                suspicion.since,
-            ),
-            Status::Suspect(suspicion) => format!(
-                "suspect: Spotify refused it at {}, earlier than it should ({} so far); nothing was \
-                 deleted, and it is asked again",
-                suspicion.since,
-                words::count(suspicion.refusals.into(), "refusal"),
-            ),
-            Status::Reauthorize { reason, since } => format!(
-                "needs a new login since {since}: {}",
-                story::reason(*reason)
-            ),
-            Status::SignedOut { since } => {
-                format!("signed out since {since}; no token is left here")
-            }
-        }
     }
 }
 

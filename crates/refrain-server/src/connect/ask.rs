@@ -14,7 +14,8 @@ use refrain::{
 use crate::{
     body::Answer,
     fault::Fault,
-    page::{FOOTER, Mark, escape, html},
+    html::escape,
+    page::{FOOTER, Mark, html},
     visit::Visit,
 };
 

@@ -78,7 +78,7 @@ fn sent_on(visit: &Visit<'_>, returned: Returned) -> Result<Response<Answer>, Fa
     } = returned;
     // The configuration may have changed since the link was made.
     let front = visit.shared().front();
-    if let Some(place) = return_to.filter(|place| front.may_send_to(place)) {
+    if let Some(place) = return_to.filter(|it| front.may_send_to(it) || front.leads_home(it)) {
         let grant = ("grant", grant.as_str());
         let place = match &result {
             Ok(_) => place.with(&[("refrain", "connected"), grant]),

@@ -1,19 +1,16 @@
 //! JSON that a caller sends.
 
-use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_body::Body as _;
-use http_body_util::BodyExt as _;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error as _},
 };
 use serde_json::Number;
 
-use crate::{body::Sent, fault::Fault};
-
-/// So much is read.
-const MOST: usize = 64 * 1024;
+use crate::{
+    body::{Sent, whole},
+    fault::Fault,
+};
 
 /// Of which nothing is to be said.
 #[derive(Debug, Default, Deserialize)]
@@ -28,7 +25,7 @@ pub(super) async fn read_or_default<T: DeserializeOwned + Default>(
     headers: &HeaderMap,
     body: Sent,
 ) -> Result<T, Fault> {
-    let bytes = all(body).await?;
+    let bytes = whole::read(body).await?;
     if bytes.is_empty() {
         return Ok(T::default());
     }
@@ -40,7 +37,7 @@ pub(super) async fn read_or_default<T: DeserializeOwned + Default>(
 /// # Errors
 /// As [`read_or_default`].
 pub(super) async fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Sent) -> Result<T, Fault> {
-    parse(headers, &all(body).await?)
+    parse(headers, &whole::read(body).await?)
 }
 
 fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Fault> {
@@ -78,32 +75,6 @@ fn is_json(value: &HeaderValue) -> bool {
     let mut parts = value.as_bytes().split(|byte| *byte == b';');
     let essence = parts.next().map(<[u8]>::trim_ascii);
     essence.is_some_and(|it| it.eq_ignore_ascii_case(b"application/json"))
-}
-
-async fn all(mut body: Sent) -> Result<Bytes, Fault> {
-    let too_long = || {
-        let what = "the body is longer than 64 KiB";
-        let status = StatusCode::PAYLOAD_TOO_LARGE;
-        Fault::request(status, "body_too_long", what, "send less").closing()
-    };
-    if body.size_hint().lower() > MOST as u64 {
-        return Err(too_long());
-    }
-    let mut read = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| {
-            let (code, what) = ("body_broken_off", "the request's body broke off");
-            let fix = "send it again";
-            Fault::request(StatusCode::BAD_REQUEST, code, what, fix).closing()
-        })?;
-        if let Ok(data) = frame.into_data() {
-            read.extend_from_slice(&data);
-        }
-        if read.len() > MOST {
-            return Err(too_long());
-        }
-    }
-    Ok(read.freeze())
 }
 
 #[cfg(test)]

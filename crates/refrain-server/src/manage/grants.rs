@@ -1,7 +1,15 @@
 //! Grants: how they stand, why, and what a person does to them.
 
+use std::sync::Arc;
+
 use http::{Response, StatusCode};
-use refrain::{Summary, id::GrantName, json::LoggedOutJson, store::Unreadable};
+use refrain::{
+    Grant, Summary,
+    id::GrantName,
+    json::LoggedOutJson,
+    keeper::{Live, logout::LoggedOut},
+    store::Unreadable,
+};
 
 use super::{
     Asked,
@@ -14,6 +22,7 @@ use super::{
 use crate::{
     audit::{Action, Subject},
     body::{Answer, Sent},
+    errand::Errand,
     fault::Fault,
 };
 
@@ -51,7 +60,7 @@ pub(super) async fn list(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
 }
 
 /// The name of a grant, which is there whether it can be read or not.
-pub(super) fn name(grant: &Result<Summary, Unreadable>) -> &GrantName {
+pub(crate) fn name(grant: &Result<Summary, Unreadable>) -> &GrantName {
     match grant {
         Ok(grant) => &grant.name,
         Err(unreadable) => &unreadable.name,
@@ -60,7 +69,7 @@ pub(super) fn name(grant: &Result<Summary, Unreadable>) -> &GrantName {
 
 /// `GET grants/{name}`.
 pub(super) async fn show(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
-    let grant = asked.grant()?;
+    let grant = asked.named_grant()?;
     let read = asked.ask(|_| async move { grant.summary().await });
     let grant = read.await?.map_err(|error| asked.fault(&error))?;
     let (shared, now) = (asked.shared(), asked.shared().clock().now());
@@ -70,7 +79,7 @@ pub(super) async fn show(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
 
 /// `GET grants/{name}/story`: what `refrain why` tells.
 pub(super) async fn story(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
-    let grant = asked.grant()?;
+    let grant = asked.named_grant()?;
     let read = asked.ask(|_| async move { grant.why().await });
     let why = read.await?.map_err(|error| asked.fault(&error))?;
     json(StatusCode::OK, &StoryJson::of(&why))
@@ -79,11 +88,9 @@ pub(super) async fn story(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> 
 /// `POST grants/{name}/refresh`: now, because a person asks.
 pub(super) async fn refresh(asked: &Asked<'_>, body: Sent) -> Result<Response<Answer>, Fault> {
     let Nothing {} = content::read_or_default(&asked.head.headers, body).await?;
-    let grant = asked.grant()?;
+    let grant = asked.named_grant()?;
     let name = grant.name().clone();
-    let refreshed = asked.ask(|_| async move { grant.refresh().await }).await?;
-    asked.note(Action::Refresh, Subject::Grant(name.clone()), &refreshed);
-    let live = refreshed.map_err(|error| asked.fault(&error))?;
+    let live = refresh_now(asked, grant).await?;
     json(
         StatusCode::OK,
         &RefreshedJson {
@@ -95,11 +102,23 @@ pub(super) async fn refresh(asked: &Asked<'_>, body: Sent) -> Result<Response<An
 
 /// `DELETE grants/{name}`: the logout.
 pub(super) async fn log_out(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
-    let grant = asked.grant()?;
-    let name = grant.name().clone();
-    let done = asked.ask(|_| async move { grant.logout().await }).await?;
-    asked.note(Action::Logout, Subject::Grant(name), &done);
-    let done = done.map_err(|error| asked.fault(&error))?;
+    let done = log_out_now(asked, asked.named_grant()?).await?;
     let now = asked.shared().clock().wall();
     json(StatusCode::OK, &LoggedOutJson::of(&done, now))
+}
+
+/// Refreshes a grant, whatever its state, and notes it.
+pub(crate) async fn refresh_now(errand: &Errand<'_>, grant: Grant) -> Result<Arc<Live>, Fault> {
+    let name = grant.name().clone();
+    let refreshed = errand.ask(|_| async move { grant.refresh().await }).await?;
+    errand.note(Action::Refresh, Subject::Grant(name), &refreshed);
+    refreshed.map_err(|error| errand.fault(&error))
+}
+
+/// Signs a grant out, and notes it.
+pub(crate) async fn log_out_now(errand: &Errand<'_>, grant: Grant) -> Result<LoggedOut, Fault> {
+    let name = grant.name().clone();
+    let done = errand.ask(|_| async move { grant.logout().await }).await?;
+    errand.note(Action::Logout, Subject::Grant(name), &done);
+    done.map_err(|error| errand.fault(&error))
 }

@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, time::Duration};
 use http::{Response, StatusCode};
 use refrain::{
     Error,
-    access::{ApiKeyId, Grants, KeyRecord, Permission},
+    access::{ApiKey, ApiKeyId, Grants, KeyRecord, Permission},
     id::{ApiKeyName, GrantName},
     json::KeyJson,
     keeper::{
         Problem,
-        keys::{KeyError, NewKey},
+        keys::{KeyError, NewKey, RevokedKey},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,7 @@ use super::{
 use crate::{
     audit::{Action, Subject},
     body::{Answer, Sent},
+    errand::Errand,
     fault::Fault,
 };
 
@@ -34,19 +35,19 @@ const LONGEST: u64 = 100 * 365 * 24 * 60 * 60;
 /// What a caller says about a key that is to be made.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct New {
-    name: ApiKeyName,
+pub(crate) struct New {
+    pub(crate) name: ApiKeyName,
     #[serde(default)]
-    grants: BTreeSet<GrantName>,
+    pub(crate) grants: BTreeSet<GrantName>,
     #[serde(default)]
-    all_grants: bool,
+    pub(crate) all_grants: bool,
     #[serde(default = "reading")]
-    permissions: Vec<String>,
+    pub(crate) permissions: Vec<String>,
     #[serde(default)]
-    rewrite_links: bool,
+    pub(crate) rewrite_links: bool,
     /// In seconds.
     #[serde(default, deserialize_with = "content::whole")]
-    expires_in: Option<u64>,
+    pub(crate) expires_in: Option<u64>,
 }
 
 /// What a key may do of which nothing is said.
@@ -130,17 +131,7 @@ async fn visible(
 /// `POST keys`: the key is in the answer and nowhere else.
 pub(super) async fn create(asked: &Asked<'_>, body: Sent) -> Result<Response<Answer>, Fault> {
     let new: New = content::read(&asked.head.headers, body).await?;
-    let new = new.checked()?;
-    if !asked.caller.reaches_all_of(&new.grants) {
-        let what = "the key does not reach every grant that the new one would";
-        let fix = "name grants that it reaches, or use a key made with --all-grants";
-        return Err(Fault::not_allowed(what, fix));
-    }
-    let created = asked
-        .ask(|refrain| async move { refrain.create_key(new).await })
-        .await?;
-    let (key, record) = created.map_err(|error| refused(asked, &error))?;
-    asked.note(Action::KeyCreated, Subject::key(&record), &Ok(()));
+    let (key, record) = make(asked, new).await?;
     let now = asked.shared().clock().wall();
     json(
         StatusCode::CREATED,
@@ -153,7 +144,36 @@ pub(super) async fn create(asked: &Asked<'_>, body: Sent) -> Result<Response<Ans
 
 /// `DELETE keys/{id}`: for ever.
 pub(super) async fn revoke(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
-    let everything = asked.caller.reaches_all_of(&Grants::All);
+    let revoked = revoke_now(asked, asked.parameter()).await?;
+    let now = asked.shared().clock().wall();
+    json(
+        StatusCode::OK,
+        &RevokedJson {
+            was_revoked: !revoked.news,
+            record: KeyJson::of(&revoked.key, now),
+        },
+    )
+}
+
+/// Makes a key within what the caller reaches, and notes it.
+pub(crate) async fn make(errand: &Errand<'_>, new: New) -> Result<(ApiKey, KeyRecord), Fault> {
+    let new = new.checked()?;
+    if !errand.caller.reaches_all_of(&new.grants) {
+        let what = "the key does not reach every grant that the new one would";
+        let fix = "name grants that it reaches, or use a key made with --all-grants";
+        return Err(Fault::not_allowed(what, fix));
+    }
+    let created = errand
+        .ask(|refrain| async move { refrain.create_key(new).await })
+        .await?;
+    let (key, record) = created.map_err(|error| refused(errand, &error))?;
+    errand.note(Action::KeyCreated, Subject::key(&record), &Ok(()));
+    Ok((key, record))
+}
+
+/// The record of a key that the caller may see.
+pub(crate) async fn record(errand: &Errand<'_>, id: &str) -> Result<KeyRecord, Fault> {
+    let everything = errand.caller.reaches_all_of(&Grants::All);
     let missing = || {
         if everything {
             let (what, fix) = ("there is no API key of this id", "GET /refrain/v1/keys");
@@ -164,28 +184,26 @@ pub(super) async fn revoke(asked: &Asked<'_>) -> Result<Response<Answer>, Fault>
             Fault::not_allowed(what, "use a key that reaches all of its grants")
         }
     };
-    let id = ApiKeyId::parse(asked.parameter()).ok_or_else(missing)?;
-    let named = id.clone();
-    let read = asked.ask(|refrain| async move { refrain.key(&named).await });
-    let found = read.await?.map_err(|error| asked.fault(&error))?;
-    let record = found
-        .filter(|record| asked.caller.reaches_all_of(&record.grants))
-        .ok_or_else(missing)?;
-    let named = id.clone();
-    let revoked = asked
-        .ask(|refrain| async move { refrain.revoke_key(named.as_str()).await })
+    let id = ApiKeyId::parse(id).ok_or_else(missing)?;
+    let found = errand
+        .read(|refrain| async move { refrain.key(&id).await })
         .await?;
-    asked.note(Action::KeyRevoked, Subject::key(&record), &revoked);
-    let revoked = revoked.map_err(|error| asked.fault(&error))?;
-    asked.shared().keys().forget(&id);
-    let now = asked.shared().clock().wall();
-    json(
-        StatusCode::OK,
-        &RevokedJson {
-            was_revoked: !revoked.news,
-            record: KeyJson::of(&revoked.key, now),
-        },
-    )
+    found
+        .filter(|record| errand.caller.reaches_all_of(&record.grants))
+        .ok_or_else(missing)
+}
+
+/// Revokes a key that the caller may see, and notes it.
+pub(crate) async fn revoke_now(errand: &Errand<'_>, id: &str) -> Result<RevokedKey, Fault> {
+    let record = record(errand, id).await?;
+    let id = record.id.clone();
+    let revoked = errand
+        .ask(|refrain| async move { refrain.revoke_key(id.as_str()).await })
+        .await?;
+    errand.note(Action::KeyRevoked, Subject::key(&record), &revoked);
+    let revoked = revoked.map_err(|error| errand.fault(&error))?;
+    errand.shared().keys().forget(&record.id);
+    Ok(revoked)
 }
 
 impl New {
@@ -223,7 +241,7 @@ impl New {
 }
 
 /// What stands in the way of a key. Grants and keys that the caller may know nothing of are not named.
-fn refused(asked: &Asked<'_>, error: &Error) -> Fault {
+fn refused(errand: &Errand<'_>, error: &Error) -> Fault {
     let conflict = |code, what, fix: &str| Fault::request(StatusCode::CONFLICT, code, what, fix);
     match error.problem() {
         Problem::ApiKey(KeyError::NameTaken { .. }) => {
@@ -234,6 +252,6 @@ fn refused(asked: &Asked<'_>, error: &Error) -> Fault {
             let what = "a grant that is named is not there";
             conflict("unknown_grant", what, "GET /refrain/v1/grants lists them")
         }
-        _ => asked.fault(error),
+        _ => errand.fault(error),
     }
 }

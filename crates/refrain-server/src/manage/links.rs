@@ -6,6 +6,7 @@ use http::{Response, StatusCode};
 use refrain::{
     Error,
     config::ReturnTo,
+    connect::{ConnectLink, LinkRecord},
     id::{AppName, GrantName},
     keeper::{
         Problem,
@@ -19,6 +20,7 @@ use super::{Asked, content, json};
 use crate::{
     audit::{Action, Subject},
     body::{Answer, Sent},
+    errand::Errand,
     fault::Fault,
 };
 
@@ -55,17 +57,10 @@ struct Json<'a> {
 /// `POST connect-links`: the link is in the answer and nowhere else.
 pub(super) async fn create(asked: &Asked<'_>, body: Sent) -> Result<Response<Answer>, Fault> {
     let new: New = content::read(&asked.head.headers, body).await?;
-    let shared = asked.shared();
-    let name = asked.caller.reached(&new.grant, shared)?.name().clone();
+    asked.caller.reached(&new.grant, asked.shared())?;
     let return_to = new.return_to.as_deref().map(|url| allowed(asked, url));
     let return_to = return_to.transpose()?;
-    let app = if let Some(app) = new.app {
-        app
-    } else {
-        let usual = asked.ask(|refrain| async move { refrain.app_for(&name).await });
-        usual.await?.map_err(|error| asked.fault(&error))?
-    };
-    let origin = shared.front().origin(shared.refrain(), &app)?;
+    let Place { app, origin } = place(asked, &new.grant, new.app).await?;
     let new = NewLink {
         grant: new.grant,
         app: Some(app),
@@ -74,13 +69,11 @@ pub(super) async fn create(asked: &Asked<'_>, body: Sent) -> Result<Response<Ans
         reconnect: new.reconnect,
         lifetime: new.expires_in.map_or(USUAL_LIFE, Duration::from_secs),
     };
-    let made = asked.ask(|refrain| async move { refrain.create_link(new).await });
-    let (link, record) = made.await?.map_err(|error| refused(asked, &error))?;
-    asked.note(Action::LinkCreated, Subject::link(&record), &Ok(()));
+    let (link, record) = make(asked, new).await?;
     json(
         StatusCode::CREATED,
         &Json {
-            url: format!("{origin}/connect/{}", link.expose()),
+            url: url(&origin, &link),
             link: record.id.as_str(),
             grant: record.terms.grant.as_str(),
             app: record.terms.app.as_str(),
@@ -89,6 +82,48 @@ pub(super) async fn create(asked: &Asked<'_>, body: Sent) -> Result<Response<Ans
             expires_at: record.expires_at.to_string(),
         },
     )
+}
+
+/// The app that asks, and the origin at which its users consent.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) app: AppName,
+    pub(crate) origin: String,
+}
+
+/// Where a grant is consented to; the app is the grant's own, or the only one, where none is named.
+pub(crate) async fn place(
+    errand: &Errand<'_>,
+    grant: &GrantName,
+    app: Option<AppName>,
+) -> Result<Place, Fault> {
+    let app = if let Some(app) = app {
+        app
+    } else {
+        let name = grant.clone();
+        errand
+            .read(|refrain| async move { refrain.app_for(&name).await })
+            .await?
+    };
+    let shared = errand.shared();
+    let origin = shared.front().origin(shared.refrain(), &app)?;
+    Ok(Place { app, origin })
+}
+
+/// Makes a link, and notes it.
+pub(crate) async fn make(
+    errand: &Errand<'_>,
+    new: NewLink,
+) -> Result<(ConnectLink, LinkRecord), Fault> {
+    let made = errand.ask(|refrain| async move { refrain.create_link(new).await });
+    let (link, record) = made.await?.map_err(|error| refused(errand, &error))?;
+    errand.note(Action::LinkCreated, Subject::link(&record), &Ok(()));
+    Ok((link, record))
+}
+
+/// What its user opens.
+pub(crate) fn url(origin: &str, link: &ConnectLink) -> String {
+    format!("{origin}/connect/{}", link.expose())
 }
 
 /// A place that the configuration allows to send users to.
@@ -115,12 +150,12 @@ fn allowed(asked: &Asked<'_>, url: &str) -> Result<ReturnTo, Fault> {
 }
 
 /// What stands in the way of a link.
-fn refused(asked: &Asked<'_>, error: &Error) -> Fault {
+fn refused(errand: &Errand<'_>, error: &Error) -> Fault {
     match error.problem() {
         Problem::Link(LinkError::GrantThere { .. }) => {
             let told = error.explain();
             Fault::request(StatusCode::CONFLICT, told.code, told.what, told.fix)
         }
-        _ => asked.fault(error),
+        _ => errand.fault(error),
     }
 }

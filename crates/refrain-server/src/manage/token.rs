@@ -67,7 +67,7 @@ pub(super) async fn told_how(asked: &Asked<'_>, body: Sent) -> Result<Response<A
 }
 
 async fn answer(asked: &Asked<'_>, min_ttl: Option<u64>) -> Result<Response<Answer>, Fault> {
-    let grant = asked.grant()?;
+    let grant = asked.named_grant()?;
     if min_ttl.is_none()
         && let Some(live) = grant.at_hand()
     {

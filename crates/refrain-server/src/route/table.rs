@@ -3,7 +3,11 @@
 use http::Method;
 use refrain::access::Permission;
 
-use crate::{fault::Shape, front::CALLBACK};
+use crate::{
+    dashboard::{File, Page},
+    fault::Shape,
+    front::CALLBACK,
+};
 
 /// Where a request goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +60,12 @@ pub(crate) enum Route {
     NoticesTest,
     /// The days on which grants need a new consent.
     Calendar,
+    /// Where a browser begins that was told no path.
+    Root,
+    /// What the pages of the dashboard load.
+    File(File),
+    /// The pages for whoever runs refrain.
+    Dashboard(Page),
 }
 
 /// What a caller has to show.
@@ -84,6 +94,10 @@ pub(crate) struct Entry {
     methods: &'static [(Method, Needs)],
 }
 
+const LOOK: [(Method, Needs); 1] = [(Method::GET, Needs::Admin)];
+const ACT: [(Method, Needs); 1] = [(Method::POST, Needs::Admin)];
+const LOOK_AND_ACT: [(Method, Needs); 2] =
+    [(Method::GET, Needs::Admin), (Method::POST, Needs::Admin)];
 const MANAGE: Needs = Needs::Permission(Permission::Manage);
 const TOKEN: Needs = Needs::Permission(Permission::Token);
 const READ: Needs = Needs::Permission(Permission::ProxyRead);
@@ -102,10 +116,20 @@ impl Entry {
     const fn told_as(self, shape: Shape) -> Self {
         Self { shape, ..self }
     }
+
+    /// A page of the dashboard.
+    const fn page(path: &'static str, page: Page, methods: &'static [(Method, Needs)]) -> Self {
+        Self::own(path, Route::Dashboard(page), methods).told_as(Shape::Dashboard)
+    }
+
+    /// What those pages load: it has nothing of anybody's in it.
+    const fn file(path: &'static str, file: File) -> Self {
+        Self::own(path, Route::File(file), &[(Method::GET, Needs::Nothing)])
+    }
 }
 
 /// The Web API stands first: it is most of what is asked for.
-pub(crate) static TABLE: [Entry; 24] = [
+pub(crate) static TABLE: [Entry; 35] = [
     Entry::own(
         "/v1/*",
         Route::Api,
@@ -235,6 +259,21 @@ pub(crate) static TABLE: [Entry; 24] = [
         Route::Calendar,
         &[(Method::GET, Needs::Known)],
     ),
+    Entry::own("/", Route::Root, &[(Method::GET, Needs::Nothing)]).told_as(Shape::Page),
+    Entry::file("/dashboard/style.css", File::Style),
+    Entry::file("/dashboard/live.js", File::Script),
+    Entry::page("/dashboard", Page::Overview, &LOOK),
+    Entry::page("/dashboard/grants/{name}", Page::Grant, &LOOK),
+    Entry::page("/dashboard/grants/{name}/refresh", Page::Refresh, &ACT),
+    Entry::page(
+        "/dashboard/grants/{name}/sign-out",
+        Page::SignOut,
+        &LOOK_AND_ACT,
+    ),
+    Entry::page("/dashboard/connect", Page::Connect, &LOOK_AND_ACT),
+    Entry::page("/dashboard/keys", Page::Keys, &LOOK_AND_ACT),
+    Entry::page("/dashboard/keys/{id}/revoke", Page::Revoke, &LOOK_AND_ACT),
+    Entry::page("/dashboard/leave", Page::Leave, &ACT),
 ];
 
 /// The line of a path, and its place in the table; `None` where there is nothing.
@@ -388,7 +427,9 @@ mod tests {
             ("/refrain/v1/notices/1", None),
             ("/refrain/v1/reauthorizations.ics", Some(Route::Calendar)),
             ("/refrain/v1", None),
-            ("/", None),
+            ("/", Some(Route::Root)),
+            ("/dashboard/keys", Some(Route::Dashboard(Page::Keys))),
+            ("/dashboard/", None),
             ("//v1/me", None),
             ("/x/../v1/me", None),
         ] {
@@ -443,6 +484,10 @@ mod tests {
             "/session",
         ];
         let health = ["/healthz", "/readyz"];
-        assert_eq!(open, [&["/api/token"], &own[..], &health].concat());
+        let dashboard = ["/", "/dashboard/style.css", "/dashboard/live.js"];
+        assert_eq!(
+            open,
+            [&["/api/token"], &own[..], &health, &dashboard].concat()
+        );
     }
 }

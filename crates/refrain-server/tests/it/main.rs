@@ -19,6 +19,7 @@ mod canary;
 mod connect;
 mod connect_links;
 mod contract;
+mod dashboard;
 mod lists;
 mod manage;
 mod matrix;
@@ -31,4 +32,5 @@ mod repair;
 mod session;
 mod sign_in;
 mod token;
+#[path = "../support/world.rs"]
 mod world;

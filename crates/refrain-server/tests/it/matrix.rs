@@ -5,10 +5,14 @@ use std::time::Duration;
 use refrain::{
     access::{Grants, Permission},
     keeper::keys::NewKey,
+    session::Whose,
 };
 use refrain_server::{Listed, routes};
 use refrain_sim::Profile;
-use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use reqwest::{
+    Client, Method, RequestBuilder, StatusCode,
+    header::{COOKIE, HeaderName, ORIGIN},
+};
 
 use crate::world::{World, client, only};
 
@@ -24,6 +28,8 @@ struct Caller {
     reaches: bool,
     /// Whether he reaches every grant.
     reaches_all: bool,
+    /// Whether he is signed in to the dashboard, which is no key.
+    admin: bool,
 }
 
 impl Caller {
@@ -36,6 +42,7 @@ impl Caller {
             may: None,
             reaches: false,
             reaches_all: false,
+            admin: false,
         }
     }
 
@@ -53,6 +60,7 @@ impl Caller {
     fn expected(&self, route: &Listed) -> Option<&'static str> {
         let needed = match route.needs {
             "nothing" | "own credentials" => return None,
+            "admin" => return (!self.admin).then_some("sign_in_needed"),
             "any key" => None,
             word => Some(word.parse::<Permission>().unwrap()),
         };
@@ -125,13 +133,38 @@ async fn strangers(world: &World) -> Vec<Caller> {
         })
         .await;
     world.pass(Duration::from_secs(2));
+    let admin = Caller {
+        client: signed_in(world).await,
+        admin: true,
+        ..Caller::at(world, "admin", None)
+    };
     let unknown = revoked.replacen(&id, &"0".repeat(10), 1);
     vec![
         Caller::at(world, "nobody", None),
         Caller::at(world, "revoked", Some(revoked)),
         Caller::at(world, "expired", Some(expired)),
         Caller::at(world, "mistyped", Some(unknown)),
+        admin,
     ]
+}
+
+/// A browser of somebody who runs refrain.
+async fn signed_in(world: &World) -> Client {
+    let (link, _) = world.refrain.open_session(Whose::SignIn).await.unwrap();
+    let link = world.url(&format!("/sign-in/{}", link.expose()));
+    let signed_in = client().post(link).send().await.unwrap();
+    let given = signed_in.headers()["set-cookie"].to_str().unwrap();
+    let (pair, _) = given.split_once(';').unwrap();
+    let headers = [
+        (COOKIE, pair),
+        (ORIGIN, &world.url("")),
+        (HeaderName::from_static("sec-fetch-site"), "same-origin"),
+    ];
+    let headers = headers.map(|(name, value)| (name, value.parse().unwrap()));
+    let builder = Client::builder().no_proxy();
+    let builder = builder.redirect(reqwest::redirect::Policy::none());
+    let builder = builder.default_headers(headers.into_iter().collect());
+    builder.build().unwrap()
 }
 
 /// A path of the table with something in the place of its parameter.
@@ -158,7 +191,8 @@ async fn each_caller_may_at_each_route_what_the_table_says_and_nothing_else() {
             let (status, expected) = (answer.status(), caller.expected(&route));
             let code = answer.headers().get("refrain-error");
             let code = code.map(|code| code.to_str().unwrap().to_owned());
-            let refused = code.filter(|it| it == "key_needed" || it == "not_allowed");
+            let refused = ["key_needed", "not_allowed", "sign_in_needed"];
+            let refused = code.filter(|it| refused.contains(&it.as_str()));
             let (who, permissions) = (caller.who, &caller.may);
             assert_eq!(
                 refused.as_deref(),
@@ -166,7 +200,7 @@ async fn each_caller_may_at_each_route_what_the_table_says_and_nothing_else() {
                 "{route:?} {who} {permissions:?}: {status}"
             );
             let told = match expected {
-                Some("key_needed") => status == StatusCode::UNAUTHORIZED,
+                Some("key_needed" | "sign_in_needed") => status == StatusCode::UNAUTHORIZED,
                 Some(_) => status == StatusCode::FORBIDDEN,
                 // What Spotify says to it is Spotify's affair.
                 None if route.path == "/v1/*" => true,
@@ -258,7 +292,9 @@ async fn a_grant_out_of_reach_is_told_like_one_that_is_not_there() {
         .await;
     let of_bob = world.key_for(only(["bob"]), &[Permission::Token]).await;
     let of_bob: String = of_bob.chars().skip(4).take(10).collect();
-    let about = |route: &Listed| route.path.contains('{') && route.needs != "own credentials";
+    let about = |route: &Listed| {
+        route.path.contains('{') && !["own credentials", "admin"].contains(&route.needs)
+    };
     for route in routes().into_iter().filter(about) {
         let mut told = Vec::new();
         for (name, id) in [

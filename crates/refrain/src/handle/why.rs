@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Grant;
+use super::{Grant, Summary};
 use crate::{
     keeper::Error,
     lifecycle::{Event, GrantRow, Status, app::AppState, timing},
@@ -55,6 +55,11 @@ impl Grant {
 }
 
 impl Why {
+    /// The grant as it stands in the list of all.
+    pub fn summary(&self) -> Summary {
+        Summary::of(self.row.clone(), &self.now)
+    }
+
     /// When the newest access token expires, or expired.
     pub fn token_end(&self) -> Option<UnixMillis> {
         let access = self.row.tokens.as_ref()?.access.as_ref()?;

@@ -90,6 +90,31 @@ impl Instances {
         }
     }
 
+    /// The processes of this boot that hold their files.
+    pub(super) fn running(&self) -> io::Result<Vec<InstanceId>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let prefix = format!("{:032x}-", self.boot.0);
+        let mut running = Vec::new();
+        for entry in entries {
+            let name = entry?.file_name();
+            let id = name.to_str().and_then(|name| name.strip_prefix(&prefix));
+            let id = id.and_then(|id| u128::from_str_radix(id, 16).ok());
+            let Some(id) = id.map(InstanceId) else {
+                continue;
+            };
+            // One that has gone meanwhile may be told as running; nothing is decided by this.
+            let gone = File::open(self.file(id)).is_ok_and(|file| file.try_lock().is_ok());
+            if !gone {
+                running.push(id);
+            }
+        }
+        Ok(running)
+    }
+
     fn is_of_another_boot(&self, instance: InstanceId) -> io::Result<bool> {
         let suffix = format!("-{instance}");
         let entries = match fs::read_dir(&self.folder) {
@@ -153,10 +178,13 @@ mod tests {
         let before = at(1, true);
         before.announce(GONE).unwrap();
         assert_eq!(before.liveness(GONE).unwrap(), Liveness::MayRun);
+        assert_eq!(at(1, true).running().unwrap(), [GONE]);
+        assert_eq!(at(2, true).running().unwrap(), []);
         // A power cut: the file stays, and nobody holds it.
         let file = before.file(GONE);
         drop(before);
         fs::write(&file, "").unwrap();
+        assert_eq!(at(1, true).running().unwrap(), []);
         let dead = |boot, alone| at(boot, alone).liveness(GONE).unwrap();
         assert_eq!(dead(1, true), Liveness::Dead);
         assert_eq!(dead(2, true), Liveness::Dead);

@@ -407,6 +407,12 @@ impl Store for PostgresStore {
         Ok(liveness.unwrap_or(Liveness::MayRun))
     }
 
+    async fn running(&self) -> Result<Option<Vec<InstanceId>>, StoreError> {
+        let running = self.instances.as_ref().map(Instances::running);
+        let running = running.transpose();
+        running.map_err(|error| self.instance_error(error))
+    }
+
     fn poll(&self) -> Duration {
         POLL
     }

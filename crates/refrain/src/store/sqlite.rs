@@ -449,6 +449,12 @@ impl Store for SqliteStore {
         liveness.map_err(|error| files::io_error(&self.path, error))
     }
 
+    async fn running(&self) -> Result<Option<Vec<InstanceId>>, StoreError> {
+        let running = self.instances.running();
+        let running = running.map_err(|error| files::io_error(&self.path, error));
+        running.map(Some)
+    }
+
     async fn scrub(&self) -> Result<(), StoreError> {
         // secure_delete has overwritten the pages; the log still holds older copies of them.
         let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")

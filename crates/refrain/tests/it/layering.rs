@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The order; `lib.rs` re-exports and is above all.
-const ORDER: [&str; 25] = [
+const ORDER: [&str; 26] = [
     "failpoint",
     "files",
     "secret",
@@ -28,6 +28,7 @@ const ORDER: [&str; 25] = [
     "keeper",
     "custody",
     "json",
+    "words",
     "handle",
     "open",
     "middleware",

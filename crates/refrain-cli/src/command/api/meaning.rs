@@ -7,12 +7,10 @@ use refrain::{
     id::GrantName,
     provider::spotify::{AccountProblem, DASHBOARD_URL},
     time::UnixMillis,
+    words,
 };
 
-use crate::{
-    command::words,
-    report::{Exit, Explanation},
-};
+use crate::report::{Exit, Explanation};
 
 pub(super) fn of(
     grant: &GrantName,

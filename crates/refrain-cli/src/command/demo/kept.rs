@@ -2,9 +2,16 @@
 
 use std::path::PathBuf;
 
+use refrain::{Refrain, config, session::Whose};
+use refrain_server::Server;
 use serde::Serialize;
+use tokio::{sync::oneshot, task::JoinHandle};
 
-use super::{Failure, scenes::processes, stage::Stage};
+use super::{
+    Failure,
+    scenes::processes,
+    stage::{MINUTE, Stage},
+};
 
 /// Where things are, for whoever wants to play on.
 #[derive(Serialize)]
@@ -14,13 +21,52 @@ pub(super) struct Kept {
     accounts_url: String,
     api_url: String,
     control_url: String,
+    /// Signs one browser in to the dashboard.
+    dashboard_url: String,
+}
+
+/// The server of a demo, until it is told to end.
+pub(super) struct Served {
+    refrain: Refrain,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+}
+
+impl Served {
+    /// Serves the demo's grants at a free port of this machine.
+    pub(super) async fn start(stage: &Stage) -> Result<(Self, String), Failure> {
+        let refrain = stage.real().await?;
+        let mut place = config::Server::default();
+        place.listen = Some(([127, 0, 0, 1], 0).into());
+        let server = Server::bind(&place, refrain.clone()).await?;
+        let address = server.address().ok_or("the server has no address")?;
+        let (link, _) = refrain.open_session(Whose::SignIn).await?;
+        let url = format!("http://{address}/sign-in/{}", link.expose());
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(server.run(async move { stopped.await.unwrap_or_default() }));
+        let started = Self {
+            refrain,
+            stop,
+            running,
+        };
+        Ok((started, url))
+    }
+
+    /// Ends it in good order.
+    pub(super) async fn end(self) {
+        self.stop.send(()).unwrap_or_default();
+        // Its workers end with it, whatever they had under way.
+        self.running.await.unwrap_or_default();
+        self.refrain.close(MINUTE).await;
+    }
 }
 
 impl Kept {
     /// Signs Bob in once more: the six months of the demo have ended his authorization too.
-    pub(super) async fn of(stage: &Stage) -> Result<Self, Failure> {
+    pub(super) async fn of(stage: &Stage, dashboard_url: String) -> Result<Self, Failure> {
         processes::sign_in(stage).await?;
         Ok(Self {
+            dashboard_url,
             config: stage.config.clone(),
             grant: "bob",
             accounts_url: stage.place.accounts_url.clone(),
@@ -35,6 +81,7 @@ impl Kept {
             accounts_url,
             api_url,
             control_url,
+            dashboard_url,
             ..
         } = self;
         let config = self.config.display();
@@ -44,6 +91,8 @@ impl Kept {
              Web API            {api_url}\n   \
              control surface    {control_url}\n   \
              configuration      {config}\n\n \
+             The dashboard, for one browser, within ten minutes:\n   \
+             {dashboard_url}\n\n \
              Try, in another terminal:\n   \
              export REFRAIN_CONFIG={config}\n   \
              refrain list\n   \

@@ -54,6 +54,11 @@ impl Stage {
     pub(super) async fn set(folder: &Path) -> Result<Self, Failure> {
         // Spotify's strictest: it is the simulator's default.
         let sim = Sim::start(Profile::default()).await?;
+        // Wherever the server of a demo that stays up will listen.
+        sim.register_app(
+            sim.default_app()
+                .with_redirect_uris(["http://127.0.0.1/callback"]),
+        );
         sim.add_user(User::new("bob"));
         sim.add_user(User::new("carol"));
         let place = Place::of(&sim, &FILES);

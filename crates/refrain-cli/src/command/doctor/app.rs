@@ -122,7 +122,7 @@ fn scopes(app: &App) -> Finding {
         .collect();
     if unknown.is_empty() {
         let number = u64::try_from(app.scopes.iter().count()).unwrap_or(u64::MAX);
-        let number = crate::command::words::count(number, "scope");
+        let number = refrain::words::count(number, "scope");
         return Finding::ok("scopes", format!("{name} asks for {number}, all known"));
     }
     Finding::warn(

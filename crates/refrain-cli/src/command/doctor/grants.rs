@@ -3,10 +3,10 @@
 use refrain::{
     lifecycle::{GrantRow, Status},
     time::UnixMillis,
+    words,
 };
 
 use super::Finding;
-use crate::command::words;
 
 const CHECK: &str = "grants";
 pub(super) fn check(rows: &[GrantRow], now: UnixMillis) -> Vec<Finding> {

@@ -11,11 +11,12 @@ use refrain::{
         transport::{Request, Transport as _},
     },
     time::UnixMillis,
+    words,
 };
 use zeroize::Zeroizing;
 
 use super::{Finding, Patient};
-use crate::{command::words, report};
+use crate::report;
 
 /// A clock that is further off than this makes tokens look fresh or dead when they are not.
 const SKEW: Duration = Duration::from_mins(5);

@@ -14,6 +14,7 @@ use refrain::{
         sqlite::{Settings, SqliteStore},
     },
     time::{Deadline, Moment},
+    words,
 };
 
 use super::{Finding, Patient, files};
@@ -145,7 +146,10 @@ fn limited(gates: Vec<Gate>, now: &Moment) -> Vec<Finding> {
             Kind::Rate => "api_rate_limited",
             Kind::Quota => "api_quota_exceeded",
         };
-        let (detail, fix) = (limit::sentence(&gate, now), limit::advice(gate.kind()));
+        let (detail, fix) = (
+            words::limit::sentence(&gate, now),
+            words::limit::advice(gate.kind()),
+        );
         Finding::warn("limit", code, detail, fix)
     });
     findings.collect()

@@ -14,11 +14,11 @@ use refrain::{
     oauth::scope::Scope,
     provider::spotify::{DASHBOARD_URL, PAGE_ERRORS, SCOPES},
     time::UnixMillis,
+    words,
 };
 use refrain_server::page::login as page;
 use serde::Serialize;
 
-use super::super::words;
 use crate::{
     callback::{BindError, Page},
     output,
@@ -146,7 +146,7 @@ impl Tell {
         if self.watched && !self.no_browser {
             let line = format!(
                 "\r\x1b[Kwaiting for you to agree in the browser… ({} left)",
-                words::clock(left)
+                clock(left)
             );
             write(&line);
         }
@@ -307,4 +307,20 @@ pub(super) fn failure(error: &Error) -> Page {
     let explanation = error.explain();
     let what = format!("{} ({})", explanation.what, explanation.safe);
     Page::problem(page::NOTHING, &what, &explanation.fix)
+}
+/// `4:59`.
+fn clock(left: Duration) -> String {
+    let seconds = left.as_secs();
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_reads_as_a_clock() {
+        assert_eq!(clock(Duration::from_secs(299)), "4:59");
+        assert_eq!(clock(Duration::from_secs(5)), "0:05");
+    }
 }

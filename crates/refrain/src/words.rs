@@ -1,24 +1,33 @@
-//! Times and numbers in the words of a person. Times are UTC: no machine here knows where its user is.
+//! What people are told of grants, limits and logouts, the same by the command and by the dashboard; and
+//! times and numbers as a person says them. Times are UTC: no machine here knows where its user is.
+//!
+//! An instant stands in a sentence as RFC 3339 has it, and what somebody may type in backquotes, so that
+//! whoever shows the sentence can show them as what they are.
+
+pub mod limit;
+pub mod logout;
+pub mod standing;
+pub mod story;
 
 use std::time::Duration;
 
-use refrain::time::UnixMillis;
+use crate::time::UnixMillis;
 
 const DAY: u64 = 24 * 60 * 60;
 
 /// The day of an RFC 3339 instant.
-pub(super) fn day(at: &str) -> &str {
+pub fn day(at: &str) -> &str {
     at.split('T').next().unwrap_or_default()
 }
 
 /// `1 day`, `2 days`.
-pub(super) fn count(number: u64, unit: &str) -> String {
+pub fn count(number: u64, unit: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {unit}{plural}")
 }
 
 /// How long, in the unit that a person would use.
-pub(super) fn long(duration: Duration) -> String {
+pub fn long(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..120 => count(seconds, "second"),
@@ -29,18 +38,12 @@ pub(super) fn long(duration: Duration) -> String {
 }
 
 /// An instant and how far it lies away.
-pub(super) fn when(at: UnixMillis, now: UnixMillis) -> String {
+pub fn when(at: UnixMillis, now: UnixMillis) -> String {
     if at > now {
         format!("{at} (in {})", long(at.since(now)))
     } else {
         format!("{at} ({} ago)", long(now.since(at)))
     }
-}
-
-/// `4:59`.
-pub(super) fn clock(left: Duration) -> String {
-    let seconds = left.as_secs();
-    format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
 #[cfg(test)]
@@ -56,8 +59,6 @@ mod tests {
         assert_eq!(long(7200), "2 hours");
         assert_eq!(long(86_400), "24 hours");
         assert_eq!(long(200_000), "2 days");
-        assert_eq!(clock(Duration::from_secs(299)), "4:59");
-        assert_eq!(clock(Duration::from_secs(5)), "0:05");
     }
 
     #[test]

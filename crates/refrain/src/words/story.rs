@@ -1,21 +1,39 @@
 //! The events of a grant, one sentence each; many refreshes in a row are one.
 
-use refrain::lifecycle::{Event, event::What, row::Reason};
+use crate::{
+    lifecycle::{Event, event::What, row::Reason},
+    time::UnixMillis,
+};
 
-/// The story for a person, oldest first.
-pub(super) fn to_lines(events: &[Event]) -> Vec<String> {
+/// One sentence of a story.
+#[derive(Debug, Clone)]
+pub struct Line<'a> {
+    /// When it began.
+    pub at: UnixMillis,
+    /// The sentence.
+    pub text: String,
+    /// What it tells of: one event, or several refreshes in a row.
+    pub of: &'a [Event],
+}
+
+/// The story for a person, in the order of the events.
+pub fn lines(events: &[Event]) -> Vec<Line<'_>> {
     events
         .chunk_by(|a, b| is_refresh(a) && is_refresh(b) && a.epoch == b.epoch)
-        .filter_map(|chunk| match chunk {
-            [event] => Some(format!("{}  {}", event.at, sentence(&event.what))),
-            [first, .., last] => Some(summary(chunk, first, last)),
-            [] => None,
+        .filter_map(|of| {
+            let text = match of {
+                [] => return None,
+                [event] => sentence(&event.what),
+                [_, .., last] => summary(of, last),
+            };
+            let at = of.first()?.at;
+            Some(Line { at, text, of })
         })
         .collect()
 }
 
 /// What a person is told about the reason for a new login.
-pub(super) fn reason(reason: Reason) -> &'static str {
+pub fn reason(reason: Reason) -> &'static str {
     match reason {
         Reason::Expired => "the six months of the consent are over",
         Reason::Revoked => {
@@ -32,7 +50,7 @@ fn is_refresh(event: &Event) -> bool {
     matches!(event.what, What::Refreshed { .. })
 }
 
-fn summary(chunk: &[Event], first: &Event, last: &Event) -> String {
+fn summary(chunk: &[Event], last: &Event) -> String {
     let rotated = chunk
         .iter()
         .filter(|event| matches!(event.what, What::Refreshed { rotated: true, .. }))
@@ -43,14 +61,14 @@ fn summary(chunk: &[Event], first: &Event, last: &Event) -> String {
         some => format!("{some} times with a new refresh token"),
     };
     format!(
-        "{}  refreshed {} times until {}; {tokens}",
-        first.at,
+        "refreshed {} times until {}; {tokens}",
         chunk.len(),
         last.at
     )
 }
 
-fn sentence(what: &What) -> String {
+/// What happened, in a sentence.
+pub fn sentence(what: &What) -> String {
     match what {
         What::Consented { reauthorize_by } => {
             format!("the user consented; Spotify honours it until {reauthorize_by}")
@@ -134,12 +152,8 @@ fn request(id: Option<&String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use refrain::{
-        id::{Epoch, Fence, Generation, InstanceId},
-        time::UnixMillis,
-    };
-
     use super::*;
+    use crate::id::{Epoch, Fence, Generation, InstanceId};
 
     fn at(minute: i64, what: What) -> Event {
         Event {
@@ -162,19 +176,21 @@ mod tests {
     #[test]
     fn refreshes_in_a_row_are_one_line() {
         let reauthorize_by = UnixMillis(1_800_000_000_000);
-        let lines = to_lines(&[
+        let events = [
             at(0, What::Consented { reauthorize_by }),
             at(1, refreshed(true)),
             at(2, refreshed(false)),
             at(3, refreshed(true)),
             at(4, What::Recovered),
             at(5, refreshed(false)),
-        ]);
+        ];
+        let lines = lines(&events);
         assert_eq!(lines.len(), 4, "{lines:#?}");
+        assert_eq!(lines[1].at.to_string(), "2026-11-18T11:07:40Z");
+        assert_eq!(lines[1].of.len(), 3);
         assert_eq!(
-            lines[1],
-            "2026-11-18T11:07:40Z  refreshed 3 times until 2026-11-18T11:09:40Z; 2 times with a new \
-             refresh token"
+            lines[1].text,
+            "refreshed 3 times until 2026-11-18T11:09:40Z; 2 times with a new refresh token"
         );
     }
 
@@ -187,9 +203,9 @@ mod tests {
             next_probe: Some(UnixMillis(1_795_000_900_000)),
         };
         assert_eq!(
-            to_lines(&[at(0, refused)])[0],
-            "2026-11-18T11:06:40Z  Spotify refused refresh token number 3: invalid_grant (\"Refresh \
-             token revoked\") (request abc); asked again from 2026-11-18T11:21:40Z"
+            sentence(&refused),
+            "Spotify refused refresh token number 3: invalid_grant (\"Refresh token revoked\") (request \
+             abc); asked again from 2026-11-18T11:21:40Z"
         );
     }
 }

@@ -1,0 +1,151 @@
+//! A server with a dashboard, and whoever looks at it.
+
+use std::time::Duration;
+
+use refrain::{
+    access::{Grants, Permission},
+    session::Whose,
+};
+use refrain_sim::{Action, Fault, Profile, Rotation, Target, User};
+
+use crate::{
+    chromium::{Chromium, Setup},
+    world::World,
+};
+
+pub const HOUR: Duration = Duration::from_hours(1);
+
+pub struct Site {
+    pub world: World,
+}
+
+impl Site {
+    /// With the grant `alice`.
+    pub async fn new() -> Self {
+        Self::with(Profile::default()).await
+    }
+
+    pub async fn with(profile: Profile) -> Self {
+        // Spotify shows its page, and somebody presses a button there.
+        let world = World::new(Profile {
+            auto_consent: false,
+            ..profile
+        })
+        .await;
+        Self { world }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        self.world.url(path)
+    }
+
+    /// What `refrain dashboard` prints.
+    pub async fn link(&self) -> String {
+        let opened = self.world.refrain.open_session(Whose::SignIn).await;
+        let (link, _) = opened.unwrap();
+        self.url(&format!("/sign-in/{}", link.expose()))
+    }
+
+    /// A browser in which whoever runs refrain has signed in.
+    pub async fn browser(&self) -> Chromium {
+        self.browser_with(Setup::default()).await
+    }
+
+    pub async fn browser_with(&self, setup: Setup) -> Chromium {
+        let browser = Chromium::with(setup).await;
+        browser.open(&self.link().await).await;
+        browser.press("Sign in").await;
+        browser.find("header nav").await;
+        browser
+    }
+
+    /// Grants in every state that there is, some with a past.
+    pub async fn full() -> Self {
+        let mut profile = Profile {
+            rotation: Rotation::Strict,
+            ..Profile::default()
+        };
+        for (id, name) in [
+            ("bob", "Bob Łukasiński"),
+            ("carol", "Carol & the Octopuses of the Seven Northern Seas"),
+            ("dora", "Dora"),
+            ("erin", "Erin"),
+        ] {
+            let mut user = User::new(id);
+            name.clone_into(&mut user.display_name);
+            profile.users.push(user);
+        }
+        let site = Self::with(profile).await;
+        site.sign_in_as("bob").await;
+        site.past().await;
+        for name in ["carol", "dora", "erin"] {
+            site.sign_in_as(name).await;
+        }
+        let refrain = &site.world.refrain;
+        refrain.grant("erin").await.unwrap().logout().await.unwrap();
+        site.refuse("dora").await;
+        // The user has taken the consent back, and nothing else is believed after six hours.
+        let client_id = site.world.sim.default_app().client_id;
+        site.world.sim.revoke_user(&client_id, "bob");
+        for wait in [HOUR, HOUR * 7] {
+            site.refresh("bob").await;
+            site.world.pass(wait);
+        }
+        site.refresh("bob").await;
+        let may = [Permission::ProxyRead, Permission::Token];
+        site.world.key_for(Grants::All, &may).await;
+        site
+    }
+
+    /// Days with refreshes, some faults and a false refusal.
+    async fn past(&self) {
+        for day in 0..9 {
+            for _ in 0..3 {
+                self.world.pass(HOUR * 5);
+                self.refresh("alice").await;
+                self.refresh("bob").await;
+            }
+            if day == 4 {
+                self.refuse("alice").await;
+                self.world.pass(HOUR);
+                self.refresh("alice").await;
+            }
+            if day == 6 {
+                let action = Action::Html { status: 503 };
+                self.world
+                    .sim
+                    .script(Fault::once(Target::TokenRefresh, action));
+                self.refresh("alice").await;
+                self.world.pass(HOUR);
+            }
+            self.world.pass(HOUR * 8);
+        }
+    }
+
+    pub async fn sign_in_as(&self, name: &str) {
+        self.world.sim.sign_in_as(name);
+        self.world.sign_in(name).await;
+        self.world.sim.sign_in_as("alice");
+    }
+
+    /// One refresh that Spotify refuses for no reason.
+    async fn refuse(&self, name: &str) {
+        let description = Some("Invalid refresh token".to_owned());
+        let action = Action::FalseRefusal { description };
+        self.world
+            .sim
+            .script(Fault::once(Target::TokenRefresh, action));
+        self.refresh(name).await;
+    }
+
+    /// One refresh, whatever comes of it.
+    pub async fn refresh(&self, name: &str) {
+        let grant = self.world.refrain.grant(name).await.unwrap();
+        let refreshing = async move { grant.refresh().await };
+        self.world
+            .in_time(refreshing)
+            .await
+            .map(drop)
+            .unwrap_or_default();
+    }
+}
