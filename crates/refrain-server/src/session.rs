@@ -22,6 +22,7 @@ mod log_out;
 mod sign_in;
 mod told;
 pub(crate) mod user;
+pub(crate) mod ways;
 
 use http::Response;
 

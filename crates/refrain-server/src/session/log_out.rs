@@ -3,16 +3,21 @@
 //! With the last session of a user goes what is kept of them: nobody is left who could use the tokens.
 
 use http::{HeaderValue, Response, StatusCode, header};
-use refrain::{Refrain, json::LoggedOutJson, keeper::logout::LoggedOut, session::SessionToken};
+use refrain::{
+    Refrain,
+    json::LoggedOutJson,
+    keeper::logout::LoggedOut,
+    session::{LocalPath, SessionToken},
+};
 use serde::Serialize;
 
-use super::{cookie as own_cookie, log_in, told, user};
+use super::{cookie as own_cookie, log_in, told, user, ways};
 use crate::{
     audit::{Action, Subject},
     body::Answer,
     cookie::{set, unwritable},
     fault::Fault,
-    page::{FOOTER, Page},
+    page::Page,
     visit::Visit,
 };
 
@@ -39,7 +44,8 @@ pub(super) async fn answer(visit: &Visit<'_>) -> Result<Response<Answer>, Fault>
     let now = visit.shared().clock().wall();
     let mut answer = if wants_page(visit) {
         let shown = page(left, done.as_ref(), now);
-        shown.answer(StatusCode::OK, FOOTER).map(Answer::own)
+        let home = ways::home(&LocalPath::root());
+        shown.answer_with(StatusCode::OK, &[home]).map(Answer::own)
     } else {
         told::json(&Told {
             signed_in: false,
@@ -122,7 +128,7 @@ fn page(left: u64, done: Option<&LoggedOut>, now: refrain::time::UnixMillis) -> 
                         .to_owned()
                 }
             },
-            next: "You may close this page.".to_owned(),
+            next: "You may close this page, or go back and sign in again.".to_owned(),
         };
     };
     let told = LoggedOutJson::of(done, now);
