@@ -244,7 +244,9 @@ impl Fault {
     fn page(&self, shape: Shape) -> Page {
         let title = match (shape, self.status) {
             (Shape::Dashboard, StatusCode::UNAUTHORIZED) => "Please sign in",
-            (Shape::Dashboard, _) => "That did not work",
+            (Shape::Dashboard, _) | (Shape::Page, StatusCode::MISDIRECTED_REQUEST) => {
+                "That did not work"
+            }
             _ => page::login::NOTHING,
         };
         Page::problem(title, &self.what, &self.fix)

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use refrain::{
+    Grant,
     access::{Grants, Permission},
+    seal::{Field, Owner},
     session::Whose,
 };
 use refrain_sim::{Action, Fault, Profile, Rotation, Target, User};
 
 use crate::{
     chromium::{Chromium, Setup},
+    connect::decide,
     world::World,
 };
 
@@ -33,6 +36,63 @@ impl Site {
         })
         .await;
         Self { world }
+    }
+
+    /// With the example app, and alice and bob as its users. Spotify knows alice's consent, and not bob's.
+    pub async fn with_app() -> Self {
+        let mut site = Self::with(Profile {
+            users: vec![User::new("alice"), User::new("bob")],
+            ..Profile::default()
+        })
+        .await;
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/web-app");
+        site.world.serve_app(folder.into()).await;
+        site
+    }
+
+    /// Opens the app, and goes to Spotify from there.
+    pub async fn begin(&self, browser: &Chromium, user: &str) {
+        self.world.sim.sign_in_as(user);
+        browser.open(&self.url("/")).await;
+        let button = browser.find("#sign-in:not([hidden]) button").await;
+        button.click().await.unwrap();
+    }
+
+    /// Signs bob in to the app, as he does it himself.
+    pub async fn enter(&self, browser: &Chromium) {
+        self.begin(browser, "bob").await;
+        if !self.is_known().await {
+            decide(browser, "bob", "allow").await;
+        }
+        browser.find("#sign-out:not([hidden])").await;
+    }
+
+    /// Whether bob has consented already.
+    async fn is_known(&self) -> bool {
+        let grants = self.world.refrain.grants().await.unwrap();
+        grants.iter().any(|it| it.name.as_str().starts_with("web-"))
+    }
+
+    /// The grant of the app's one user.
+    pub async fn users_grant(&self) -> Grant {
+        let grants = self.world.refrain.grants().await.unwrap().into_iter();
+        let mut grants = grants.filter(|it| it.name.as_str().starts_with("web-"));
+        let only = grants.next().unwrap();
+        assert!(grants.next().is_none(), "one user, one grant");
+        self.world.refrain.grant_named(&only.name)
+    }
+
+    /// The refresh token of a grant, in the clear.
+    pub async fn refresh_token(&self, name: &str) -> String {
+        let row = self.world.refrain.grant(name).await.unwrap();
+        let row = row.row().await.unwrap();
+        let tokens = row.tokens.as_ref().unwrap();
+        let sealer = &self.world.refrain.parts().sealer;
+        let key = sealer
+            .open_data_key(&Owner::of(&row), &tokens.data_key)
+            .unwrap();
+        let token = key.open(Field::RefreshToken, row.generation.0, &tokens.refresh);
+        token.unwrap().to_string()
     }
 
     pub fn url(&self, path: &str) -> String {

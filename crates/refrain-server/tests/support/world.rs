@@ -125,6 +125,18 @@ impl World {
         self.server = Some(server);
     }
 
+    /// The same with an app that is served beside the Web API.
+    pub async fn serve_app(&mut self, folder: PathBuf) {
+        self.stop().await;
+        let mut config = settings(self.folder.path().join("socket"), Some("default"));
+        config.app_dir = Some(folder);
+        let notices = config::Notices::default();
+        let (address, stop, server) = serve_as(&self.refrain, &config, &notices).await;
+        self.address = address;
+        self.stop = Some(stop);
+        self.server = Some(server);
+    }
+
     /// Another server on the same store, beside this one.
     pub async fn serve_beside(&self, notices: &config::Notices) -> Serving {
         let socket = self.folder.path().join("another-socket");
@@ -228,13 +240,25 @@ async fn serve(
     socket: PathBuf,
     (sessions, notices): (Option<&str>, &config::Notices),
 ) -> Serving {
+    serve_as(refrain, &settings(socket, sessions), notices).await
+}
+
+fn settings(socket: PathBuf, sessions: Option<&str>) -> config::Server {
     let mut config = config::Server::default();
     config.listen = Some(([127, 0, 0, 1], 0).into());
     config.names = vec!["music.example".parse().unwrap()];
     config.return_to = RETURN_TO.map(|it| it.parse().unwrap()).to_vec();
     config.socket = Some(socket);
     config.sessions.app = sessions.map(|app| app.parse().unwrap());
-    let server = Server::bind(&config, refrain.clone()).await.unwrap();
+    config
+}
+
+async fn serve_as(
+    refrain: &Refrain,
+    config: &config::Server,
+    notices: &config::Notices,
+) -> Serving {
+    let server = Server::bind(config, refrain.clone()).await.unwrap();
     let server = server.telling(notices).unwrap();
     let address = server.address().unwrap();
     let (stop, stopped) = oneshot::channel();
