@@ -88,7 +88,7 @@ pub struct Page {
 /// A link below what is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Way {
-    /// Where on this server it leads.
+    /// Where it leads: a path of this server, or a page of the provider's.
     pub(crate) place: Box<str>,
     /// What it says.
     pub(crate) words: &'static str,

@@ -44,8 +44,9 @@ pub(super) async fn answer(visit: &Visit<'_>) -> Result<Response<Answer>, Fault>
     let now = visit.shared().clock().wall();
     let mut answer = if wants_page(visit) {
         let shown = page(left, done.as_ref(), now);
-        let home = ways::home(&LocalPath::root());
-        shown.answer_with(StatusCode::OK, &[home]).map(Answer::own)
+        let mut ways = vec![ways::home(&LocalPath::root())];
+        ways.extend(done.as_ref().map(|_| ways::list_at_spotify()));
+        shown.answer_with(StatusCode::OK, &ways).map(Answer::own)
     } else {
         told::json(&Told {
             signed_in: false,
@@ -142,12 +143,10 @@ fn page(left: u64, done: Option<&LoggedOut>, now: refrain::time::UnixMillis) -> 
     Page {
         title: "You are signed out".to_owned(),
         text: format!(
-            "Everything that was kept of you here is destroyed: the tokens, their key, your name.{rest} \
-             Spotify documents no way to tell it so."
+            "Everything that was kept of you here is destroyed: the tokens, their key, your name.{rest}"
         ),
-        next: format!(
-            "To take your consent back at Spotify too, remove the app at {}",
-            told.remove_app_at
-        ),
+        next: "Spotify may still list the app among those that you have agreed to, and there you can take \
+               it from the list. If you sign in again, you are asked for your consent again."
+            .to_owned(),
     }
 }

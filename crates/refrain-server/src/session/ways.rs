@@ -1,6 +1,6 @@
 //! Where a user goes on from a page of ours, which is no place to stay.
 
-use refrain::session::LocalPath;
+use refrain::{provider::spotify::USER_APPS_URL, session::LocalPath};
 use url::form_urlencoded::byte_serialize;
 
 use crate::page::Way;
@@ -10,6 +10,14 @@ pub(crate) fn home(path: &LocalPath) -> Way {
     Way {
         place: path.as_str().into(),
         words: "Back to the app",
+    }
+}
+
+/// To where a user takes back what they have agreed to.
+pub(super) fn list_at_spotify() -> Way {
+    Way {
+        place: USER_APPS_URL.into(),
+        words: "Your apps at Spotify",
     }
 }
 

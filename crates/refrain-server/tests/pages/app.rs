@@ -30,6 +30,9 @@ async fn a_user_signs_in_sees_what_he_has_listened_to_and_signs_out() {
         "{text}"
     );
     looks(&browser, "app-left").await;
+    let list = browser.find("main .way + .way a").await;
+    let list = list.attr("href").await.unwrap().unwrap();
+    assert_eq!(list, "https://www.spotify.com/account/apps/");
     browser.press("Back to the app").await;
     browser.find("#sign-in:not([hidden])").await;
     assert_eq!(browser.path().await, "/");
