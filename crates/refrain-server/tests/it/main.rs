@@ -8,6 +8,7 @@
     reason = "fixtures fail loudly; clippy knows test functions but not their helpers"
 )]
 
+mod app;
 #[expect(dead_code, reason = "the library's tests do more with it")]
 #[path = "../../../refrain/tests/support/assembled.rs"]
 mod assembled;
