@@ -20,6 +20,7 @@ mod leave;
 pub(crate) mod log_in;
 mod log_out;
 mod sign_in;
+pub(crate) mod sweep;
 mod told;
 pub(crate) mod user;
 pub(crate) mod ways;

@@ -2,7 +2,9 @@
 
 use http::{Method, Response, StatusCode, header};
 use refrain::{
-    Error, keeper::links::Returned, oauth::authorization::AuthorizationResponse,
+    Error,
+    keeper::{Problem, links::Returned, login::LoginError},
+    oauth::authorization::AuthorizationResponse,
     secret::AuthorizationState,
 };
 
@@ -43,10 +45,18 @@ pub(super) async fn finish(visit: &Visit<'_>) -> Result<Response<Answer>, Fault>
         (Some(path), Ok(done)) => log_in::finish(visit, done.grant.clone(), path)
             .await
             .map_err(|fault| fault.offering(ways::again(path)))?,
+        (Some(path), Err(error)) if is_not_asked(error) => {
+            let asking = log_in::ask_anew(visit, path.clone()).await;
+            asking.map_err(|fault| fault.offering(ways::again(path)))?
+        }
         _ => sent_on(visit, returned)?,
     };
     clear(&mut answer, &state, secure);
     Ok(answer)
+}
+
+fn is_not_asked(error: &Error) -> bool {
+    matches!(error.problem(), Problem::Login(LoginError::NotAsked))
 }
 
 /// The answer belongs to no login of this browser: nothing was looked at, and nothing is used up.

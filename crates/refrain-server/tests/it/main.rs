@@ -8,7 +8,6 @@
     reason = "fixtures fail loudly; clippy knows test functions but not their helpers"
 )]
 
-mod app;
 #[expect(dead_code, reason = "the library's tests do more with it")]
 #[path = "../../../refrain/tests/support/assembled.rs"]
 mod assembled;
@@ -33,5 +32,6 @@ mod repair;
 mod session;
 mod sign_in;
 mod token;
+mod web_app;
 #[path = "../support/world.rs"]
 mod world;

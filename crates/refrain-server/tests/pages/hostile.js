@@ -1,6 +1,7 @@
-// What a page of somebody else's tries. `server` is the victim's; answers what it could read, which is to be
-// nothing. Whatever can end, has ended by then.
-const [server, link] = arguments;
+// What a page of somebody else's tries with the app and with the dashboard; answers what it could read, which is to
+// be nothing. Whatever can end, has ended by then.
+const [app, dashboard, link] = arguments;
+const at = (place) => (place.startsWith("/dashboard") ? dashboard : app) + place;
 const ended = (element) =>
   new Promise((done) => {
     element.addEventListener("load", () => done(true));
@@ -23,7 +24,7 @@ async function forms() {
       frame.name = `frame${document.querySelectorAll("iframe").length}`;
       document.body.append(frame);
       const form = document.createElement("form");
-      Object.assign(form, { method: "post", action: server + place, enctype: kind, target: frame.name });
+      Object.assign(form, { method: "post", action: at(place), enctype: kind, target: frame.name });
       const fields = { csrf: "0".repeat(64), name: "mine", all_grants: "yes", grant: "alice", _method: "DELETE", '{"name":"mine","all_grants":true,"x":"': '"}' };
       for (const [name, value] of Object.entries(fields)) {
         const field = document.createElement("input");
@@ -49,7 +50,7 @@ async function calls() {
           for (const headers of [{}, { "content-type": "text/plain" }, { "refrain-csrf": "1" }, { authorization: "Bearer session" }]) {
             const body = ["POST", "PUT"].includes(method) ? "{}" : undefined;
             // A browser that refuses to send it answers like one whose server did.
-            tries.push(fetch(server + place, { method, mode, credentials, headers, body }).then(
+            tries.push(fetch(at(place), { method, mode, credentials, headers, body }).then(
               async (it) => (it.type === "opaque" && !(await it.text()) ? "" : `${method} ${place} ${mode}: ${it.status}`),
               () => "",
             ));
@@ -71,11 +72,11 @@ async function elements() {
       ["object", "data"], ["embed", "src"],
     ]) {
       const element = document.createElement(tag);
-      Object.assign(element, more, { [attribute]: server + place });
+      Object.assign(element, more, { [attribute]: at(place) });
       loaded.push(ended(element));
       document.body.append(element);
     }
-    navigator.sendBeacon(server + place, "x");
+    navigator.sendBeacon(at(place), "x");
   }
   const answers = await Promise.all(loaded);
   return answers.filter((it) => it === "late");
@@ -86,7 +87,7 @@ async function frames() {
   const shown = places.map((place) => {
     const frame = document.createElement("iframe");
     frame.className = "framed";
-    frame.src = server + place;
+    frame.src = at(place);
     document.body.append(frame);
     return ended(frame);
   });
@@ -94,8 +95,8 @@ async function frames() {
   return [...document.querySelectorAll(".framed")].map((it) => look(() => it.contentDocument?.body?.textContent));
 }
 
-function look(at) {
-  try { return at() ?? ""; } catch { return ""; }
+function look(read) {
+  try { return read() ?? ""; } catch { return ""; }
 }
 
 return Promise.all([forms(), calls(), elements(), frames()]).then((all) => all.flat().filter((it) => it !== ""));

@@ -40,14 +40,16 @@ impl Site {
 
     /// With the example app, and alice and bob as its users. Spotify knows alice's consent, and not bob's.
     pub async fn with_app() -> Self {
-        let mut site = Self::with(Profile {
-            users: vec![User::new("alice"), User::new("bob")],
-            ..Profile::default()
-        })
-        .await;
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/web-app");
-        site.world.serve_app(folder.into()).await;
-        site
+        let world = World::with_web_app(folder.as_ref()).await;
+        let bob = User::new("bob");
+        world.sim.update_profile(|profile| profile.users.push(bob));
+        Self { world }
+    }
+
+    /// Where the dashboard is beside an app.
+    pub fn dashboard(&self, path: &str) -> String {
+        self.url(path).replace("127.0.0.1", "localhost")
     }
 
     /// Opens the app, and goes to Spotify from there.

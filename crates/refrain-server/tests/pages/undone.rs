@@ -52,6 +52,10 @@ async fn whoever_takes_too_long_at_spotify_can_begin_again_from_the_page_that_sa
         browser.press("Sign in to the app").await;
         browser.heading("Sign in with Spotify").await;
         browser.press("Go on to Spotify").await;
+        if forget {
+            // Spotify has not asked, and its user has signed out here before.
+            decide(&browser, "bob", "allow").await;
+        }
         browser.find("#tracks li").await;
         browser.press("Sign out").await;
         browser.heading("You are signed out").await;

@@ -58,7 +58,8 @@ fn of_login(error: &LoginError) -> &'static str {
         | LoginError::Reported { .. }
         | LoginError::Interrupted { .. }
         | LoginError::Overtaken { .. }
-        | LoginError::AccountUnknown { .. } => AGAIN,
+        | LoginError::AccountUnknown { .. }
+        | LoginError::NotAsked => AGAIN,
         LoginError::Redirect { .. } | LoginError::NoRefreshToken | LoginError::Forbidden => {
             OPERATOR
         }
