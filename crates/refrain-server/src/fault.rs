@@ -48,8 +48,8 @@ pub(crate) enum Shape {
 pub(crate) struct Fault {
     status: StatusCode,
     code: &'static str,
-    what: String,
-    fix: String,
+    what: Box<str>,
+    fix: Box<str>,
     retry_after: Option<Duration>,
     /// The `error` of RFC 6749.
     oauth: &'static str,
@@ -60,7 +60,7 @@ pub(crate) struct Fault {
     /// Whether a caller may also show who he is by a password.
     by_password: bool,
     /// Where a person can go on from here.
-    ways: Vec<Way>,
+    ways: Box<[Way]>,
 }
 
 impl Fault {
@@ -74,14 +74,14 @@ impl Fault {
         Self {
             status,
             code,
-            what: what.into(),
-            fix: fix.into(),
+            what: what.into().into(),
+            fix: fix.into().into(),
             retry_after: None,
             oauth: "invalid_request",
             closes: false,
             allow: None,
             by_password: false,
-            ways: Vec::new(),
+            ways: Box::default(),
         }
     }
 
@@ -180,7 +180,10 @@ impl Fault {
     /// Offers a person the next step, on the page that tells of it.
     #[must_use]
     pub(crate) fn offering(self, ways: Vec<Way>) -> Self {
-        Self { ways, ..self }
+        Self {
+            ways: ways.into(),
+            ..self
+        }
     }
 
     /// Its stable code.
@@ -314,14 +317,14 @@ impl Fault {
         Self {
             status,
             code,
-            what: format!("{what}; {safe}"),
-            fix,
+            what: format!("{what}; {safe}").into(),
+            fix: fix.into(),
             retry_after: wait.or(retries.then_some(SOON)),
             oauth,
             closes: false,
             allow: None,
             by_password: false,
-            ways: Vec::new(),
+            ways: Box::default(),
         }
     }
 }

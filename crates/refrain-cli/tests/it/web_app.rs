@@ -35,8 +35,8 @@ fn ask(url: &str, head: &str, body: &str) -> (String, String) {
 /// The value of the last header of a name, up to the attributes that it may have.
 fn header<'h>(head: &'h str, name: &str) -> &'h str {
     let lines = head.lines().filter_map(|line| line.split_once(": "));
-    let found = lines.filter(|(key, _)| *key == name).map(|(_, it)| it);
-    let value = found.filter(|it| !it.contains("=;")).last().unwrap();
+    let mut found = lines.filter(|(key, _)| *key == name).map(|(_, it)| it);
+    let value = found.rfind(|it| !it.contains("=;")).unwrap();
     value.split(';').next().unwrap()
 }
 

@@ -79,14 +79,14 @@ impl Victim {
 
     /// Where something is that can be attacked.
     fn at(&self, place: &str) -> String {
-        match place.starts_with("/dashboard") {
-            true => self.site.dashboard(place),
-            false => self.site.url(place),
+        if place.starts_with("/dashboard") {
+            return self.site.dashboard(place);
         }
+        self.site.url(place)
     }
 
     /// Who was signed in still is, here and there, and the link still waits.
-    async fn is_unharmed(self) {
+    async fn check_unharmed(self) {
         let Self {
             site,
             browser,
@@ -129,7 +129,7 @@ async fn no_page_of_another_origin_changes_or_reads_anything() {
             victim.browser.client.enter_parent_frame().await.unwrap();
         }
     }
-    victim.is_unharmed().await;
+    victim.check_unharmed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,7 +162,7 @@ async fn a_form_that_leads_the_whole_page_here_changes_nothing_either() {
         }
     }
     assert_eq!(victim.standing().await, before);
-    victim.is_unharmed().await;
+    victim.check_unharmed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,7 +204,7 @@ async fn a_window_that_another_page_opens_is_out_of_its_reach() {
             client.switch_to_window(home).await.unwrap();
         }
     }
-    victim.is_unharmed().await;
+    victim.check_unharmed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
