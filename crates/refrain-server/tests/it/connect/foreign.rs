@@ -92,7 +92,7 @@ async fn an_answer_that_is_not_this_browsers_is_shown_away_and_not_used_up() {
     }
     let nobody = Browser::new().visit(&callback).await;
     assert_eq!(nobody.status, StatusCode::BAD_REQUEST);
-    assert!(nobody.body.contains("began in another browser"));
+    assert!(nobody.body.contains("belongs to another login"));
     let looked = browser.send(browser.request(Method::HEAD, &callback)).await;
     assert_eq!(looked.status, StatusCode::BAD_REQUEST);
     assert_eq!(app.asked(), before, "Spotify was asked nothing");
