@@ -23,6 +23,7 @@ mod sign_in;
 pub(crate) mod sweep;
 mod told;
 pub(crate) mod user;
+pub(crate) mod ways;
 
 use http::Response;
 

@@ -4,18 +4,21 @@
 
 use http::{HeaderValue, Response, StatusCode, header};
 use refrain::{
-    json::LoggedOutJson, keeper::logout::LoggedOut, provider::spotify::USER_APPS_URL,
-    session::SessionToken, time::UnixMillis, words,
+    json::LoggedOutJson,
+    keeper::logout::LoggedOut,
+    session::{LocalPath, SessionToken},
+    time::UnixMillis,
+    words,
 };
 use serde::Serialize;
 
-use super::{cookie as own_cookie, log_in, told, user};
+use super::{cookie as own_cookie, log_in, told, user, ways};
 use crate::{
     audit::{Action, Subject},
     body::Answer,
     cookie::{set, unwritable},
     fault::Fault,
-    page::{FOOTER, Page},
+    page::Page,
     visit::Visit,
 };
 
@@ -42,7 +45,9 @@ pub(super) async fn answer(visit: &Visit<'_>) -> Result<Response<Answer>, Fault>
     let now = visit.shared().clock().wall();
     let mut answer = if wants_page(visit) {
         let shown = page(left, done.as_ref(), now);
-        shown.answer(StatusCode::OK, FOOTER).map(Answer::own)
+        let mut ways = vec![ways::home(&LocalPath::root())];
+        ways.extend(done.as_ref().map(|_| ways::list_at_spotify()));
+        shown.answer_with(StatusCode::OK, &ways).map(Answer::own)
     } else {
         told::json(&Told {
             signed_in: false,
@@ -113,7 +118,7 @@ fn page(left: u64, done: Option<&LoggedOut>, now: UnixMillis) -> Page {
         return Page {
             title,
             text: text.to_owned(),
-            next: "You may close this page.".to_owned(),
+            next: "You may close this page, or go back and sign in again.".to_owned(),
         };
     };
     Page {
@@ -123,8 +128,8 @@ fn page(left: u64, done: Option<&LoggedOut>, now: UnixMillis) -> Page {
             words::logout::revocation(&done.revocation),
             words::logout::access(done, now),
         ),
-        next: format!(
-            "To take your consent back at Spotify too, remove the app at {USER_APPS_URL}"
-        ),
+        next: "Spotify may still list the app among those that you have agreed to, and there you can take \
+               it from the list. If you sign in again, you are asked for your consent again."
+            .to_owned(),
     }
 }
