@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use refrain::session::Whose;
+use refrain_sim::Profile;
 use reqwest::{Method, StatusCode};
 
 use crate::{
@@ -22,7 +23,10 @@ fn app(folder: &Path) {
 async fn world() -> (World, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     app(folder.path());
-    (World::with_web_app(folder.path()).await, folder)
+    (
+        World::with_web_app(Profile::default(), folder.path()).await,
+        folder,
+    )
 }
 
 /// The same server under another name of this machine.

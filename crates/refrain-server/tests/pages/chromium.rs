@@ -271,7 +271,7 @@ fn of_profile(profile: &str) -> Vec<String> {
         .collect()
 }
 
-/// Starts the driver at a port of its own choice.
+/// Starts the driver at a port of its own choice. It gives up where somebody has taken that in the meantime.
 fn driver() -> (Child, u16) {
     let Some(program) = found(&["chromedriver"]) else {
         panic!(
@@ -279,6 +279,11 @@ fn driver() -> (Child, u16) {
              `chromium-driver`"
         );
     };
+    let started = (0..10).find_map(|_| start(&program));
+    started.expect("the driver tells its port")
+}
+
+fn start(program: &Path) -> Option<(Child, u16)> {
     let mut driver = Command::new(program)
         .arg("--port=0")
         .stdin(Stdio::null())
@@ -293,9 +298,13 @@ fn driver() -> (Child, u16) {
         let (_, port) = line.split_once("started successfully on port ")?;
         port.trim_end_matches('.').parse().ok()
     });
+    let Some(port) = port else {
+        driver.wait().unwrap();
+        return None;
+    };
     // It goes on talking, and must find somebody who listens.
     std::thread::spawn(move || lines.for_each(drop));
-    (driver, port.expect("the driver tells its port"))
+    Some((driver, port))
 }
 
 fn found(names: &[&str]) -> Option<PathBuf> {

@@ -1,7 +1,6 @@
-// What a page of somebody else's tries with the app and with the dashboard; answers what it could read, which is to
-// be nothing. Whatever can end, has ended by then.
-const [app, dashboard, link] = arguments;
-const at = (place) => (place.startsWith("/dashboard") ? dashboard : app) + place;
+// What a page of somebody else's tries. `server` is the victim's; answers what it could read, which is to be
+// nothing. Whatever can end, has ended by then.
+const [server, link] = arguments;
 const ended = (element) =>
   new Promise((done) => {
     element.addEventListener("load", () => done(true));
@@ -24,7 +23,7 @@ async function forms() {
       frame.name = `frame${document.querySelectorAll("iframe").length}`;
       document.body.append(frame);
       const form = document.createElement("form");
-      Object.assign(form, { method: "post", action: at(place), enctype: kind, target: frame.name });
+      Object.assign(form, { method: "post", action: server + place, enctype: kind, target: frame.name });
       const fields = { csrf: "0".repeat(64), name: "mine", all_grants: "yes", grant: "alice", _method: "DELETE", '{"name":"mine","all_grants":true,"x":"': '"}' };
       for (const [name, value] of Object.entries(fields)) {
         const field = document.createElement("input");
@@ -50,7 +49,7 @@ async function calls() {
           for (const headers of [{}, { "content-type": "text/plain" }, { "refrain-csrf": "1" }, { authorization: "Bearer session" }]) {
             const body = ["POST", "PUT"].includes(method) ? "{}" : undefined;
             // A browser that refuses to send it answers like one whose server did.
-            tries.push(fetch(at(place), { method, mode, credentials, headers, body }).then(
+            tries.push(fetch(server + place, { method, mode, credentials, headers, body }).then(
               async (it) => (it.type === "opaque" && !(await it.text()) ? "" : `${method} ${place} ${mode}: ${it.status}`),
               () => "",
             ));
@@ -72,11 +71,11 @@ async function elements() {
       ["object", "data"], ["embed", "src"],
     ]) {
       const element = document.createElement(tag);
-      Object.assign(element, more, { [attribute]: at(place) });
+      Object.assign(element, more, { [attribute]: server + place });
       loaded.push(ended(element));
       document.body.append(element);
     }
-    navigator.sendBeacon(at(place), "x");
+    navigator.sendBeacon(server + place, "x");
   }
   const answers = await Promise.all(loaded);
   return answers.filter((it) => it === "late");
@@ -87,7 +86,7 @@ async function frames() {
   const shown = places.map((place) => {
     const frame = document.createElement("iframe");
     frame.className = "framed";
-    frame.src = at(place);
+    frame.src = server + place;
     document.body.append(frame);
     return ended(frame);
   });
@@ -95,8 +94,8 @@ async function frames() {
   return [...document.querySelectorAll(".framed")].map((it) => look(() => it.contentDocument?.body?.textContent));
 }
 
-function look(read) {
-  try { return read() ?? ""; } catch { return ""; }
+function look(at) {
+  try { return at() ?? ""; } catch { return ""; }
 }
 
 return Promise.all([forms(), calls(), elements(), frames()]).then((all) => all.flat().filter((it) => it !== ""));

@@ -34,12 +34,7 @@ struct Victim {
 impl Victim {
     async fn new() -> Self {
         let site = Site::with_app().await;
-        let browser = Chromium::start().await;
-        // The one is at localhost, and the other at 127.0.0.1.
-        let sign_in = site.link().await.replace("127.0.0.1", "localhost");
-        browser.open(&sign_in).await;
-        browser.press("Sign in").await;
-        browser.find("header nav").await;
+        let browser = site.browser().await;
         site.enter(&browser).await;
         let key = site.world.key_for(Grants::All, &[Permission::Manage]).await;
         let new = NewLink {
@@ -77,14 +72,6 @@ impl Victim {
         }
     }
 
-    /// Where something is that can be attacked.
-    fn at(&self, place: &str) -> String {
-        if place.starts_with("/dashboard") {
-            return self.site.dashboard(place);
-        }
-        self.site.url(place)
-    }
-
     /// Who was signed in still is, here and there, and the link still waits.
     async fn check_unharmed(self) {
         let Self {
@@ -95,7 +82,7 @@ impl Victim {
         } = self;
         browser.open(&site.url("/")).await;
         browser.find("#tracks li").await;
-        browser.open(&site.dashboard("/dashboard")).await;
+        browser.open(&site.url("/dashboard")).await;
         browser.find("header nav").await;
         browser.open(&site.url(&link)).await;
         browser.heading("Connect your Spotify account").await;
@@ -107,12 +94,16 @@ impl Victim {
 async fn no_page_of_another_origin_changes_or_reads_anything() {
     let victim = Victim::new().await;
     let theirs = Foreign::with("<h1>Theirs</h1>".to_owned()).await;
-    for origin in [theirs.of_another_site(), theirs.a_port_away()] {
+    let origins = [theirs.of_another_site(), theirs.a_port_away()];
+    let places = [victim.site.url(""), victim.site.dashboard()];
+    for (origin, place) in origins
+        .iter()
+        .flat_map(|it| places.iter().map(move |to| (it, to)))
+    {
         let before = victim.standing().await;
-        victim.browser.open(&origin).await;
+        victim.browser.open(origin).await;
         victim.browser.heading("Theirs").await;
-        let app = json!(victim.site.url(""));
-        let what = vec![app, json!(victim.site.dashboard("")), json!(victim.link)];
+        let what = vec![json!(place), json!(victim.link)];
         let script = include_str!("hostile.js");
         let read = victim.browser.client.execute(script, what).await.unwrap();
         assert_eq!(read, json!([]), "{origin}");
@@ -148,7 +139,7 @@ async fn a_form_that_leads_the_whole_page_here_changes_nothing_either() {
         ] {
             victim.browser.open(&origin).await;
             victim.browser.heading("Theirs").await;
-            let to = victim.at(place);
+            let to = victim.site.url(place);
             let script = format!(
                 "const form = document.createElement('form'); form.method = 'post'; form.action = '{to}'; \
                  document.body.append(form); form.submit()"
@@ -179,7 +170,10 @@ async fn a_window_that_another_page_opens_is_out_of_its_reach() {
         ] {
             victim.browser.open(&origin).await;
             let home = client.window().await.unwrap();
-            let open = format!("window.it = open('{}'); return true", victim.at(place));
+            let open = format!(
+                "window.it = open('{}'); return true",
+                victim.site.url(place)
+            );
             victim.browser.script(&open).await;
             let windows = client.windows().await.unwrap();
             let opened = windows.into_iter().find(|it| *it != home).unwrap();

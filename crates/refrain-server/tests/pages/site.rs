@@ -1,6 +1,6 @@
 //! A server with a dashboard, and whoever looks at it.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use refrain::{
     Grant,
@@ -20,6 +20,8 @@ pub const HOUR: Duration = Duration::from_hours(1);
 
 pub struct Site {
     pub world: World,
+    /// Whether there is the example app; the dashboard is at another name then.
+    has_app: bool,
 }
 
 impl Site {
@@ -35,21 +37,22 @@ impl Site {
             ..profile
         })
         .await;
-        Self { world }
+        let has_app = false;
+        Self { world, has_app }
     }
 
     /// With the example app, and alice and bob as its users. Spotify knows alice's consent, and not bob's.
     pub async fn with_app() -> Self {
+        let profile = Profile {
+            users: vec![User::new("alice"), User::new("bob")],
+            auto_consent: false,
+            ..Profile::default()
+        };
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/web-app");
-        let world = World::with_web_app(folder.as_ref()).await;
-        let bob = User::new("bob");
-        world.sim.update_profile(|profile| profile.users.push(bob));
-        Self { world }
-    }
-
-    /// Where the dashboard is beside an app.
-    pub fn dashboard(&self, path: &str) -> String {
-        self.url(path).replace("127.0.0.1", "localhost")
+        Self {
+            world: World::with_web_app(profile, Path::new(folder)).await,
+            has_app: true,
+        }
     }
 
     /// Opens the app, and goes to Spotify from there.
@@ -98,7 +101,20 @@ impl Site {
     }
 
     pub fn url(&self, path: &str) -> String {
+        if path.starts_with("/dashboard") || path.starts_with("/sign-in") {
+            return format!("{}{path}", self.dashboard());
+        }
         self.world.url(path)
+    }
+
+    /// The origin of the dashboard.
+    pub fn dashboard(&self) -> String {
+        let name = if self.has_app {
+            "localhost"
+        } else {
+            "127.0.0.1"
+        };
+        self.world.url("").replacen("127.0.0.1", name, 1)
     }
 
     /// What `refrain dashboard` prints.

@@ -53,7 +53,7 @@ async fn whoever_takes_too_long_at_spotify_can_begin_again_from_the_page_that_sa
         browser.heading("Sign in with Spotify").await;
         browser.press("Go on to Spotify").await;
         if forget {
-            // Spotify has not asked, and its user has signed out here before.
+            // Who has signed out before is asked again, also where this browser does not remember it.
             decide(&browser, "bob", "allow").await;
         }
         browser.find("#tracks li").await;

@@ -58,13 +58,13 @@ impl World {
     }
 
     /// With the web app in a folder.
-    pub async fn with_web_app(folder: &Path) -> Self {
+    pub async fn with_web_app(profile: Profile, folder: &Path) -> Self {
         let setting = Setting {
             sessions: Some("default"),
             app_dir: Some(folder.to_owned()),
             ..Setting::default()
         };
-        Self::serving(Profile::default(), |_| (), &setting).await
+        Self::serving(profile, |_| (), &setting).await
     }
 
     /// With somebody between it and its store.
