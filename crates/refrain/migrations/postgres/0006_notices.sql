@@ -50,6 +50,13 @@ CREATE TABLE refrain.notices_refused (
     at      bigint NOT NULL
 );
 
+-- Places that servers send to, and when one of them has said so last.
+CREATE TABLE refrain.notices_targets (
+    target    text PRIMARY KEY,
+    place     text NOT NULL,
+    named_at  bigint NOT NULL
+);
+
 -- Since when anybody tells of grants.
 CREATE TABLE refrain.notices_since (
     id  bigint PRIMARY KEY CHECK (id = 1),

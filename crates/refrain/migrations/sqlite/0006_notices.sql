@@ -48,6 +48,13 @@ CREATE TABLE notices_refused (
     at      INTEGER NOT NULL
 ) STRICT;
 
+-- Places that servers send to, and when one of them has said so last.
+CREATE TABLE notices_targets (
+    target    TEXT PRIMARY KEY,
+    place     TEXT NOT NULL,
+    named_at  INTEGER NOT NULL
+) STRICT;
+
 -- Since when anybody tells of grants.
 CREATE TABLE notices_since (
     id  INTEGER PRIMARY KEY CHECK (id = 1),

@@ -20,7 +20,7 @@ use crate::{
     id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, Status, app::AppState},
     limit::{Bucket, Gate},
-    notice::TargetId,
+    notice::{Target, TargetId},
     seal::{self, KeyCheck, KeyId},
     session::{SessionId, SessionRecord},
     store::{
@@ -58,6 +58,8 @@ struct Tables {
     /// How many deliveries there have been.
     numbers: u64,
     notices_refused: BTreeSet<TargetId>,
+    /// Places, and when a server has named them last.
+    notices_targets: BTreeMap<TargetId, (Target, UnixMillis)>,
     notices_since: Option<UnixMillis>,
 }
 

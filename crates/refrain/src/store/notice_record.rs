@@ -111,6 +111,12 @@ where
     })
 }
 
+/// A place out of its name and what it is called.
+pub(super) fn target((id, place): (String, String)) -> Option<Target> {
+    let id = TargetId::parse(&id)?;
+    Some(Target { id, place })
+}
+
 fn value_error(table: &'static str, column: &'static str, row: &str, source: Cause) -> StoreError {
     StoreError::Value {
         table,

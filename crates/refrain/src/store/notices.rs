@@ -121,9 +121,20 @@ pub trait Notices: Send + Sync {
     /// The places that want no more.
     async fn refused_notices(&self) -> Result<Vec<TargetId>, StoreError>;
 
-    /// Forgets every other place than these: what is on its way there, and that it wanted no more. Answers how
-    /// many deliveries were dropped.
-    async fn keep_targets(&self, targets: &[Target]) -> Result<u64, StoreError>;
+    /// Forgets of every other place than these that it wanted no more.
+    async fn forgive_notices(&self, except: &[Target]) -> Result<(), StoreError>;
+
+    /// Notes that a server sends to these places, and forgets those that none has named since `gone`, with what
+    /// is on its way there. Answers how many deliveries were dropped.
+    async fn name_targets(
+        &self,
+        targets: &[Target],
+        now: UnixMillis,
+        gone: UnixMillis,
+    ) -> Result<u64, StoreError>;
+
+    /// The places that a server has named at this time or later.
+    async fn named_targets(&self, since: UnixMillis) -> Result<Vec<Target>, StoreError>;
 
     /// Forgets deliveries that were made before an instant.
     async fn forget_notices(&self, made_before: UnixMillis) -> Result<(), StoreError>;

@@ -230,9 +230,21 @@ impl<B: Between> Notices for Watched<B> {
     async fn refused_notices(&self) -> Result<Vec<TargetId>, StoreError> {
         self.inner.refused_notices().await
     }
-    async fn keep_targets(&self, targets: &[Target]) -> Result<u64, StoreError> {
-        self.call(Call::Write, self.inner.keep_targets(targets))
+    async fn forgive_notices(&self, except: &[Target]) -> Result<(), StoreError> {
+        self.call(Call::Write, self.inner.forgive_notices(except))
             .await
+    }
+    async fn name_targets(
+        &self,
+        targets: &[Target],
+        now: UnixMillis,
+        gone: UnixMillis,
+    ) -> Result<u64, StoreError> {
+        let done = self.inner.name_targets(targets, now, gone);
+        self.call(Call::Write, done).await
+    }
+    async fn named_targets(&self, since: UnixMillis) -> Result<Vec<Target>, StoreError> {
+        self.inner.named_targets(since).await
     }
     async fn forget_notices(&self, made_before: UnixMillis) -> Result<(), StoreError> {
         let done = self.inner.forget_notices(made_before);

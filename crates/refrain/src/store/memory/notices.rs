@@ -209,15 +209,43 @@ impl Notices for MemoryStore {
         Ok(self.tables().notices_refused.iter().cloned().collect())
     }
 
-    async fn keep_targets(&self, targets: &[Target]) -> Result<u64, StoreError> {
-        let kept = |id: &TargetId| targets.iter().any(|target| target.id == *id);
+    async fn forgive_notices(&self, except: &[Target]) -> Result<(), StoreError> {
+        let kept = |id: &TargetId| except.iter().any(|target| target.id == *id);
+        self.tables().notices_refused.retain(kept);
+        Ok(())
+    }
+
+    async fn name_targets(
+        &self,
+        targets: &[Target],
+        now: UnixMillis,
+        gone: UnixMillis,
+    ) -> Result<u64, StoreError> {
         let mut tables = self.tables();
-        tables.notices_refused.retain(kept);
-        let before = tables.notices.len();
-        tables
-            .notices
-            .retain(|row| kept(&row.delivery.target.id) || row.delivery.next_at.is_none());
-        Ok((before - tables.notices.len()) as u64)
+        let Tables {
+            notices,
+            notices_targets: named,
+            ..
+        } = &mut *tables;
+        for target in targets {
+            let before = named.get(&target.id).map(|(_, at)| *at);
+            let at = before.map_or(now, |before| before.max(now));
+            named.insert(target.id.clone(), (target.clone(), at));
+        }
+        named.retain(|_, (_, at)| *at >= gone);
+        let before = notices.len();
+        notices.retain(|row| {
+            let it = &row.delivery;
+            it.next_at.is_none() || named.contains_key(&it.target.id)
+        });
+        Ok((before - notices.len()) as u64)
+    }
+
+    async fn named_targets(&self, since: UnixMillis) -> Result<Vec<Target>, StoreError> {
+        let tables = self.tables();
+        let named = tables.notices_targets.values();
+        let lately = named.filter(|(_, at)| *at >= since);
+        Ok(lately.map(|(target, _)| target.clone()).collect())
     }
 
     async fn forget_notices(&self, made_before: UnixMillis) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ mod columns;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use sqlx::{Row as _, postgres::PgRow};
 
 use self::columns::{Messages, Tellings};
 use crate::{
@@ -77,6 +78,17 @@ const REFUSE: &str = "WITH refused AS (INSERT INTO refrain.notices_refused (targ
        ON CONFLICT DO NOTHING) \
      UPDATE refrain.notices SET next_at = NULL, given_up_at = $2 \
      WHERE target = $1 AND next_at IS NOT NULL";
+
+/// In one order, so that two nodes do not wait for one another.
+const NAME: &str = "INSERT INTO refrain.notices_targets (target, place, named_at) \
+     SELECT t.target, t.place, $3 FROM unnest($1::text[], $2::text[]) AS t (target, place) \
+     ORDER BY t.target \
+     ON CONFLICT (target) DO UPDATE SET named_at = greatest(notices_targets.named_at, excluded.named_at)";
+
+/// What is on its way to places that are forgotten with this; one that is named meanwhile stays.
+const DROP: &str = "WITH gone AS (DELETE FROM refrain.notices_targets WHERE named_at < $1) \
+     DELETE FROM refrain.notices AS n WHERE n.next_at IS NOT NULL AND NOT EXISTS \
+       (SELECT 1 FROM refrain.notices_targets AS t WHERE t.target = n.target AND t.named_at >= $1)";
 
 #[async_trait]
 impl Notices for PostgresStore {
@@ -239,14 +251,43 @@ impl Notices for PostgresStore {
             .collect())
     }
 
-    async fn keep_targets(&self, targets: &[Target]) -> Result<u64, StoreError> {
-        let query = self.sessions.statement(
-            "WITH refused AS (DELETE FROM refrain.notices_refused WHERE target <> ALL($1)) \
-             DELETE FROM refrain.notices WHERE next_at IS NOT NULL AND target <> ALL($1)",
-        );
-        let (kept, _) = columns::targets(targets);
-        let done = tell!(self, |c| query.rows().bind(kept.clone()).execute(c));
+    async fn forgive_notices(&self, except: &[Target]) -> Result<(), StoreError> {
+        let query = self
+            .sessions
+            .statement("DELETE FROM refrain.notices_refused WHERE target <> ALL($1)");
+        let (kept, _) = columns::targets(except);
+        tell!(self, |c| query.rows().bind(kept.clone()).execute(c)).await?;
+        Ok(())
+    }
+
+    async fn name_targets(
+        &self,
+        targets: &[Target],
+        now: UnixMillis,
+        gone: UnixMillis,
+    ) -> Result<u64, StoreError> {
+        let query = self.sessions.statement(NAME);
+        let (ids, places) = columns::targets(targets);
+        tell!(self, |c| {
+            let query = query.rows().bind(ids.clone()).bind(places.clone());
+            query.bind(now.0).execute(c)
+        })
+        .await?;
+        let query = self.sessions.statement(DROP);
+        let done = tell!(self, |c| query.rows().bind(gone.0).execute(c));
         Ok(done.await?.rows_affected())
+    }
+
+    async fn named_targets(&self, since: UnixMillis) -> Result<Vec<Target>, StoreError> {
+        let query = self
+            .sessions
+            .statement("SELECT target, place FROM refrain.notices_targets WHERE named_at >= $1");
+        let rows = ask!(self, |c| query.rows().bind(since.0).fetch_all(c)).await?;
+        let target = |row: &PgRow| {
+            let (target, place) = (row.try_get("target").ok()?, row.try_get("place").ok()?);
+            notice_record::target((target, place))
+        };
+        Ok(rows.iter().filter_map(target).collect())
     }
 
     async fn forget_notices(&self, made_before: UnixMillis) -> Result<(), StoreError> {

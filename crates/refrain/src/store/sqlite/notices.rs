@@ -59,6 +59,9 @@ const CLAIM: &str = free!(
 const SETTLE: &str = "UPDATE notices SET outcome = ?3, next_at = ?4, delivered_at = ?5, \
      given_up_at = ?6, leased_until = NULL WHERE number = ?1 AND attempts = ?2 AND next_at IS NOT NULL";
 
+const NAME: &str = "INSERT INTO notices_targets (target, place, named_at) VALUES (?1, ?2, ?3) \
+     ON CONFLICT (target) DO UPDATE SET named_at = max(named_at, excluded.named_at)";
+
 #[async_trait]
 impl Notices for SqliteStore {
     async fn notices_since(&self, now: UnixMillis) -> Result<UnixMillis, StoreError> {
@@ -205,16 +208,54 @@ impl Notices for SqliteStore {
             .collect())
     }
 
-    async fn keep_targets(&self, targets: &[Target]) -> Result<u64, StoreError> {
-        let kept: Vec<&str> = targets.iter().map(|target| target.id.as_str()).collect();
-        let kept = json(&kept);
-        let refused = "DELETE FROM notices_refused \
+    async fn forgive_notices(&self, except: &[Target]) -> Result<(), StoreError> {
+        let kept: Vec<&str> = except.iter().map(|target| target.id.as_str()).collect();
+        let statement = "DELETE FROM notices_refused \
              WHERE target NOT IN (SELECT value FROM json_each(?))";
-        self.execute(sqlx::query(refused).bind(kept.clone()))
+        self.execute(sqlx::query(statement).bind(json(&kept)))
             .await?;
-        let pending = "DELETE FROM notices WHERE next_at IS NOT NULL \
-             AND target NOT IN (SELECT value FROM json_each(?))";
-        self.execute(sqlx::query(pending).bind(kept)).await
+        Ok(())
+    }
+
+    async fn name_targets(
+        &self,
+        targets: &[Target],
+        now: UnixMillis,
+        gone: UnixMillis,
+    ) -> Result<u64, StoreError> {
+        let begun = self
+            .connections
+            .writer()
+            .await?
+            .begin_with("BEGIN IMMEDIATE");
+        let done = async {
+            let mut transaction = begun.await?;
+            for target in targets {
+                sqlx::query(NAME)
+                    .bind(target.id.as_str())
+                    .bind(&target.place)
+                    .bind(now.0)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            let forgotten = "DELETE FROM notices_targets WHERE named_at < ?";
+            let query = sqlx::query(forgotten).bind(gone.0);
+            query.execute(&mut *transaction).await?;
+            let pending = "DELETE FROM notices WHERE next_at IS NOT NULL \
+                 AND target NOT IN (SELECT target FROM notices_targets)";
+            let dropped = sqlx::query(pending).execute(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(dropped.rows_affected())
+        };
+        done.await.map_err(|error| self.error(error))
+    }
+
+    async fn named_targets(&self, since: UnixMillis) -> Result<Vec<Target>, StoreError> {
+        let statement = "SELECT target, place FROM notices_targets WHERE named_at >= ?";
+        let query = sqlx::query_as(statement).bind(since.0);
+        let read = |pool| async move { query.fetch_all(&pool).await };
+        let rows: Vec<(String, String)> = self.connections.read(read).await?;
+        Ok(rows.into_iter().filter_map(notice_record::target).collect())
     }
 
     async fn forget_notices(&self, made_before: UnixMillis) -> Result<(), StoreError> {
