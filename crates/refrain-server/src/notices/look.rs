@@ -18,6 +18,8 @@ use crate::server::Shared;
 
 /// So many grants are looked at together.
 const PAGE: u32 = 200;
+/// One that cannot be read is looked at again after this.
+const UNREADABLE: Duration = Duration::from_secs(60 * 60);
 /// How often what is older than a month is forgotten.
 const FORGET: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -68,20 +70,21 @@ impl Looker {
         let mut to = None;
         loop {
             let page = store.news(now, after.as_ref(), PAGE).await?;
-            let (last, count) = (page.last(), page.len());
-            after = last.map(|noted| match noted {
-                Ok(noted) => noted.row.name.clone(),
-                Err(unreadable) => unreadable.name.clone(),
-            });
-            let mut noted = Vec::with_capacity(count);
-            for grant in page {
+            let count = page.grants.len();
+            after = page.last;
+            let (mut noted, mut later) = (Vec::with_capacity(count), Vec::new());
+            for grant in page.grants {
                 match grant {
                     Ok(grant) => noted.push(grant),
                     Err(grant) => {
                         let (name, code) = (grant.name, grant.why.code());
                         tracing::debug!(grant = %name, code, "nothing can be told of a grant");
+                        later.push(name);
                     }
                 }
+            }
+            if !later.is_empty() {
+                store.look_later(&later, now.after(UNREADABLE)).await?;
             }
             if !noted.is_empty() {
                 let to = match &mut to {

@@ -22,6 +22,19 @@ pub struct Noted {
     pub told: Option<Versioned<Told>>,
 }
 
+/// Grants of which there may be something to tell.
+#[derive(Debug, Clone)]
+pub struct NewsPage {
+    /// Those that were waited for the longest come first.
+    pub grants: Vec<Result<Noted, Unreadable>>,
+    /// The last of them; `None` where there is none.
+    pub last: Option<NewsMark>,
+}
+
+/// A grant's place among the news: since when it is waited for, and its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewsMark(pub UnixMillis, pub GrantName);
+
 /// What is written when something is told: all of it, or nothing.
 #[derive(Debug, Clone)]
 pub struct Telling {
@@ -68,14 +81,17 @@ pub trait Notices: Send + Sync {
     /// Since when anybody tells of grants: `now`, where nobody has asked before.
     async fn notices_since(&self, now: UnixMillis) -> Result<UnixMillis, StoreError>;
 
-    /// Reads grants of which there may be something to tell, by name, `most` of them, beginning behind a name:
-    /// those that are news, and those whose time to be looked at again has come.
+    /// Reads grants of which there may be something to tell, `most` of them, beginning behind a mark: those that
+    /// are news, and those whose time to be looked at again has come.
     async fn news(
         &self,
         now: UnixMillis,
-        after: Option<&GrantName>,
+        after: Option<&NewsMark>,
         most: u32,
-    ) -> Result<Vec<Result<Noted, Unreadable>>, StoreError>;
+    ) -> Result<NewsPage, StoreError>;
+
+    /// Looks at these grants again at this time, or when they change.
+    async fn look_later(&self, grants: &[GrantName], at: UnixMillis) -> Result<(), StoreError>;
 
     /// Tells of grants, to these places: for each, if what was told still is what was read, writes what is
     /// told from now on and its messages, and it is news no more unless it has changed meanwhile. Answers for

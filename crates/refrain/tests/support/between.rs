@@ -13,8 +13,9 @@ use refrain::{
     seal::{KeyCheck, KeyId},
     session::{SessionId, SessionRecord},
     store::{
-        ApiKeys, Changes, Identity, Limits, Links, Liveness, Mark, Noted, Notices, Sessions, Store,
-        StoreError, Telling, Unreadable, Version, Versioned, Written, attempt::Attempt,
+        ApiKeys, Changes, Identity, Limits, Links, Liveness, Mark, NewsMark, NewsPage, Noted,
+        Notices, Sessions, Store, StoreError, Telling, Unreadable, Version, Versioned, Written,
+        attempt::Attempt,
     },
     time::{BoxFuture, StoreInstant, UnixMillis},
 };
@@ -178,16 +179,21 @@ impl<B: Between> Notices for Watched<B> {
     async fn news(
         &self,
         now: UnixMillis,
-        after: Option<&GrantName>,
+        after: Option<&NewsMark>,
         most: u32,
-    ) -> Result<Vec<Result<Noted, Unreadable>>, StoreError> {
-        let noted = self.inner.news(now, after, most).await?;
+    ) -> Result<NewsPage, StoreError> {
+        let NewsPage { grants, last } = self.inner.news(now, after, most).await?;
         let spoils = |noted: Noted| {
             let name = noted.row.name.clone();
             let why = self.between.spoils(&name).then(|| spoilt(&name));
             why.map_or(Ok(noted), |why| Err(Unreadable { name, why }))
         };
-        Ok(noted.into_iter().map(|it| it.and_then(spoils)).collect())
+        let grants = grants.into_iter().map(|it| it.and_then(spoils)).collect();
+        Ok(NewsPage { grants, last })
+    }
+    async fn look_later(&self, grants: &[GrantName], at: UnixMillis) -> Result<(), StoreError> {
+        let done = self.inner.look_later(grants, at);
+        self.call(Call::Write, done).await
     }
     async fn tell(&self, tellings: &[Telling], to: &[Target]) -> Result<Vec<bool>, StoreError> {
         self.call(Call::Write, self.inner.tell(tellings, to)).await

@@ -29,13 +29,15 @@ async fn insert(store: &Shared, row: &GrantRow) {
 }
 
 async fn news(store: &Shared, now: UnixMillis) -> Vec<Noted> {
-    let mut all = Vec::new();
+    let mut all: Vec<Noted> = Vec::new();
+    let mut last = None;
     loop {
-        let last = all.last().map(|noted: &Noted| noted.row.name.clone());
         let page = store.news(now, last.as_ref(), 2).await.unwrap();
-        let short = page.len() < 2;
-        all.extend(page.into_iter().map(Result::unwrap));
+        let short = page.grants.len() < 2;
+        last = page.last;
+        all.extend(page.grants.into_iter().map(Result::unwrap));
         if short {
+            all.sort_by(|one, other| one.row.name.cmp(&other.row.name));
             return all;
         }
     }
@@ -173,6 +175,19 @@ pub(super) async fn a_grant_is_looked_at_again_when_its_time_has_come(
     let alice = news(&other, UnixMillis(70)).await.remove(0);
     assert!(tell(&one, &telling(&alice, &[], Some(90)), &[]).await);
     assert_eq!(at(89).await, ["bob", "dave"]);
+    // What can not be told yet comes again later, and at once when it changes.
+    let later = [name("bob"), name("dave"), name("erin")];
+    one.look_later(&later, UnixMillis(80)).await.unwrap();
+    one.look_later(&later, UnixMillis(60)).await.unwrap();
+    assert_eq!(at(79).await, [""; 0]);
+    assert_eq!(at(80).await, ["bob", "dave"]);
+    let seen = one.grant(&name("bob")).await.unwrap().unwrap();
+    let next = GrantRow {
+        epoch: seen.value.epoch.next(),
+        ..seen.value
+    };
+    one.replace(seen.version, &change(next)).await.unwrap();
+    assert_eq!(at(0).await, ["bob"]);
 }
 
 pub(super) async fn of_many_who_tell_the_same_one_does((one, other): (Shared, Shared)) {
