@@ -88,6 +88,11 @@ impl Notices {
         Ok(Self { places })
     }
 
+    /// Whether nobody is told.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// Where messages go.
     pub(crate) fn targets(&self) -> Vec<Target> {
         let targets = self.places.iter();

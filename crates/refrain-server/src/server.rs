@@ -211,7 +211,7 @@ impl Shared {
 
     /// Who is told of grants without asking, if anybody is.
     pub(crate) fn notices(&self) -> Option<&Arc<Notices>> {
-        self.notices.get()
+        self.notices.get().filter(|notices| !notices.is_empty())
     }
 
     /// Whether the server is to stop.
@@ -338,16 +338,15 @@ impl Server {
         })
     }
 
-    /// Tells of grants without being asked, for as long as it runs. Without this nobody is told anything.
+    /// Tells of grants without being asked, for as long as it runs. Without this nobody is told anything. Where
+    /// the settings name nobody, what was meant for those of earlier settings is forgotten.
     ///
     /// # Errors
     /// Where no connection could ever be made.
     pub fn telling(self, settings: &config::Notices) -> Result<Self, StartError> {
-        if !settings.is_empty() {
-            let parts = self.shared.refrain.parts();
-            let notices = Notices::new(settings, &parts.network, &parts.sealer)?;
-            self.shared.notices.get_or_init(|| Arc::new(notices));
-        }
+        let parts = self.shared.refrain.parts();
+        let notices = Notices::new(settings, &parts.network, &parts.sealer)?;
+        self.shared.notices.get_or_init(|| Arc::new(notices));
         Ok(self)
     }
 
@@ -365,7 +364,7 @@ impl Server {
     /// answered, fifteen seconds at most, and the sockets are gone. Refreshes are the library's, which the
     /// caller closes after this.
     pub async fn run(self, told: impl Future<Output = ()>) {
-        let notices = self.shared.notices();
+        let notices = self.shared.notices.get();
         let telling = notices.map(|notices| notices.start(&self.shared));
         let shared = &self.shared;
         if shared.front().sessions().is_some() {

@@ -54,7 +54,7 @@ pub use self::{
     feed::{Changed, Changes, Mark},
     limits::Limits,
     links::Links,
-    notices::{Noted, Notices, Telling},
+    notices::{NewsMark, NewsPage, Noted, Notices, Telling},
     sessions::Sessions,
     unreadable::Unreadable,
 };

@@ -4,7 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use refrain::{
     Error,
-    notice::{Message, Target, delivery::KEPT, due},
+    notice::{
+        Message, Target,
+        delivery::{GONE, KEPT, NAMED, NAMING},
+        due,
+    },
     store::{Noted, Telling},
     time::{UnixMillis, Uptime},
 };
@@ -14,6 +18,8 @@ use crate::server::Shared;
 
 /// So many grants are looked at together.
 const PAGE: u32 = 200;
+/// One that cannot be read is looked at again after this.
+const UNREADABLE: Duration = Duration::from_secs(60 * 60);
 /// How often what is older than a month is forgotten.
 const FORGET: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -22,7 +28,7 @@ pub(super) async fn run(notices: Arc<Notices>, shared: Arc<Shared>) {
     let mut looker = Looker {
         notices,
         shared: Arc::clone(&shared),
-        settled: false,
+        named: None,
         forgot: None,
     };
     let mut silent = false;
@@ -47,34 +53,38 @@ pub(super) async fn run(notices: Arc<Notices>, shared: Arc<Shared>) {
 struct Looker {
     notices: Arc<Notices>,
     shared: Arc<Shared>,
-    /// Whether other places than those of the configuration are forgotten.
-    settled: bool,
+    /// When it was said last where messages go.
+    named: Option<Uptime>,
     forgot: Option<Uptime>,
 }
 
 impl Looker {
     async fn look(&mut self) -> Result<(), Error> {
         self.clear_up().await?;
+        if self.notices.is_empty() {
+            return Ok(());
+        }
         let (store, now) = (self.store(), self.shared.clock().wall());
         let since = store.notices_since(now).await?;
         let mut after = None;
         let mut to = None;
         loop {
             let page = store.news(now, after.as_ref(), PAGE).await?;
-            let (last, count) = (page.last(), page.len());
-            after = last.map(|noted| match noted {
-                Ok(noted) => noted.row.name.clone(),
-                Err(unreadable) => unreadable.name.clone(),
-            });
-            let mut noted = Vec::with_capacity(count);
-            for grant in page {
+            let count = page.grants.len();
+            after = page.last;
+            let (mut noted, mut later) = (Vec::with_capacity(count), Vec::new());
+            for grant in page.grants {
                 match grant {
                     Ok(grant) => noted.push(grant),
                     Err(grant) => {
                         let (name, code) = (grant.name, grant.why.code());
                         tracing::debug!(grant = %name, code, "nothing can be told of a grant");
+                        later.push(name);
                     }
                 }
+            }
+            if !later.is_empty() {
+                store.look_later(&later, now.after(UNREADABLE)).await?;
             }
             if !noted.is_empty() {
                 let to = match &mut to {
@@ -89,10 +99,17 @@ impl Looker {
         }
     }
 
-    /// Where messages go: to all places of the configuration that have not refused them.
+    /// Where messages go: to all places of the configuration, and of that of servers beside this one, that have
+    /// not refused them.
     async fn targets(&self) -> Result<Vec<Target>, Error> {
         let refused = self.store().refused_notices().await?;
+        let lately = self.shared.clock().wall().before(NAMED);
         let mut targets = self.notices.targets();
+        for other in self.store().named_targets(lately).await? {
+            if targets.iter().all(|target| target.id != other.id) {
+                targets.push(other);
+            }
+        }
         targets.retain(|target| !refused.contains(&target.id));
         Ok(targets)
     }
@@ -129,21 +146,26 @@ impl Looker {
         Ok(())
     }
 
-    /// Forgets what was meant for places that the configuration has not any more, once; and what is old.
+    /// Says where messages go; forgets what was meant for places that are in no configuration any more, and
+    /// what is old.
     async fn clear_up(&mut self) -> Result<(), Error> {
-        if !self.settled {
-            let dropped = self.store().keep_targets(&self.notices.targets()).await?;
+        let clock = self.shared.clock();
+        let (now, wall) = (clock.uptime(), clock.wall());
+        if self.named.is_none_or(|at| now.since(at) >= NAMING) {
+            let targets = self.notices.targets();
+            if self.named.is_none() {
+                self.store().forgive_notices(&targets).await?;
+            }
+            let gone = wall.before(GONE);
+            let dropped = self.store().name_targets(&targets, wall, gone).await?;
             if dropped > 0 {
-                let what = "deliveries to places that are not in the configuration any more";
+                let what = "deliveries to places that are in no server's configuration any more";
                 tracing::warn!(dropped, "dropped: {what}");
             }
-            self.settled = true;
+            self.named = Some(now);
         }
-        let clock = self.shared.clock();
-        let now = clock.uptime();
         if self.forgot.is_none_or(|at| now.since(at) >= FORGET) {
-            let kept = clock.wall().before(KEPT);
-            self.store().forget_notices(kept).await?;
+            self.store().forget_notices(wall.before(KEPT)).await?;
             self.forgot = Some(now);
         }
         Ok(())

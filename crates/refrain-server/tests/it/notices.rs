@@ -274,6 +274,64 @@ async fn whoever_is_gone_hears_nothing_until_the_configuration_is_another_one() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_only_place_that_is_removed_is_forgotten_as_any_other() {
+    let answers = ["500 Oops", "410 Gone", "500 Oops", "500 Oops"];
+    let mut receiver = Receiver::new(answers.map(Some)).await;
+    let (named, nobody) = (settings([&receiver]), config::Notices::default());
+    let mut world = World::telling(&named).await;
+    let key = manager(&world).await;
+    test(&world, &key).await;
+    world.in_time(receiver.next()).await;
+    world.in_time(receiver.next()).await;
+    told(&world, &key, |it| it[0]["given_up_at"].is_string()).await;
+    world.stop().await;
+    world.serve_again(&nobody).await;
+    looked(&world).await;
+    world.stop().await;
+    world.serve_again(&named).await;
+    test(&world, &key).await;
+    world.in_time(receiver.next()).await;
+    world.in_time(receiver.next()).await;
+    // Now there are five minutes until the next try.
+    let twice = |it: &[Value]| it[0]["attempts"] == 2 && it[0]["outcome"] == "http 500";
+    told(&world, &key, twice).await;
+    world.stop().await;
+
+    world.serve_again(&nobody).await;
+    looked(&world).await;
+    let left = told(&world, &key, |_| true).await;
+    assert_eq!(left.len(), 2, "who comes back within a day gets it");
+    world.pass(DAY);
+    looked(&world).await;
+    let left = told(&world, &key, |_| true).await;
+    assert_eq!(left.len(), 1);
+    assert!(left[0]["given_up_at"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_an_old_configuration_leaves_nothing_out_of_a_new_one() {
+    let mut old = Receiver::new([]).await;
+    let mut new = Receiver::new([]).await;
+    let mut world = World::telling(&settings([&old])).await;
+    let (_, stop, beside) = world.serve_beside(&settings([&new])).await;
+    looked(&world).await;
+    drop(stop);
+    beside.await.unwrap();
+    // Now the one that knows nothing of the new place is alone.
+    world.sign_in("bob").await;
+    assert_eq!(
+        world.in_time(old.next()).await.json()["data"]["grant"],
+        "bob"
+    );
+    world.stop().await;
+    world.serve_again(&settings([&new])).await;
+    assert_eq!(
+        world.in_time(new.next()).await.json()["data"]["grant"],
+        "bob"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_servers_on_one_store_tell_once() {
     let mut receiver = Receiver::new([]).await;
     let settings = settings([&receiver]);

@@ -1,10 +1,11 @@
--- Whether there may be something to tell of a grant: from its first row on, and with every new epoch or
--- status, whoever writes it, also an older refrain that is still running.
-ALTER TABLE refrain.grants ADD COLUMN news boolean NOT NULL DEFAULT true;
-CREATE INDEX grants_news ON refrain.grants (name) WHERE news;
+-- When to look whether there is something to tell of a grant; NULL for not before it changes. At once from its
+-- first row on, and with every new epoch or status, whoever writes it, also an older refrain that is still
+-- running. Milliseconds since 1970, as all times.
+ALTER TABLE refrain.grants ADD COLUMN look_at bigint DEFAULT 0;
+CREATE INDEX grants_look_at ON refrain.grants (look_at, name) WHERE look_at IS NOT NULL;
 CREATE FUNCTION refrain.is_news() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.news := true;
+    NEW.look_at := 0;
     RETURN NEW;
 END
 $$;
@@ -17,10 +18,8 @@ CREATE TABLE refrain.told (
     version   bigint NOT NULL,
     epoch     bigint NOT NULL,
     standing  text NOT NULL,
-    days      bigint,            -- the nearest that was told ahead: 30, 7 or 1
-    next_at   bigint             -- when to look again; milliseconds since 1970, as all times
+    days      bigint             -- the nearest that was told ahead: 30, 7 or 1
 );
-CREATE INDEX told_next_at ON refrain.told (next_at) WHERE next_at IS NOT NULL;
 
 -- Messages, one row for each place that one goes to. Nothing in it is more personal than a grant's name.
 CREATE TABLE refrain.notices (
@@ -42,12 +41,20 @@ CREATE TABLE refrain.notices (
 );
 CREATE INDEX notices_due ON refrain.notices (target, next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX notices_of ON refrain.notices (grant_id) WHERE next_at IS NOT NULL;
+CREATE INDEX notices_about ON refrain.notices (grant_name, number);
 CREATE INDEX notices_made_at ON refrain.notices (made_at);
 
 -- Places that want no more.
 CREATE TABLE refrain.notices_refused (
     target  text PRIMARY KEY,
     at      bigint NOT NULL
+);
+
+-- Places that servers send to, and when one of them has said so last.
+CREATE TABLE refrain.notices_targets (
+    target    text PRIMARY KEY,
+    place     text NOT NULL,
+    named_at  bigint NOT NULL
 );
 
 -- Since when anybody tells of grants.

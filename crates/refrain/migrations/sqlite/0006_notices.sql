@@ -1,11 +1,12 @@
--- Whether there may be something to tell of a grant: from its first row on, and with every new epoch or
--- status, whoever writes it, also an older refrain that is still running.
-ALTER TABLE grants ADD COLUMN news INTEGER NOT NULL DEFAULT 1;
-CREATE INDEX grants_news ON grants (name) WHERE news;
+-- When to look whether there is something to tell of a grant; NULL for not before it changes. At once from its
+-- first row on, and with every new epoch or status, whoever writes it, also an older refrain that is still
+-- running. Milliseconds since 1970, as all times.
+ALTER TABLE grants ADD COLUMN look_at INTEGER DEFAULT 0;
+CREATE INDEX grants_look_at ON grants (look_at, name) WHERE look_at IS NOT NULL;
 CREATE TRIGGER grants_news AFTER UPDATE OF epoch, status ON grants
     WHEN OLD.epoch <> NEW.epoch OR OLD.status <> NEW.status
 BEGIN
-    UPDATE grants SET news = 1 WHERE id = NEW.id;
+    UPDATE grants SET look_at = 0 WHERE id = NEW.id;
 END;
 
 -- What was told of each grant last.
@@ -14,10 +15,8 @@ CREATE TABLE told (
     version   INTEGER NOT NULL,
     epoch     INTEGER NOT NULL,
     standing  TEXT NOT NULL,
-    days      INTEGER,           -- the nearest that was told ahead: 30, 7 or 1
-    next_at   INTEGER            -- when to look again; milliseconds since 1970, as all times
+    days      INTEGER            -- the nearest that was told ahead: 30, 7 or 1
 ) STRICT;
-CREATE INDEX told_next_at ON told (next_at) WHERE next_at IS NOT NULL;
 
 -- Messages, one row for each place that one goes to. Nothing in it is more personal than a grant's name.
 CREATE TABLE notices (
@@ -40,12 +39,20 @@ CREATE TABLE notices (
 ) STRICT;
 CREATE INDEX notices_due ON notices (target, next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX notices_of ON notices (grant_id) WHERE next_at IS NOT NULL;
+CREATE INDEX notices_about ON notices (grant_name, number);
 CREATE INDEX notices_made_at ON notices (made_at);
 
 -- Places that want no more.
 CREATE TABLE notices_refused (
     target  TEXT PRIMARY KEY,
     at      INTEGER NOT NULL
+) STRICT;
+
+-- Places that servers send to, and when one of them has said so last.
+CREATE TABLE notices_targets (
+    target    TEXT PRIMARY KEY,
+    place     TEXT NOT NULL,
+    named_at  INTEGER NOT NULL
 ) STRICT;
 
 -- Since when anybody tells of grants.

@@ -13,6 +13,13 @@ use crate::{
 pub const LEASE: Duration = Duration::from_secs(60);
 /// How long it is remembered what became of a message.
 pub const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How often a server says anew where it sends messages: see [`NAMED`] and [`GONE`].
+pub const NAMING: Duration = Duration::from_secs(60 * 60);
+/// Messages also go to places that another server has named so lately: it may have another configuration.
+pub const NAMED: Duration = Duration::from_secs(2 * 60 * 60);
+/// What is on its way to a place that no server has named for so long is dropped. While servers are given a new
+/// configuration one by one, those of the old one run beside those of the new one.
+pub const GONE: Duration = Duration::from_secs(24 * 60 * 60);
 /// The pauses between tries, in seconds: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, a day.
 const PAUSES: [u64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
 

@@ -20,13 +20,12 @@ use crate::{
     id::{AppName, GrantId, GrantName, InstanceId},
     lifecycle::{Change, Event, GrantRow, Status, app::AppState},
     limit::{Bucket, Gate},
-    notice::TargetId,
+    notice::{Target, TargetId, Told},
     seal::{self, KeyCheck, KeyId},
     session::{SessionId, SessionRecord},
     store::{
         Changed, Changes, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
-        attempt::Attempt,
-        memory::notices::{DeliveryRow, ToldRow},
+        attempt::Attempt, memory::notices::DeliveryRow,
     },
     time::{Clock, StoreInstant, UnixMillis},
 };
@@ -51,13 +50,15 @@ struct Tables {
     limits: BTreeMap<Bucket, (Version, Option<Gate>)>,
     links: BTreeMap<LinkId, LinkRecord>,
     sessions: BTreeMap<SessionId, SessionRecord>,
-    /// The grants of which there may be something to tell.
-    news: BTreeSet<GrantName>,
-    told: HashMap<GrantId, ToldRow>,
+    /// When to look whether there is something to tell of a grant.
+    news: BTreeMap<GrantName, UnixMillis>,
+    told: HashMap<GrantId, Versioned<Told>>,
     notices: Vec<DeliveryRow>,
     /// How many deliveries there have been.
     numbers: u64,
     notices_refused: BTreeSet<TargetId>,
+    /// Places, and when a server has named them last.
+    notices_targets: BTreeMap<TargetId, (Target, UnixMillis)>,
     notices_since: Option<UnixMillis>,
 }
 
@@ -93,7 +94,7 @@ impl Tables {
         }
         let told = |row: &GrantRow| (row.epoch, row.status.word());
         if before.is_none_or(|before| told(&before.value) != told(&change.row)) {
-            self.news.insert(change.row.name.clone());
+            self.news.insert(change.row.name.clone(), UnixMillis(0));
         }
         let row = Versioned {
             value: change.row.clone(),

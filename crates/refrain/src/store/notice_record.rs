@@ -8,13 +8,16 @@ use crate::{
     access::Grants,
     id::{Epoch, GrantName},
     notice::{Delivery, Kind, MessageId, Standing, Target, TargetId, Told, delivery::Settled},
-    store::{Cause, Noted, StoreError, Unreadable, Version, Versioned, cause, unreadable},
+    store::{
+        Cause, NewsMark, NewsPage, Noted, StoreError, Unreadable, Version, Versioned, cause,
+        unreadable,
+    },
     time::UnixMillis,
 };
 
 /// A grant with what was told of it, out of a row that has the columns of both; those of the latter begin with
 /// `told_`.
-pub(super) fn noted<'r, R>(row: &'r R) -> Result<Result<Noted, Unreadable>, StoreError>
+fn noted<'r, R>(row: &'r R) -> Result<Result<Noted, Unreadable>, StoreError>
 where
     R: Row,
     &'static str: ColumnIndex<R>,
@@ -34,6 +37,39 @@ where
             why,
         }),
     })
+}
+
+/// A page of such rows, with their `look_at`.
+pub(super) fn news<'r, R>(rows: &'r [R]) -> Result<NewsPage, StoreError>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    bool: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let grants: Vec<_> = rows.iter().map(noted).collect::<Result<_, _>>()?;
+    let at = rows.last().map(|row| row.try_get("look_at"));
+    let at = at.transpose().map_err(|source| {
+        let row = String::new();
+        let (table, column) = ("grants", "look_at");
+        let source: Cause = Arc::new(source);
+        StoreError::Value {
+            table,
+            column,
+            row,
+            source,
+        }
+    })?;
+    let name = grants.last().map(|grant| match grant {
+        Ok(noted) => noted.row.name.clone(),
+        Err(unreadable) => unreadable.name.clone(),
+    });
+    let last = at
+        .zip(name)
+        .map(|(at, name)| NewsMark(UnixMillis(at), name));
+    Ok(NewsPage { grants, last })
 }
 
 fn told<'r, R>(row: &'r R, grant: &str) -> Result<Option<Versioned<Told>>, StoreError>
@@ -109,6 +145,18 @@ where
         delivered_at: delivered_at.map(UnixMillis),
         given_up_at: given_up_at.map(UnixMillis),
     })
+}
+
+/// What a page of news begins behind: before all of them where nothing is said.
+pub(super) fn behind(mark: Option<&NewsMark>) -> (i64, String) {
+    let start = || (i64::MIN, String::new());
+    mark.map_or_else(start, |NewsMark(at, name)| (at.0, name.to_string()))
+}
+
+/// A place out of its name and what it is called.
+pub(super) fn target((id, place): (String, String)) -> Option<Target> {
+    let id = TargetId::parse(&id)?;
+    Some(Target { id, place })
 }
 
 fn value_error(table: &'static str, column: &'static str, row: &str, source: Cause) -> StoreError {

@@ -22,6 +22,19 @@ pub struct Noted {
     pub told: Option<Versioned<Told>>,
 }
 
+/// Grants of which there may be something to tell.
+#[derive(Debug, Clone)]
+pub struct NewsPage {
+    /// Those that were waited for the longest come first.
+    pub grants: Vec<Result<Noted, Unreadable>>,
+    /// The last of them; `None` where there is none.
+    pub last: Option<NewsMark>,
+}
+
+/// A grant's place among the news: since when it is waited for, and its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewsMark(pub UnixMillis, pub GrantName);
+
 /// What is written when something is told: all of it, or nothing.
 #[derive(Debug, Clone)]
 pub struct Telling {
@@ -68,14 +81,17 @@ pub trait Notices: Send + Sync {
     /// Since when anybody tells of grants: `now`, where nobody has asked before.
     async fn notices_since(&self, now: UnixMillis) -> Result<UnixMillis, StoreError>;
 
-    /// Reads grants of which there may be something to tell, by name, `most` of them, beginning behind a name:
-    /// those that are news, and those whose time to be looked at again has come.
+    /// Reads grants of which there may be something to tell, `most` of them, beginning behind a mark: those that
+    /// are news, and those whose time to be looked at again has come.
     async fn news(
         &self,
         now: UnixMillis,
-        after: Option<&GrantName>,
+        after: Option<&NewsMark>,
         most: u32,
-    ) -> Result<Vec<Result<Noted, Unreadable>>, StoreError>;
+    ) -> Result<NewsPage, StoreError>;
+
+    /// Looks at these grants again at this time, or when they change.
+    async fn look_later(&self, grants: &[GrantName], at: UnixMillis) -> Result<(), StoreError>;
 
     /// Tells of grants, to these places: for each, if what was told still is what was read, writes what is
     /// told from now on and its messages, and it is news no more unless it has changed meanwhile. Answers for
@@ -121,9 +137,20 @@ pub trait Notices: Send + Sync {
     /// The places that want no more.
     async fn refused_notices(&self) -> Result<Vec<TargetId>, StoreError>;
 
-    /// Forgets every other place than these: what is on its way there, and that it wanted no more. Answers how
-    /// many deliveries were dropped.
-    async fn keep_targets(&self, targets: &[Target]) -> Result<u64, StoreError>;
+    /// Forgets of every other place than these that it wanted no more.
+    async fn forgive_notices(&self, except: &[Target]) -> Result<(), StoreError>;
+
+    /// Notes that a server sends to these places, and forgets those that none has named since `gone`, with what
+    /// is on its way there. Answers how many deliveries were dropped.
+    async fn name_targets(
+        &self,
+        targets: &[Target],
+        now: UnixMillis,
+        gone: UnixMillis,
+    ) -> Result<u64, StoreError>;
+
+    /// The places that a server has named at this time or later.
+    async fn named_targets(&self, since: UnixMillis) -> Result<Vec<Target>, StoreError>;
 
     /// Forgets deliveries that were made before an instant.
     async fn forget_notices(&self, made_before: UnixMillis) -> Result<(), StoreError>;

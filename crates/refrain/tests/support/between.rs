@@ -13,8 +13,9 @@ use refrain::{
     seal::{KeyCheck, KeyId},
     session::{SessionId, SessionRecord},
     store::{
-        ApiKeys, Changes, Identity, Limits, Links, Liveness, Mark, Noted, Notices, Sessions, Store,
-        StoreError, Telling, Unreadable, Version, Versioned, Written, attempt::Attempt,
+        ApiKeys, Changes, Identity, Limits, Links, Liveness, Mark, NewsMark, NewsPage, Noted,
+        Notices, Sessions, Store, StoreError, Telling, Unreadable, Version, Versioned, Written,
+        attempt::Attempt,
     },
     time::{BoxFuture, StoreInstant, UnixMillis},
 };
@@ -187,16 +188,21 @@ impl<B: Between> Notices for Watched<B> {
     async fn news(
         &self,
         now: UnixMillis,
-        after: Option<&GrantName>,
+        after: Option<&NewsMark>,
         most: u32,
-    ) -> Result<Vec<Result<Noted, Unreadable>>, StoreError> {
-        let noted = self.inner.news(now, after, most).await?;
+    ) -> Result<NewsPage, StoreError> {
+        let NewsPage { grants, last } = self.inner.news(now, after, most).await?;
         let spoils = |noted: Noted| {
             let name = noted.row.name.clone();
             let why = self.between.spoils(&name).then(|| spoilt(&name));
             why.map_or(Ok(noted), |why| Err(Unreadable { name, why }))
         };
-        Ok(noted.into_iter().map(|it| it.and_then(spoils)).collect())
+        let grants = grants.into_iter().map(|it| it.and_then(spoils)).collect();
+        Ok(NewsPage { grants, last })
+    }
+    async fn look_later(&self, grants: &[GrantName], at: UnixMillis) -> Result<(), StoreError> {
+        let done = self.inner.look_later(grants, at);
+        self.call(Call::Write, done).await
     }
     async fn tell(&self, tellings: &[Telling], to: &[Target]) -> Result<Vec<bool>, StoreError> {
         self.call(Call::Write, self.inner.tell(tellings, to)).await
@@ -239,9 +245,21 @@ impl<B: Between> Notices for Watched<B> {
     async fn refused_notices(&self) -> Result<Vec<TargetId>, StoreError> {
         self.inner.refused_notices().await
     }
-    async fn keep_targets(&self, targets: &[Target]) -> Result<u64, StoreError> {
-        self.call(Call::Write, self.inner.keep_targets(targets))
+    async fn forgive_notices(&self, except: &[Target]) -> Result<(), StoreError> {
+        self.call(Call::Write, self.inner.forgive_notices(except))
             .await
+    }
+    async fn name_targets(
+        &self,
+        targets: &[Target],
+        now: UnixMillis,
+        gone: UnixMillis,
+    ) -> Result<u64, StoreError> {
+        let done = self.inner.name_targets(targets, now, gone);
+        self.call(Call::Write, done).await
+    }
+    async fn named_targets(&self, since: UnixMillis) -> Result<Vec<Target>, StoreError> {
+        self.inner.named_targets(since).await
     }
     async fn forget_notices(&self, made_before: UnixMillis) -> Result<(), StoreError> {
         let done = self.inner.forget_notices(made_before);

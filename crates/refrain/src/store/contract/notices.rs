@@ -29,13 +29,15 @@ async fn insert(store: &Shared, row: &GrantRow) {
 }
 
 async fn news(store: &Shared, now: UnixMillis) -> Vec<Noted> {
-    let mut all = Vec::new();
+    let mut all: Vec<Noted> = Vec::new();
+    let mut last = None;
     loop {
-        let last = all.last().map(|noted: &Noted| noted.row.name.clone());
         let page = store.news(now, last.as_ref(), 2).await.unwrap();
-        let short = page.len() < 2;
-        all.extend(page.into_iter().map(Result::unwrap));
+        let short = page.grants.len() < 2;
+        last = page.last;
+        all.extend(page.grants.into_iter().map(Result::unwrap));
         if short {
+            all.sort_by(|one, other| one.row.name.cmp(&other.row.name));
             return all;
         }
     }
@@ -173,6 +175,19 @@ pub(super) async fn a_grant_is_looked_at_again_when_its_time_has_come(
     let alice = news(&other, UnixMillis(70)).await.remove(0);
     assert!(tell(&one, &telling(&alice, &[], Some(90)), &[]).await);
     assert_eq!(at(89).await, ["bob", "dave"]);
+    // What can not be told yet comes again later, and at once when it changes.
+    let later = [name("bob"), name("dave"), name("erin")];
+    one.look_later(&later, UnixMillis(80)).await.unwrap();
+    one.look_later(&later, UnixMillis(60)).await.unwrap();
+    assert_eq!(at(79).await, [""; 0]);
+    assert_eq!(at(80).await, ["bob", "dave"]);
+    let seen = one.grant(&name("bob")).await.unwrap().unwrap();
+    let next = GrantRow {
+        epoch: seen.value.epoch.next(),
+        ..seen.value
+    };
+    one.replace(seen.version, &change(next)).await.unwrap();
+    assert_eq!(at(0).await, ["bob"]);
 }
 
 pub(super) async fn of_many_who_tell_the_same_one_does((one, other): (Shared, Shared)) {
@@ -397,12 +412,36 @@ pub(super) async fn a_place_that_wants_no_more_or_is_gone_gets_nothing(
     assert_eq!(claim(&other, &a, NOW.0, LEASE).await, []);
     assert_eq!(claim(&other, &b, NOW.0, Duration::ZERO).await.len(), 2);
 
-    let dropped = other.keep_targets(std::slice::from_ref(&b)).await.unwrap();
-    assert_eq!(dropped, 1, "bob's to the first");
-    assert_eq!(other.refused_notices().await.unwrap(), []);
+    let name = async |store: &Shared, targets: &[&Target], now, gone| {
+        let targets: Vec<_> = targets.iter().copied().cloned().collect();
+        let named = store.name_targets(&targets, UnixMillis(now), UnixMillis(gone));
+        named.await.unwrap()
+    };
+    assert_eq!(name(&one, &[&a, &b], 100, 0).await, 0);
+    other
+        .forgive_notices(&[a.clone(), b.clone()])
+        .await
+        .unwrap();
+    assert_eq!(one.refused_notices().await.unwrap().len(), 1);
+    other
+        .forgive_notices(std::slice::from_ref(&b))
+        .await
+        .unwrap();
+    assert_eq!(one.refused_notices().await.unwrap(), []);
+    // Another server knows one of them alone; both are kept for as long as somebody has named them.
+    assert_eq!(name(&other, &[&b], 200, 100).await, 0);
+    let named = async |since| one.named_targets(UnixMillis(since)).await.unwrap();
+    assert_eq!(named(101).await, std::slice::from_ref(&b));
+    assert_eq!(named(100).await.len(), 2);
+    // One whose clock is behind takes nothing back.
+    assert_eq!(name(&one, &[&b], 150, 100).await, 0);
+    assert_eq!(named(200).await, std::slice::from_ref(&b));
+    assert_eq!(name(&other, &[&b], 250, 101).await, 1, "bob's to the first");
+    assert_eq!(named(0).await, std::slice::from_ref(&b));
     assert_eq!(claim(&other, &a, NOW.0, LEASE).await, []);
     assert_eq!(claim(&other, &b, NOW.0, LEASE).await.len(), 2);
-    assert_eq!(one.keep_targets(&[]).await.unwrap(), 2);
+    assert_eq!(name(&one, &[], 400, 251).await, 2);
+    assert_eq!(named(0).await, []);
     assert_eq!(all(&one).await.len(), 1, "what was given up is still known");
     one.forget_notices(NOW).await.unwrap();
     assert_eq!(all(&one).await.len(), 1);

@@ -7,20 +7,13 @@ use async_trait::async_trait;
 use crate::{
     access::Grants,
     id::{GrantId, GrantName},
-    notice::{Delivery, Message, Target, TargetId, Told, delivery::Settled},
+    notice::{Delivery, Message, Target, TargetId, delivery::Settled},
     store::{
-        Noted, Notices, Store as _, StoreError, Telling, Unreadable, Version, Versioned,
+        NewsMark, NewsPage, Noted, Notices, Store as _, StoreError, Telling, Version, Versioned,
         memory::{MemoryStore, Tables},
     },
     time::{StoreInstant, UnixMillis},
 };
-
-/// What was told of a grant, and when to look again.
-#[derive(Debug)]
-pub(super) struct ToldRow {
-    told: Versioned<Told>,
-    next_at: Option<UnixMillis>,
-}
 
 /// A delivery, whose it is, and until when somebody has it.
 #[derive(Debug)]
@@ -31,14 +24,9 @@ pub(super) struct DeliveryRow {
 }
 
 impl Tables {
-    fn is_due(&self, grant: &GrantId, now: UnixMillis) -> bool {
-        let told = self.told.get(grant).and_then(|row| row.next_at);
-        told.is_some_and(|at| at <= now)
-    }
-
     fn tell(&mut self, telling: &Telling, to: &[Target]) -> bool {
         let held = self.told.get(&telling.grant);
-        let version = held.map(|row| row.told.version);
+        let version = held.map(|told| told.version);
         if version != telling.seen {
             return false;
         }
@@ -46,9 +34,7 @@ impl Tables {
             value: telling.told,
             version: Version(version.map_or(1, |it| it.0 + 1)),
         };
-        let next_at = telling.next_at;
-        self.told
-            .insert(telling.grant.clone(), ToldRow { told, next_at });
+        self.told.insert(telling.grant.clone(), told);
         let as_read = self.grants.values().find(|row| {
             let row = &row.value;
             row.id == telling.grant
@@ -56,7 +42,11 @@ impl Tables {
                 && row.status.word() == telling.status
         });
         if let Some(row) = as_read {
-            self.news.remove(&row.value.name);
+            let name = row.value.name.clone();
+            match telling.next_at {
+                Some(at) => self.news.insert(name, at),
+                None => self.news.remove(&name),
+            };
         }
         if telling.drops {
             self.notices.retain(|row| {
@@ -103,21 +93,37 @@ impl Notices for MemoryStore {
     async fn news(
         &self,
         now: UnixMillis,
-        after: Option<&GrantName>,
+        after: Option<&NewsMark>,
         most: u32,
-    ) -> Result<Vec<Result<Noted, Unreadable>>, StoreError> {
+    ) -> Result<NewsPage, StoreError> {
         let tables = self.tables();
-        let news = tables.grants.iter().filter(|(name, row)| {
-            after.is_none_or(|after| *name > after)
-                && (tables.news.contains(*name) || tables.is_due(&row.value.id, now))
-        });
-        let noted = news.take(most as usize).map(|(_, row)| {
+        let due = tables.news.iter().map(|(name, at)| (*at, name));
+        let behind = |place: &(UnixMillis, &GrantName)| {
+            after.is_none_or(|NewsMark(at, name)| *place > (*at, name))
+        };
+        let mut due: Vec<_> = due.filter(|it| it.0 <= now && behind(it)).collect();
+        due.sort_unstable();
+        due.truncate(most as usize);
+        let last = due.last().map(|(at, name)| NewsMark(*at, (*name).clone()));
+        let rows = due.iter().filter_map(|(_, name)| tables.grants.get(*name));
+        let noted = rows.map(|row| {
             Ok(Noted {
                 row: row.value.clone(),
-                told: tables.told.get(&row.value.id).map(|it| it.told.clone()),
+                told: tables.told.get(&row.value.id).cloned(),
             })
         });
-        Ok(noted.collect())
+        let grants = noted.collect();
+        Ok(NewsPage { grants, last })
+    }
+
+    async fn look_later(&self, grants: &[GrantName], at: UnixMillis) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        for name in grants {
+            if let Some(look_at) = tables.news.get_mut(name) {
+                *look_at = at.max(*look_at);
+            }
+        }
+        Ok(())
     }
 
     async fn tell(&self, tellings: &[Telling], to: &[Target]) -> Result<Vec<bool>, StoreError> {
@@ -209,15 +215,43 @@ impl Notices for MemoryStore {
         Ok(self.tables().notices_refused.iter().cloned().collect())
     }
 
-    async fn keep_targets(&self, targets: &[Target]) -> Result<u64, StoreError> {
-        let kept = |id: &TargetId| targets.iter().any(|target| target.id == *id);
+    async fn forgive_notices(&self, except: &[Target]) -> Result<(), StoreError> {
+        let kept = |id: &TargetId| except.iter().any(|target| target.id == *id);
+        self.tables().notices_refused.retain(kept);
+        Ok(())
+    }
+
+    async fn name_targets(
+        &self,
+        targets: &[Target],
+        now: UnixMillis,
+        gone: UnixMillis,
+    ) -> Result<u64, StoreError> {
         let mut tables = self.tables();
-        tables.notices_refused.retain(kept);
-        let before = tables.notices.len();
-        tables
-            .notices
-            .retain(|row| kept(&row.delivery.target.id) || row.delivery.next_at.is_none());
-        Ok((before - tables.notices.len()) as u64)
+        let Tables {
+            notices,
+            notices_targets: named,
+            ..
+        } = &mut *tables;
+        for target in targets {
+            let before = named.get(&target.id).map(|(_, at)| *at);
+            let at = before.map_or(now, |before| before.max(now));
+            named.insert(target.id.clone(), (target.clone(), at));
+        }
+        named.retain(|_, (_, at)| *at >= gone);
+        let before = notices.len();
+        notices.retain(|row| {
+            let it = &row.delivery;
+            it.next_at.is_none() || named.contains_key(&it.target.id)
+        });
+        Ok((before - notices.len()) as u64)
+    }
+
+    async fn named_targets(&self, since: UnixMillis) -> Result<Vec<Target>, StoreError> {
+        let tables = self.tables();
+        let named = tables.notices_targets.values();
+        let lately = named.filter(|(_, at)| *at >= since);
+        Ok(lately.map(|(target, _)| target.clone()).collect())
     }
 
     async fn forget_notices(&self, made_before: UnixMillis) -> Result<(), StoreError> {

@@ -10,29 +10,31 @@ use crate::{
     id::GrantName,
     notice::{Delivery, Message, Target, TargetId, delivery::Settled},
     store::{
-        Noted, Notices, Store as _, StoreError, Telling, Unreadable, notice_record,
+        NewsMark, NewsPage, Notices, Store as _, StoreError, Telling, notice_record,
         record::{integer, json},
         sqlite::{Bound, SqliteStore},
     },
     time::UnixMillis,
 };
 
-/// Both ways in end at what was asked for, each by its own index.
-const NEWS: &str = "SELECT g.id, g.version, g.name, g.app, g.epoch, g.generation, g.minting, g.fence, \
+/// The index ends it where it has what was asked for, and begins where the last page has ended.
+pub(super) const NEWS: &str = "SELECT g.id, g.version, g.name, g.app, g.epoch, g.generation, g.minting, g.fence, \
      g.status, g.reauthorize_by, g.armed, g.master_key, g.data_key, g.refresh_token, g.access_token, \
-     g.rest, t.version AS told_version, t.epoch AS told_epoch, t.standing AS told_standing, \
+     g.rest, g.look_at, t.version AS told_version, t.epoch AS told_epoch, t.standing AS told_standing, \
      t.days AS told_days \
-     FROM (SELECT id FROM (SELECT id FROM grants WHERE news AND name > ?1 ORDER BY name LIMIT ?3) \
-       UNION SELECT id FROM (SELECT g.id FROM told AS t CROSS JOIN grants AS g \
-         WHERE t.next_at <= ?2 AND g.id = t.grant_id AND g.name > ?1 ORDER BY g.name LIMIT ?3)) AS n \
-     CROSS JOIN grants AS g ON g.id = n.id LEFT JOIN told AS t ON t.grant_id = g.id \
-     ORDER BY g.name LIMIT ?3";
+     FROM grants AS g LEFT JOIN told AS t ON t.grant_id = g.id \
+     WHERE g.look_at <= ?1 AND (g.look_at, g.name) > (?2, ?3) ORDER BY g.look_at, g.name LIMIT ?4";
 
-const TELL_FIRST: &str = "INSERT INTO told (grant_id, version, epoch, standing, days, next_at) \
-     VALUES (?1, 1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+const DELIVERIES: &str = "SELECT * FROM notices WHERE number < ?1 ORDER BY number DESC LIMIT ?2";
 
-const TELL: &str = "UPDATE told SET version = version + 1, epoch = ?2, standing = ?3, days = ?4, \
-     next_at = ?5 WHERE grant_id = ?1 AND version = ?6";
+pub(super) const DELIVERIES_OF: &str = "SELECT * FROM notices WHERE number < ?1 \
+     AND grant_name IN (SELECT value FROM json_each(?3)) ORDER BY number DESC LIMIT ?2";
+
+const TELL_FIRST: &str = "INSERT INTO told (grant_id, version, epoch, standing, days) \
+     VALUES (?1, 1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+
+const TELL: &str = "UPDATE told SET version = version + 1, epoch = ?2, standing = ?3, days = ?4 \
+     WHERE grant_id = ?1 AND version = ?5";
 
 const SEND: &str = "INSERT INTO notices (message, kind, grant_id, grant_name, body, target, place, \
      made_at, attempts, next_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?8)";
@@ -59,28 +61,44 @@ const CLAIM: &str = free!(
 const SETTLE: &str = "UPDATE notices SET outcome = ?3, next_at = ?4, delivered_at = ?5, \
      given_up_at = ?6, leased_until = NULL WHERE number = ?1 AND attempts = ?2 AND next_at IS NOT NULL";
 
+const NAME: &str = "INSERT INTO notices_targets (target, place, named_at) VALUES (?1, ?2, ?3) \
+     ON CONFLICT (target) DO UPDATE SET named_at = max(named_at, excluded.named_at)";
+
 #[async_trait]
 impl Notices for SqliteStore {
     async fn notices_since(&self, now: UnixMillis) -> Result<UnixMillis, StoreError> {
+        let since = async || {
+            let query = sqlx::query_scalar("SELECT at FROM notices_since WHERE id = 1");
+            let read = |pool| async move { query.fetch_optional(&pool).await };
+            self.connections.read(read).await
+        };
+        // Asked every few seconds: nobody who writes waits for that.
+        if let Some(at) = since().await? {
+            return Ok(UnixMillis(at));
+        }
         let insert = "INSERT INTO notices_since (id, at) VALUES (1, ?) ON CONFLICT DO NOTHING";
         self.execute(sqlx::query(insert).bind(now.0)).await?;
-        let query = sqlx::query_scalar("SELECT at FROM notices_since WHERE id = 1");
-        let read = |pool| async move { query.fetch_one(&pool).await };
-        Ok(UnixMillis(self.connections.read(read).await?))
+        Ok(since().await?.map_or(now, UnixMillis))
     }
 
     async fn news(
         &self,
         now: UnixMillis,
-        after: Option<&GrantName>,
+        after: Option<&NewsMark>,
         most: u32,
-    ) -> Result<Vec<Result<Noted, Unreadable>>, StoreError> {
-        let query = sqlx::query(NEWS)
-            .bind(after.map_or("", GrantName::as_str))
-            .bind(now.0)
-            .bind(most);
-        let rows = self.fetch(query).await?;
-        rows.iter().map(notice_record::noted).collect()
+    ) -> Result<NewsPage, StoreError> {
+        let (at, name) = notice_record::behind(after);
+        let query = sqlx::query(NEWS).bind(now.0).bind(at).bind(name).bind(most);
+        notice_record::news(&self.fetch(query).await?)
+    }
+
+    async fn look_later(&self, grants: &[GrantName], at: UnixMillis) -> Result<(), StoreError> {
+        let names: Vec<&str> = grants.iter().map(GrantName::as_str).collect();
+        let statement = "UPDATE grants SET look_at = ?1 WHERE look_at < ?1 \
+             AND name IN (SELECT value FROM json_each(?2))";
+        let query = sqlx::query(statement).bind(at.0).bind(json(&names));
+        self.execute(query).await?;
+        Ok(())
     }
 
     async fn tell(&self, tellings: &[Telling], to: &[Target]) -> Result<Vec<bool>, StoreError> {
@@ -162,13 +180,15 @@ impl Notices for SqliteStore {
         before: Option<u64>,
         most: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let statement = "SELECT * FROM notices WHERE number < ?1 AND (?2 IS NULL OR grant_name IN \
-             (SELECT value FROM json_each(?2))) ORDER BY number DESC LIMIT ?3";
         let names = notice_record::names(of).map(|names| json(&names));
+        let statement = names.as_ref().map_or(DELIVERIES, |_| DELIVERIES_OF);
         let query = sqlx::query(statement)
             .bind(before.map_or(i64::MAX, integer))
-            .bind(names)
             .bind(most);
+        let query = match names {
+            Some(names) => query.bind(names),
+            None => query,
+        };
         let rows = self.fetch(query).await?;
         rows.iter().map(notice_record::delivery).collect()
     }
@@ -205,16 +225,54 @@ impl Notices for SqliteStore {
             .collect())
     }
 
-    async fn keep_targets(&self, targets: &[Target]) -> Result<u64, StoreError> {
-        let kept: Vec<&str> = targets.iter().map(|target| target.id.as_str()).collect();
-        let kept = json(&kept);
-        let refused = "DELETE FROM notices_refused \
+    async fn forgive_notices(&self, except: &[Target]) -> Result<(), StoreError> {
+        let kept: Vec<&str> = except.iter().map(|target| target.id.as_str()).collect();
+        let statement = "DELETE FROM notices_refused \
              WHERE target NOT IN (SELECT value FROM json_each(?))";
-        self.execute(sqlx::query(refused).bind(kept.clone()))
+        self.execute(sqlx::query(statement).bind(json(&kept)))
             .await?;
-        let pending = "DELETE FROM notices WHERE next_at IS NOT NULL \
-             AND target NOT IN (SELECT value FROM json_each(?))";
-        self.execute(sqlx::query(pending).bind(kept)).await
+        Ok(())
+    }
+
+    async fn name_targets(
+        &self,
+        targets: &[Target],
+        now: UnixMillis,
+        gone: UnixMillis,
+    ) -> Result<u64, StoreError> {
+        let begun = self
+            .connections
+            .writer()
+            .await?
+            .begin_with("BEGIN IMMEDIATE");
+        let done = async {
+            let mut transaction = begun.await?;
+            for target in targets {
+                sqlx::query(NAME)
+                    .bind(target.id.as_str())
+                    .bind(&target.place)
+                    .bind(now.0)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            let forgotten = "DELETE FROM notices_targets WHERE named_at < ?";
+            let query = sqlx::query(forgotten).bind(gone.0);
+            query.execute(&mut *transaction).await?;
+            let pending = "DELETE FROM notices WHERE next_at IS NOT NULL \
+                 AND target NOT IN (SELECT target FROM notices_targets)";
+            let dropped = sqlx::query(pending).execute(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(dropped.rows_affected())
+        };
+        done.await.map_err(|error| self.error(error))
+    }
+
+    async fn named_targets(&self, since: UnixMillis) -> Result<Vec<Target>, StoreError> {
+        let statement = "SELECT target, place FROM notices_targets WHERE named_at >= ?";
+        let query = sqlx::query_as(statement).bind(since.0);
+        let read = |pool| async move { query.fetch_all(&pool).await };
+        let rows: Vec<(String, String)> = self.connections.read(read).await?;
+        Ok(rows.into_iter().filter_map(notice_record::target).collect())
     }
 
     async fn forget_notices(&self, made_before: UnixMillis) -> Result<(), StoreError> {
@@ -247,8 +305,7 @@ async fn tell(
         .bind(telling.grant.as_str())
         .bind(integer(telling.told.epoch.0))
         .bind(telling.told.standing.word())
-        .bind(telling.told.days)
-        .bind(telling.next_at.map(|at| at.0));
+        .bind(telling.told.days);
     let query = match telling.seen {
         Some(seen) => query.bind(integer(seen.0)),
         None => query,
@@ -256,8 +313,9 @@ async fn tell(
     if query.execute(&mut **transaction).await?.rows_affected() == 0 {
         return Ok(false);
     }
-    let old = "UPDATE grants SET news = 0 WHERE id = ? AND epoch = ? AND status = ? AND news";
+    let old = "UPDATE grants SET look_at = ? WHERE id = ? AND epoch = ? AND status = ?";
     sqlx::query(old)
+        .bind(telling.next_at.map(|at| at.0))
         .bind(telling.grant.as_str())
         .bind(integer(telling.epoch.0))
         .bind(telling.status)

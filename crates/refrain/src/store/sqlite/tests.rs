@@ -361,3 +361,29 @@ async fn a_value_of_a_key_that_makes_no_sense_is_named() {
         }
     }
 }
+
+/// A page ends with what was asked for, however much is due: nothing is sorted, and nothing is gone through.
+#[tokio::test]
+async fn what_is_to_be_told_and_what_was_is_found_by_its_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("refrain.db")).await;
+    for (statement, index) in [
+        (
+            notices::NEWS,
+            "g USING INDEX grants_look_at ((look_at,name)>(?,?) AND look_at<?)",
+        ),
+        (
+            notices::DELIVERIES_OF,
+            "notices USING INDEX notices_about (grant_name=? AND number<?)",
+        ),
+    ] {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let rows = store.fetch(sqlx::query(explain)).await.unwrap();
+        let details = rows.iter().map(|row| row.get::<String, _>("detail"));
+        let plan = details.collect::<Vec<_>>().join("\n");
+        assert!(plan.contains(index), "{plan}");
+        assert!(!plan.contains("SCAN g"), "{plan}");
+        let sorts = plan.contains("TEMP B-TREE");
+        assert_eq!(sorts, statement == notices::DELIVERIES_OF, "{plan}");
+    }
+}
