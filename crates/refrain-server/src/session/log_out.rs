@@ -5,7 +5,7 @@
 use http::{HeaderValue, Response, StatusCode, header};
 use refrain::{
     json::LoggedOutJson,
-    keeper::logout::LoggedOut,
+    keeper::logout::{LoggedOut, Revocation},
     session::{LocalPath, SessionToken},
     time::UnixMillis,
     words,
@@ -125,11 +125,37 @@ fn page(left: u64, done: Option<&LoggedOut>, now: UnixMillis) -> Page {
         title,
         text: format!(
             "Everything that was kept of you here is destroyed: the tokens, their key, your name. {} {}",
-            words::logout::revocation(&done.revocation),
-            words::logout::access(done, now),
+            revocation(&done.revocation),
+            access(done, now),
         ),
         next: "Spotify may still list the app among those that you have agreed to, and there you can take \
                it from the list. If you sign in again, you are asked for your consent again."
             .to_owned(),
     }
+}
+
+/// What became of it at Spotify, for somebody who uses a web app.
+fn revocation(revocation: &Revocation) -> &'static str {
+    match revocation {
+        Revocation::NotOffered => "Spotify was not told so: it offers no way to do that.",
+        Revocation::Answered { status: 200 } => {
+            "Spotify was asked to end the connection too, and does not say whether it did."
+        }
+        Revocation::Answered { .. } => {
+            "Spotify was asked to end the connection too, and refused to."
+        }
+        Revocation::Failed { .. } => {
+            "Spotify was to be asked to end the connection too, and could not be reached."
+        }
+    }
+}
+
+/// How long something works that was handed out before.
+fn access(done: &LoggedOut, now: UnixMillis) -> String {
+    let Some(until) = done.access_until else {
+        return String::new();
+    };
+    let minutes = until.since(now).as_secs().div_ceil(60);
+    let minutes = words::count(minutes, "minute");
+    format!("Whoever was handed an access token before can use it for {minutes} more at most.")
 }
