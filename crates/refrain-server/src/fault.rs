@@ -59,6 +59,8 @@ pub(crate) struct Fault {
     allow: Option<Box<str>>,
     /// Whether a caller may also show who he is by a password.
     by_password: bool,
+    /// What the browser is to carry from now on.
+    cookie: Option<HeaderValue>,
 }
 
 impl Fault {
@@ -79,6 +81,7 @@ impl Fault {
             closes: false,
             allow: None,
             by_password: false,
+            cookie: None,
         }
     }
 
@@ -137,6 +140,13 @@ impl Fault {
             by_password: true,
             ..self
         }
+    }
+
+    /// Gives the browser something to carry.
+    #[must_use]
+    pub(crate) fn giving(self, cookie: HeaderValue) -> Self {
+        let cookie = Some(cookie);
+        Self { cookie, ..self }
     }
 
     /// Tells which methods there are (RFC 9110 §15.5.6).
@@ -216,6 +226,9 @@ impl Fault {
         let allow = self.allow.as_deref().map(HeaderValue::from_str);
         if let Some(Ok(allow)) = allow {
             headers.insert(header::ALLOW, allow);
+        }
+        if let Some(cookie) = &self.cookie {
+            headers.append(header::SET_COOKIE, cookie.clone());
         }
         if self.closes {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -307,6 +320,7 @@ impl Fault {
             closes: false,
             allow: None,
             by_password: false,
+            cookie: None,
         }
     }
 }

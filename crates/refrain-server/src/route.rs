@@ -132,7 +132,11 @@ async fn respond(
         (Route::Readyz, _) => Ok(health::ready(connection.shared()).await),
         (Route::Api, Some(caller)) => {
             let request = Request::from_parts(head, body);
-            proxy::relay(request, &caller, (connection, pulse), id).await
+            let answered = proxy::relay(request, &caller, (connection, pulse), id).await;
+            match &caller {
+                Caller::User(user) => user.carry_on(connection.shared(), answered).await,
+                _ => answered,
+            }
         }
         (_, Some(caller)) => {
             let errand = Errand {

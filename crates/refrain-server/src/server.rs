@@ -37,6 +37,7 @@ use crate::{
     metrics::Metrics,
     notices::{self, Notices},
     request_id::Ids,
+    session::carrier::Carrier,
     shown::Remembered,
 };
 
@@ -81,11 +82,6 @@ pub enum StartError {
     /// The single-page app is of no use.
     #[error(transparent)]
     App(#[from] AppError),
-    /// Sessions are to be kept in a way that is not built.
-    #[error(
-        "sessions.keep = \"cookie\" is not built yet: refresh tokens would be in the store all the same"
-    )]
-    CookieSessions,
     /// There is nowhere to listen.
     #[error("the server is to listen nowhere")]
     Nowhere,
@@ -115,7 +111,6 @@ impl StartError {
             Self::PlainHttp { .. } => "plain_http",
             Self::Refrain(error) => error.code(),
             Self::App(_) => "app_dir",
-            Self::CookieSessions => "sessions_in_cookies",
             Self::Nowhere => "listens_nowhere",
             Self::Certificate { .. } => "certificate",
             Self::Dialer(_) => "tls",
@@ -131,6 +126,7 @@ pub(crate) struct Shared {
     home: Handle,
     keys: Arc<Remembered<ApiKey>>,
     sessions: Arc<Remembered<SessionToken>>,
+    carrier: Option<Arc<Carrier>>,
     gates: Gates,
     doors: Doors,
     front: Front,
@@ -166,12 +162,30 @@ impl Shared {
         &self.sessions
     }
 
+    /// The sessions whose browsers carry their tokens themselves, where they do.
+    pub(crate) fn carrier(&self) -> Option<&Arc<Carrier>> {
+        self.carrier.as_ref()
+    }
+
     pub(crate) fn gates(&self) -> &Gates {
         &self.gates
     }
 
     pub(crate) fn doors(&self) -> &Doors {
         &self.doors
+    }
+
+    /// How many refreshes of this process ended in which way.
+    pub(crate) fn refreshes(&self) -> Vec<(&'static str, u64)> {
+        let mut refreshes = self.refrain.refreshes();
+        let carried = self.carrier.as_ref().map(|it| it.refrain().refreshes());
+        for (outcome, count) in carried.into_iter().flatten() {
+            match refreshes.iter_mut().find(|(other, _)| *other == outcome) {
+                Some((_, known)) => *known = known.saturating_add(count),
+                None => refreshes.push((outcome, count)),
+            }
+        }
+        refreshes
     }
 
     /// How browsers reach this server.
@@ -296,9 +310,9 @@ impl Server {
         refrain: Refrain,
     ) -> Result<Self, StartError> {
         let gates = refrain.gates().await.map_err(StartError::Refrain)?;
-        if config.sessions.app.is_some() && config.sessions.keep == SessionKeep::Cookie {
-            return Err(StartError::CookieSessions);
-        }
+        let carries = config.sessions.app.is_some() && config.sessions.keep == SessionKeep::Cookie;
+        let carrier = carries.then(|| Carrier::new(&refrain).map(Arc::new));
+        let carrier = carrier.transpose().map_err(StartError::Refrain)?;
         let app = config.app_dir.as_deref().map(App::read).transpose()?;
         let (stop, stopped) = watch::channel(false);
         let parts = refrain.parts();
@@ -309,6 +323,7 @@ impl Server {
             home: Handle::current(),
             keys: Arc::default(),
             sessions: Arc::default(),
+            carrier,
             gates,
             doors: Doors::default(),
             app,
@@ -371,5 +386,8 @@ impl Server {
             }
         };
         tokio::join!(self.workers.finish(STOPPING), told);
+        if let Some(carrier) = self.shared.carrier() {
+            carrier.refrain().close(STOPPING).await;
+        }
     }
 }

@@ -38,7 +38,10 @@ pub(super) async fn finish(visit: &Visit<'_>) -> Result<Response<Answer>, Fault>
         .await?;
     note(visit, &returned);
     let mut answer = match (&returned.session, &returned.result) {
-        (Some(path), Ok(done)) => log_in::finish(visit, done.grant.clone(), path).await?,
+        (Some(path), Ok(done)) => {
+            let (grant, carried) = (done.grant.clone(), returned.carried.clone());
+            log_in::finish(visit, grant, carried, path).await?
+        }
         _ => sent_on(visit, returned)?,
     };
     clear(&mut answer, &state, secure);

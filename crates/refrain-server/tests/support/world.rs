@@ -3,8 +3,8 @@
 use std::{
     collections::BTreeMap,
     future::Future,
-    net::SocketAddr,
-    path::PathBuf,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -15,9 +15,10 @@ use std::{
 use refrain::{
     Refrain,
     access::{Grants, Permission},
-    config::{self, App},
+    config::{self, App, SessionKeep},
     id::AppName,
     keeper::{Parts, keys::NewKey, login::LoginRequest},
+    oauth::transport::Transport,
     store::{Store, memory::MemoryStore},
     time::{Clock, ManualClock, UnixMillis},
 };
@@ -50,8 +51,20 @@ impl World {
 
     /// Where no app is configured whose users sign in with a browser.
     pub async fn without_sessions() -> Self {
-        let notices = config::Notices::default();
-        Self::serving(Profile::default(), |_| (), (None, &notices)).await
+        let settings = Settings {
+            sessions: None,
+            ..Settings::default()
+        };
+        Self::serving(Profile::default(), |_| (), settings).await
+    }
+
+    /// Where browsers carry their tokens themselves, over a transport.
+    pub async fn carrying(
+        profile: Profile,
+        transport: impl FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport>,
+    ) -> Self {
+        let change = |parts: &mut Parts| parts.transport = transport(Arc::clone(&parts.transport));
+        Self::serving(profile, change, CARRYING).await
     }
 
     /// With somebody between it and its store.
@@ -75,18 +88,17 @@ impl World {
 
     /// With somebody who is told of grants without asking.
     pub async fn telling(notices: &config::Notices) -> Self {
-        Self::serving(Profile::default(), |_| (), (Some("default"), notices)).await
+        Self::serving(Profile::default(), |_| (), Settings::telling(notices)).await
     }
 
     async fn with(profile: Profile, change: impl FnOnce(&mut Parts)) -> Self {
-        let notices = config::Notices::default();
-        Self::serving(profile, change, (Some("default"), &notices)).await
+        Self::serving(profile, change, Settings::default()).await
     }
 
     async fn serving(
         profile: Profile,
         change: impl FnOnce(&mut Parts),
-        (sessions, notices): (Option<&str>, &config::Notices),
+        settings: Settings<'_>,
     ) -> Self {
         let sim = Sim::start(profile).await.unwrap();
         let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
@@ -103,7 +115,7 @@ impl World {
         sign_in(&refrain, &sim, "alice").await;
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("socket");
-        let (address, stop, server) = serve(&refrain, socket, (sessions, notices)).await;
+        let (address, stop, server) = serve(&refrain, socket, settings).await;
         Self {
             sim,
             clock,
@@ -118,17 +130,36 @@ impl World {
     /// Another server on the same store, when this one has ended.
     pub async fn serve_again(&mut self, notices: &config::Notices) {
         let socket = self.folder.path().join("socket");
-        let (address, stop, server) =
-            serve(&self.refrain, socket, (Some("default"), notices)).await;
+        let settings = Settings::telling(notices);
+        let (address, stop, server) = serve(&self.refrain, socket, settings).await;
         self.address = address;
         self.stop = Some(stop);
         self.server = Some(server);
     }
 
+    /// The same process anew, at the same address, where browsers carry their tokens themselves.
+    pub async fn restart_carrying(&mut self) {
+        self.stop().await;
+        let socket = self.folder.path().join("socket");
+        let settings = Settings {
+            at: self.address,
+            ..CARRYING
+        };
+        let (_, stop, server) = serve(&self.refrain, socket, settings).await;
+        self.stop = Some(stop);
+        self.server = Some(server);
+    }
+
+    /// Another of those on the same store, beside this one, which browsers reach by the same name.
+    pub async fn carry_beside(&self) -> Serving {
+        let socket = self.folder.path().join("another-socket");
+        serve(&self.refrain, socket, CARRYING).await
+    }
+
     /// Another server on the same store, beside this one.
     pub async fn serve_beside(&self, notices: &config::Notices) -> Serving {
         let socket = self.folder.path().join("another-socket");
-        serve(&self.refrain, socket, (Some("default"), notices)).await
+        serve(&self.refrain, socket, Settings::telling(notices)).await
     }
 
     /// A key for `alice`.
@@ -184,6 +215,11 @@ impl World {
         format!("http://{}{path}", self.address)
     }
 
+    /// Where its sockets are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub fn clock_wall(&self) -> UnixMillis {
         self.clock.wall()
     }
@@ -223,19 +259,54 @@ impl World {
 /// Where a server listens, what stops it, and its end.
 pub type Serving = (SocketAddr, oneshot::Sender<()>, JoinHandle<()>);
 
-async fn serve(
-    refrain: &Refrain,
-    socket: PathBuf,
-    (sessions, notices): (Option<&str>, &config::Notices),
-) -> Serving {
+/// How a server is set up.
+struct Settings<'a> {
+    sessions: Option<SessionKeep>,
+    notices: Option<&'a config::Notices>,
+    at: SocketAddr,
+}
+
+const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+const CARRYING: Settings<'static> = Settings {
+    sessions: Some(SessionKeep::Cookie),
+    notices: None,
+    at: ANYWHERE,
+};
+
+impl Default for Settings<'_> {
+    fn default() -> Self {
+        Self {
+            sessions: Some(SessionKeep::Store),
+            notices: None,
+            at: ANYWHERE,
+        }
+    }
+}
+
+impl<'a> Settings<'a> {
+    fn telling(notices: &'a config::Notices) -> Self {
+        Self {
+            notices: Some(notices),
+            ..Self::default()
+        }
+    }
+}
+
+async fn serve(refrain: &Refrain, socket: PathBuf, settings: Settings<'_>) -> Serving {
     let mut config = config::Server::default();
-    config.listen = Some(([127, 0, 0, 1], 0).into());
+    config.listen = Some(settings.at);
     config.names = vec!["music.example".parse().unwrap()];
     config.return_to = RETURN_TO.map(|it| it.parse().unwrap()).to_vec();
     config.socket = Some(socket);
-    config.sessions.app = sessions.map(|app| app.parse().unwrap());
-    let server = Server::bind(&config, refrain.clone()).await.unwrap();
-    let server = server.telling(notices).unwrap();
+    if let Some(keep) = settings.sessions {
+        config.sessions.app = Some("default".parse().unwrap());
+        config.sessions.keep = keep;
+    }
+    let mut server = Server::bind(&config, refrain.clone()).await.unwrap();
+    if let Some(notices) = settings.notices {
+        server = server.telling(notices).unwrap();
+    }
     let address = server.address().unwrap();
     let (stop, stopped) = oneshot::channel();
     let server = tokio::spawn(server.run(async move { stopped.await.unwrap_or_default() }));

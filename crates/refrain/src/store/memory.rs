@@ -1,4 +1,5 @@
-//! A store in memory: for tests, and the contract in its shortest form.
+//! A store in memory: for tests, for what others carry while it is in use, and the contract in its shortest
+//! form.
 
 mod api_keys;
 mod limits;
@@ -7,7 +8,7 @@ mod notices;
 mod sessions;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -31,6 +32,11 @@ use crate::{
     time::{Clock, StoreInstant, UnixMillis},
 };
 
+/// So many changes are told one by one; whoever has heard of none of them looks for himself.
+const CHANGES: usize = 10_000;
+/// So long a story is kept.
+const STORY: usize = 1000;
+
 /// Everything in one locked struct; nothing survives the process.
 #[derive(Debug)]
 pub struct MemoryStore {
@@ -47,7 +53,9 @@ struct Tables {
     attempts: HashMap<String, Attempt>,
     api_keys: Vec<KeyRecord>,
     dead: HashSet<InstanceId>,
-    changes: Vec<Changed>,
+    changes: VecDeque<Changed>,
+    /// How many changes there were before those.
+    changed_before: i64,
     limits: BTreeMap<Bucket, (Version, Option<Gate>)>,
     links: BTreeMap<LinkId, LinkRecord>,
     sessions: BTreeMap<SessionId, SessionRecord>,
@@ -75,6 +83,23 @@ impl MemoryStore {
         self.tables().dead.insert(instance);
     }
 
+    /// Forgets a grant, as though it had never been; not one that is being refreshed, whose answer would have
+    /// nowhere to go. Answers whether it is gone.
+    pub fn forget(&self, name: &GrantName, may: impl FnOnce(&GrantRow) -> bool) -> bool {
+        let mut tables = self.tables();
+        let row = tables.grants.get(name).map(|row| &row.value);
+        let Some(row) = row else { return true };
+        if row.intent.is_some() || !may(row) {
+            return false;
+        }
+        let id = row.id.clone();
+        tables.grants.remove(name);
+        tables.events.remove(&id);
+        tables.told.remove(&id);
+        tables.news.remove(name);
+        true
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,11 +110,15 @@ impl Tables {
         let standing = |row: &GrantRow| (row.epoch, row.minting);
         let before = self.grants.get(&change.row.name);
         if before.is_none_or(|before| standing(&before.value) != standing(&change.row)) {
-            self.changes.push(Changed {
+            self.changes.push_back(Changed {
                 name: change.row.name.clone(),
                 epoch: change.row.epoch,
                 minting: change.row.minting,
             });
+            if self.changes.len() > CHANGES {
+                self.changes.pop_front();
+                self.changed_before += 1;
+            }
         }
         let told = |row: &GrantRow| (row.epoch, row.status.word());
         if before.is_none_or(|before| told(&before.value) != told(&change.row)) {
@@ -105,6 +134,7 @@ impl Tables {
             story.clear();
         }
         story.extend(change.events.iter().cloned());
+        story.drain(..story.len().saturating_sub(STORY));
         if let Status::SignedOut { .. } = change.row.status {
             let name = &change.row.name;
             self.sessions.retain(|_, it| !sessions::reaches(it, name));
@@ -191,12 +221,12 @@ impl Store for MemoryStore {
         most: u32,
     ) -> Result<(Changes, Mark), StoreError> {
         let tables = self.tables();
-        let newest = Mark::at(tables.changes.len().try_into().unwrap_or(i64::MAX));
-        let from = since
-            .unwrap_or(&newest)
-            .upto
-            .try_into()
-            .unwrap_or(usize::MAX);
+        let count = i64::try_from(tables.changes.len()).unwrap_or(i64::MAX);
+        let newest = Mark::at(tables.changed_before.saturating_add(count));
+        let from = since.unwrap_or(&newest).upto - tables.changed_before;
+        let Ok(from) = usize::try_from(from) else {
+            return Ok((Changes::Any, newest));
+        };
         let told: Vec<Changed> = tables.changes.iter().skip(from).cloned().collect();
         if told.len() > most as usize {
             return Ok((Changes::Any, newest));
