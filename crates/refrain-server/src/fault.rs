@@ -49,7 +49,7 @@ pub(crate) struct Fault {
     status: StatusCode,
     code: &'static str,
     what: String,
-    fix: String,
+    fix: Box<str>,
     retry_after: Option<Duration>,
     /// The `error` of RFC 6749.
     oauth: &'static str,
@@ -60,7 +60,7 @@ pub(crate) struct Fault {
     /// Whether a caller may also show who he is by a password.
     by_password: bool,
     /// What the browser is to carry from now on.
-    cookie: Option<HeaderValue>,
+    cookie: Option<Box<HeaderValue>>,
 }
 
 impl Fault {
@@ -75,7 +75,7 @@ impl Fault {
             status,
             code,
             what: what.into(),
-            fix: fix.into(),
+            fix: fix.into().into(),
             retry_after: None,
             oauth: "invalid_request",
             closes: false,
@@ -145,7 +145,7 @@ impl Fault {
     /// Gives the browser something to carry.
     #[must_use]
     pub(crate) fn giving(self, cookie: HeaderValue) -> Self {
-        let cookie = Some(cookie);
+        let cookie = Some(Box::new(cookie));
         Self { cookie, ..self }
     }
 
@@ -228,7 +228,7 @@ impl Fault {
             headers.insert(header::ALLOW, allow);
         }
         if let Some(cookie) = &self.cookie {
-            headers.append(header::SET_COOKIE, cookie.clone());
+            headers.append(header::SET_COOKIE, HeaderValue::clone(cookie));
         }
         if self.closes {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -314,7 +314,7 @@ impl Fault {
             status,
             code,
             what: format!("{what}; {safe}"),
-            fix,
+            fix: fix.into(),
             retry_after: wait.or(retries.then_some(SOON)),
             oauth,
             closes: false,

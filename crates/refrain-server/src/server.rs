@@ -310,8 +310,9 @@ impl Server {
         refrain: Refrain,
     ) -> Result<Self, StartError> {
         let gates = refrain.gates().await.map_err(StartError::Refrain)?;
-        let carries = config.sessions.app.is_some() && config.sessions.keep == SessionKeep::Cookie;
-        let carrier = carries.then(|| Carrier::new(&refrain).map(Arc::new));
+        let in_cookies =
+            config.sessions.app.is_some() && config.sessions.keep == SessionKeep::Cookie;
+        let carrier = in_cookies.then(|| Carrier::new(&refrain).map(Arc::new));
         let carrier = carrier.transpose().map_err(StartError::Refrain)?;
         let app = config.app_dir.as_deref().map(App::read).transpose()?;
         let (stop, stopped) = watch::channel(false);

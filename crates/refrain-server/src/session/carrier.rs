@@ -82,7 +82,7 @@ impl Shown for Opened {
     }
 
     fn is_valid(times: &Times, now: UnixMillis) -> bool {
-        now < times.ends_at
+        now < times.ends
     }
 
     fn only(_: &Times) -> Option<&GrantName> {
@@ -217,7 +217,7 @@ impl Carrier {
         let now = self.cookies.parts().clock.wall();
         let shown = opened.times();
         let old = |issued_at: UnixMillis| now.since(issued_at) >= SLIDE;
-        if step <= opened.carried().step && !old(shown.issued_at) {
+        if step <= opened.carried().step && !old(shown.issued) {
             return None;
         }
         let carried = self.refrain.carried(session).await.ok().flatten()?;
@@ -229,7 +229,7 @@ impl Carrier {
         if let Some(newest) = entry.newest.as_ref().filter(good) {
             return Some(newest.header.clone());
         }
-        let times = Times::used(now, shown.ends_at);
+        let times = Times::used(now, shown.ends);
         let made = self.make(&carried, &times, &opened.0.belongs);
         let header = made.unwrap_or_else(|error| {
             // It goes on from memory.
@@ -254,7 +254,7 @@ impl Carrier {
         let parts = self.cookies.parts();
         let by = (&parts.sealer, parts.random.as_ref());
         let text = sealed::seal(carried, times, belongs, by)?;
-        let life = times.ends_at.since(times.issued_at).as_secs();
+        let life = times.ends.since(times.issued).as_secs();
         Ok(cookie::set(&belongs.name, &text, belongs.secure, life))
     }
 
@@ -318,3 +318,6 @@ fn ephemeral(parts: &Parts) -> Result<Sealer, SealError> {
     let (sealer, _) = Sealer::found(keyring, deployment, random)?;
     Ok(sealer)
 }
+
+#[cfg(test)]
+mod tests;

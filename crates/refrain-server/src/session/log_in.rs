@@ -94,17 +94,17 @@ async fn begin(
 pub(crate) async fn finish(
     visit: &Visit<'_>,
     grant: GrantName,
-    carried: Option<Carried>,
+    brought: Option<Carried>,
     path: &LocalPath,
 ) -> Result<Response<Answer>, Fault> {
     let (host, shared) = (visit.host()?, visit.shared());
     let before = user::held(visit)?;
-    let (session, kept) = match (carried, shared.carrier()) {
+    let (session, kept) = match (brought, shared.carrier()) {
         (None, None) => open(visit, grant.clone()).await?,
-        (Some(carried), Some(carrier)) => {
-            let made = carrier.begin(&carried, &own_cookie::belongs(visit)?);
+        (Some(brought), Some(carrier)) => {
+            let made = carrier.begin(&brought, &own_cookie::belongs(visit)?);
             let kept = made.map_err(|error| unsealed(&error))?;
-            (carried.session, kept.ok_or_else(unwritable)?)
+            (brought.session, kept.ok_or_else(unwritable)?)
         }
         // The configuration has changed while the user was at Spotify.
         _ => return Err(begun_otherwise()),

@@ -72,15 +72,12 @@ async fn end(
     user: &User,
     everywhere: bool,
 ) -> Result<(Option<u64>, Option<LoggedOut>), Fault> {
-    let done = match user.carries() {
-        Some(opened) => {
-            let done = end_carried(visit, user.grant().clone(), opened).await;
-            done.map(|done| (None, done))
-        }
-        None => {
-            let done = end_kept(visit, user, everywhere).await;
-            done.map(|(left, done)| (Some(left), done))
-        }
+    let done = if let Some(opened) = user.carries() {
+        let done = end_carried(visit, user.grant().clone(), opened).await;
+        done.map(|done| (None, done))
+    } else {
+        let done = end_kept(visit, user, everywhere).await;
+        done.map(|(left, done)| (Some(left), done))
     };
     let shared = visit.shared();
     let result = done.as_ref().map_or_else(Fault::code, |_| "done");
@@ -119,7 +116,7 @@ async fn end_carried(
     grant: Grant,
     opened: &Opened,
 ) -> Result<Option<LoggedOut>, Fault> {
-    let (id, ends_at) = (opened.session().clone(), opened.times().ends_at);
+    let (id, ends_at) = (opened.session().clone(), opened.times().ends);
     let done = visit.ask(|refrain: Refrain| async move {
         refrain.sign_session_out(&id, ends_at).await?;
         signed_out(&grant).await
@@ -163,7 +160,7 @@ async fn abandon(visit: &Visit<'_>, text: &str) -> Result<(), Fault> {
     let Some((carrier, opened)) = user::opened(visit, text)? else {
         return Ok(());
     };
-    let (id, ends_at) = (opened.session().clone(), opened.times().ends_at);
+    let (id, ends_at) = (opened.session().clone(), opened.times().ends);
     visit
         .ask(|refrain: Refrain| async move { refrain.sign_session_out(&id, ends_at).await })
         .await?;

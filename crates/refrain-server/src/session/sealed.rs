@@ -40,35 +40,35 @@ pub(super) struct Belongs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Times {
     /// When this cookie was made.
-    pub(super) issued_at: UnixMillis,
+    pub(super) issued: UnixMillis,
     /// From when on it is over, unless it is used before.
-    pub(super) lapses_at: UnixMillis,
+    pub(super) lapses: UnixMillis,
     /// From when on it is over in any case.
-    pub(super) ends_at: UnixMillis,
+    pub(super) ends: UnixMillis,
 }
 
 impl Times {
     /// Of a session that begins.
     pub(super) fn beginning(now: UnixMillis) -> Self {
-        let ends_at = now.after(USER.most);
+        let ends = now.after(USER.most);
         Self {
-            ends_at,
-            ..Self::used(now, ends_at)
+            ends,
+            ..Self::used(now, ends)
         }
     }
 
     /// Of one that goes on: its end stays where it is.
-    pub(super) fn used(now: UnixMillis, ends_at: UnixMillis) -> Self {
+    pub(super) fn used(now: UnixMillis, ends: UnixMillis) -> Self {
         Self {
-            issued_at: now,
-            lapses_at: now.after(USER.idle).min(ends_at),
-            ends_at,
+            issued: now,
+            lapses: now.after(USER.idle).min(ends),
+            ends,
         }
     }
 
     /// Whether it is over at an instant.
     pub(super) fn is_over(&self, now: UnixMillis) -> bool {
-        self.lapses_at.min(self.ends_at) <= now
+        self.lapses.min(self.ends) <= now
     }
 }
 
@@ -112,8 +112,8 @@ fn seal_as_is(
 ) -> Result<String, SealingError> {
     let head = head(&carried.session, &carried.step);
     let plain = plain::write(carried, times)?;
-    let sealed = sealer.seal_carried(&outside(&head, belongs), &plain, random)?;
-    let text = format!("{head}.{}", URL_SAFE_NO_PAD.encode(sealed.as_bytes()));
+    let blob = sealer.seal_carried(&outside(&head, belongs), &plain, random)?;
+    let text = format!("{head}.{}", URL_SAFE_NO_PAD.encode(blob.as_bytes()));
     let size = belongs.name.len() + 1 + text.len();
     if size > MOST {
         return Err(SealingError::TooLarge(size));
@@ -126,10 +126,10 @@ pub(super) fn open(text: &str, belongs: &Belongs, sealer: &Sealer) -> Option<(Ca
     if text.len() > MOST {
         return None;
     }
-    let (head, sealed) = text.rsplit_once('.')?;
+    let (head, body) = text.rsplit_once('.')?;
     let (session, step) = read_head(head)?;
-    let sealed = Sealed::from_bytes(URL_SAFE_NO_PAD.decode(sealed).ok()?);
-    let plain = sealer.open_carried(&outside(head, belongs), &sealed).ok()?;
+    let blob = Sealed::from_bytes(URL_SAFE_NO_PAD.decode(body).ok()?);
+    let plain = sealer.open_carried(&outside(head, belongs), &blob).ok()?;
     plain::read(&plain, session, step)
 }
 

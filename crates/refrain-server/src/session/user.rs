@@ -183,7 +183,7 @@ async fn carrying(
     let taken_in = carrier.take_in(&opened).await;
     Ok(unless_over(shared, taken_in)?.map(|grant| User {
         session: opened.session().clone(),
-        ends_at: opened.times().ends_at,
+        ends_at: opened.times().ends,
         grants: Grants::from_iter([grant.name().clone()]),
         grant,
         carries: Some(opened),

@@ -187,9 +187,9 @@ impl Keeper {
             let (attempt, response) = keeper.take(&query, Some(&browser)).await?;
             let terms = &attempt.terms;
             let (grant, link) = (terms.grant.clone(), terms.link.clone());
-            let (session, carries) = (terms.session.clone(), terms.carries);
+            let (session, by_browser) = (terms.session.clone(), terms.carries);
             let (id, return_to) = link.map(|link| (link.id, link.return_to)).unzip();
-            let (carried, result) = if carries {
+            let (carried, result) = if by_browser {
                 match keeper.finish_carried(attempt, response).await {
                     Ok((carried, done)) => (Some(carried), Ok(done)),
                     Err(error) => (None, Err(error)),

@@ -339,7 +339,74 @@ impl Store for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{store::contract, time::SystemClock};
+    use crate::{lifecycle::row::Intent, store::contract, time::SystemClock};
+
+    fn store() -> MemoryStore {
+        MemoryStore::new(Arc::new(SystemClock::new()))
+    }
+
+    fn alice() -> GrantRow {
+        let id = GrantId::parse(&format!("grt_{}", "0".repeat(32))).unwrap();
+        let (name, app) = ("alice".parse().unwrap(), "default".parse().unwrap());
+        GrantRow::blank(id, name, app, "client".parse().unwrap(), UnixMillis(0))
+    }
+
+    fn change(row: GrantRow) -> Change {
+        Change {
+            row,
+            events: Vec::new(),
+            forgets: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_grant_is_forgotten_unless_it_is_being_refreshed() {
+        let (store, row) = (store(), alice());
+        let is_there = async || store.grant(&row.name).await.unwrap().is_some();
+        assert!(store.forget(&row.name, |_| false), "it is not there");
+        store.insert(&change(row.clone())).await.unwrap();
+        assert!(!store.forget(&row.name, |_| false) && is_there().await);
+        let armed = GrantRow {
+            intent: Some(Intent {
+                fence: row.fence.next(),
+                owner: InstanceId(1),
+                attempt: 0,
+                armed_at: UnixMillis(0),
+                deadline: store.now().await.unwrap(),
+            }),
+            ..row.clone()
+        };
+        store.replace(Version(1), &change(armed)).await.unwrap();
+        assert!(!store.forget(&row.name, |_| true) && is_there().await);
+        store
+            .replace(Version(2), &change(row.clone()))
+            .await
+            .unwrap();
+        assert!(store.forget(&row.name, |_| true) && !is_there().await);
+    }
+
+    #[tokio::test]
+    async fn what_changes_for_ever_is_told_from_a_list_that_ends() {
+        let (store, mut row) = (store(), alice());
+        store.insert(&change(row.clone())).await.unwrap();
+        let (_, early) = store.changes(None, 10).await.unwrap();
+        for version in 1..=CHANGES as u64 + 5 {
+            row.minting = row.minting.next();
+            let next = change(row.clone());
+            let written = store.replace(Version(version), &next).await;
+            assert_ne!(written.unwrap(), Written::Conflict);
+        }
+        assert_eq!(store.tables().changes.len(), CHANGES);
+        let (told, late) = store.changes(Some(&early), u32::MAX).await.unwrap();
+        assert_eq!(told, Changes::Any, "the first of them are told no more");
+        let (told, _) = store.changes(Some(&late), 10).await.unwrap();
+        assert_eq!(told, Changes::These(Vec::new()));
+        row.minting = row.minting.next();
+        let version = Version(CHANGES as u64 + 6);
+        store.replace(version, &change(row)).await.unwrap();
+        let (told, _) = store.changes(Some(&late), 10).await.unwrap();
+        assert!(matches!(told, Changes::These(told) if told.len() == 1));
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn memory_keeps_the_contract() {

@@ -45,7 +45,7 @@ pub(super) fn write(carried: &Carried, times: &Times) -> Result<Zeroizing<Vec<u8
     let (account, access) = (carried.account.as_ref(), carried.access.as_ref());
     let life = |it: &CarriedAccess| u64::try_from(it.life.as_millis()).unwrap_or(u64::MAX);
     let plain = Plain {
-        t: [times.issued_at.0, times.lapses_at.0, times.ends_at.0],
+        t: [times.issued.0, times.lapses.0, times.ends.0],
         g: carried.id.to_string(),
         a: (carried.app.to_string(), carried.client_id.to_string()),
         c: [
@@ -68,7 +68,7 @@ pub(super) fn write(carried: &Carried, times: &Times) -> Result<Zeroizing<Vec<u8
 
 pub(super) fn read(bytes: &[u8], session: SessionId, step: Step) -> Option<(Carried, Times)> {
     let plain: Plain<'_> = serde_json::from_slice(bytes).ok()?;
-    let [issued_at, lapses_at, ends_at] = plain.t.map(UnixMillis);
+    let [issued, lapses, ends] = plain.t.map(UnixMillis);
     let [authorized_at, reauthorize_by] = plain.c.map(UnixMillis);
     let (expires_at, life) = plain.x;
     let access = || CarriedAccess {
@@ -94,9 +94,9 @@ pub(super) fn read(bytes: &[u8], session: SessionId, step: Step) -> Option<(Carr
         access: (!plain.k.is_empty()).then(access),
     };
     let times = Times {
-        issued_at,
-        lapses_at,
-        ends_at,
+        issued,
+        lapses,
+        ends,
     };
     Some((carried, times))
 }

@@ -198,9 +198,9 @@ fn a_session_lapses_unused_and_ends_in_any_case() {
     let begun = Times::beginning(NOW);
     assert!(!begun.is_over(NOW.after(day * 29)));
     assert!(begun.is_over(NOW.after(day * 30)));
-    let used = Times::used(NOW.after(day * 29), begun.ends_at);
+    let used = Times::used(NOW.after(day * 29), begun.ends);
     assert!(!used.is_over(NOW.after(day * 58)));
-    let late = Times::used(NOW.after(day * 179), begun.ends_at);
+    let late = Times::used(NOW.after(day * 179), begun.ends);
     assert!(
         late.is_over(NOW.after(day * 180)),
         "its end stays where it is"

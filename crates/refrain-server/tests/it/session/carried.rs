@@ -351,3 +351,16 @@ async fn what_is_made_up_signs_nobody_in_and_is_answered_with_no_cookie() {
     }
     assert_eq!(call(&world, &cookie).await.0, StatusCode::OK);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_fits_no_cookie_is_told_so_and_signs_nobody_in() {
+    let heard = Overheard::making_refresh_tokens_longer();
+    let world = World::carrying(two(Rotation::Omit), |inner| heard.over(inner)).await;
+    let browser = Browser::new();
+    let back = sign_in(&world, &browser).await;
+    assert_eq!(back.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(back.code(), "session_too_large");
+    assert!(back.body.contains("sessions.keep"), "{back:?}");
+    assert!(!browser.cookies().contains_key(&session_cookie(&world)));
+    assert_eq!(told(&world, &browser).await["signed_in"], json!(false));
+}

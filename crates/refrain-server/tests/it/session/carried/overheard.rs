@@ -10,16 +10,27 @@ use refrain::oauth::{
 use serde_json::Value;
 
 #[derive(Debug, Clone, Default)]
-pub struct Overheard(Arc<Mutex<Vec<String>>>);
+pub struct Overheard {
+    tokens: Arc<Mutex<Vec<String>>>,
+    longer: bool,
+}
 
 impl Overheard {
+    /// So long that no cookie holds them.
+    pub fn making_refresh_tokens_longer() -> Self {
+        Self {
+            longer: true,
+            ..Self::default()
+        }
+    }
+
     pub fn over(&self, inner: Arc<dyn Transport>) -> Arc<dyn Transport> {
         let heard = self.clone();
         Arc::new(Over { inner, heard })
     }
 
     pub fn tokens(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.tokens.lock().unwrap().clone()
     }
 }
 
@@ -46,12 +57,16 @@ struct OneCall {
 #[async_trait]
 impl Connection for OneCall {
     async fn send(self: Box<Self>, request: Request) -> Result<Answer, SendError> {
-        let answer = self.inner.send(request).await?;
-        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let mut answer = self.inner.send(request).await?;
+        let mut body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        if self.heard.longer && body["refresh_token"].is_string() {
+            body["refresh_token"] = "r".repeat(4000).into();
+            *answer.body = body.to_string().into_bytes();
+        }
         let tokens = ["access_token", "refresh_token"];
         let tokens = tokens.iter().filter_map(|name| body[name].as_str());
         let tokens = tokens.map(str::to_owned);
-        self.heard.0.lock().unwrap().extend(tokens);
+        self.heard.tokens.lock().unwrap().extend(tokens);
         Ok(answer)
     }
 }
