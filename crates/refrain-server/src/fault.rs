@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use refrain::{
     Error, Explanation, Kind,
     keeper::Problem,
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     body::Answer,
-    page::{self, Page},
+    page::{self, Page, Way},
     proxy::{target::TargetError, upstream::UpstreamError},
 };
 
@@ -48,19 +48,20 @@ pub(crate) enum Shape {
 pub(crate) struct Fault {
     status: StatusCode,
     code: &'static str,
-    what: String,
+    what: Box<str>,
     fix: Box<str>,
     retry_after: Option<Duration>,
     /// The `error` of RFC 6749.
     oauth: &'static str,
     /// Whether the connection is not to be used again.
     closes: bool,
-    /// The methods that there are, where another was used.
-    allow: Option<Box<str>>,
+    /// What goes with it: the methods that there are, where another was used; or what the browser is to carry
+    /// from now on.
+    header: Option<Box<(HeaderName, HeaderValue)>>,
     /// Whether a caller may also show who he is by a password.
     by_password: bool,
-    /// What the browser is to carry from now on.
-    cookie: Option<Box<HeaderValue>>,
+    /// Where a person can go on from here.
+    ways: Vec<Way>,
 }
 
 impl Fault {
@@ -74,14 +75,14 @@ impl Fault {
         Self {
             status,
             code,
-            what: what.into(),
+            what: what.into().into(),
             fix: fix.into().into(),
             retry_after: None,
             oauth: "invalid_request",
             closes: false,
-            allow: None,
+            header: None,
             by_password: false,
-            cookie: None,
+            ways: Vec::new(),
         }
     }
 
@@ -145,17 +146,16 @@ impl Fault {
     /// Gives the browser something to carry.
     #[must_use]
     pub(crate) fn giving(self, cookie: HeaderValue) -> Self {
-        let cookie = Some(Box::new(cookie));
-        Self { cookie, ..self }
+        let header = Some(Box::new((header::SET_COOKIE, cookie)));
+        Self { header, ..self }
     }
 
     /// Tells which methods there are (RFC 9110 §15.5.6).
     #[must_use]
-    pub(crate) fn allowing(self, methods: String) -> Self {
-        Self {
-            allow: Some(methods.into()),
-            ..self
-        }
+    pub(crate) fn allowing(self, methods: &str) -> Self {
+        let methods = HeaderValue::from_str(methods).ok();
+        let header = methods.map(|it| Box::new((header::ALLOW, it)));
+        Self { header, ..self }
     }
 
     /// The same where the caller's own key is what a 401 would be about: that a grant needs a login is no
@@ -184,6 +184,12 @@ impl Fault {
         }
     }
 
+    /// Offers a person the next step, on the page that tells of it.
+    #[must_use]
+    pub(crate) fn offering(self, ways: Vec<Way>) -> Self {
+        Self { ways, ..self }
+    }
+
     /// Its stable code.
     pub(crate) fn code(&self) -> &'static str {
         self.code
@@ -197,16 +203,16 @@ impl Fault {
             Shape::Problem => told(&self.problem(), "application/problem+json"),
             Shape::Page => self
                 .page(shape)
-                .answer(self.status, page::FOOTER)
+                .answer_with(self.status, &self.ways)
                 .map(Answer::own),
             Shape::Dashboard => self
                 .page(shape)
-                .answer_with_way(self.status, self.way_back())
+                .answer_with(self.status, self.way_back().as_slice())
                 .map(Answer::own),
         };
         *answer.status_mut() = match shape {
             // RFC 6749 §5.2 knows 400 and 401; the rest is about the server, or no token request at all.
-            Shape::OAuth if self.status.is_client_error() && self.allow.is_none() => {
+            Shape::OAuth if self.status.is_client_error() && self.header.is_none() => {
                 StatusCode::BAD_REQUEST
             }
             Shape::OAuth | Shape::Spotify | Shape::Problem | Shape::Page | Shape::Dashboard => {
@@ -223,12 +229,8 @@ impl Fault {
         if let Some(wait) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait)));
         }
-        let allow = self.allow.as_deref().map(HeaderValue::from_str);
-        if let Some(Ok(allow)) = allow {
-            headers.insert(header::ALLOW, allow);
-        }
-        if let Some(cookie) = &self.cookie {
-            headers.append(header::SET_COOKIE, HeaderValue::clone(cookie));
+        if let Some((name, value)) = self.header.as_deref() {
+            headers.append(name, value.clone());
         }
         if self.closes {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -237,15 +239,20 @@ impl Fault {
     }
 
     /// Where whoever is signed in can go on.
-    fn way_back(&self) -> Option<(&'static str, &'static str)> {
+    fn way_back(&self) -> Option<Way> {
         let known = self.status != StatusCode::UNAUTHORIZED;
-        known.then_some(("/dashboard", "Back to the dashboard"))
+        known.then(|| Way {
+            place: "/dashboard".into(),
+            words: "Back to the dashboard",
+        })
     }
 
     fn page(&self, shape: Shape) -> Page {
         let title = match (shape, self.status) {
             (Shape::Dashboard, StatusCode::UNAUTHORIZED) => "Please sign in",
-            (Shape::Dashboard, _) => "That did not work",
+            (Shape::Dashboard, _) | (Shape::Page, StatusCode::MISDIRECTED_REQUEST) => {
+                "That did not work"
+            }
             _ => page::login::NOTHING,
         };
         Page::problem(title, &self.what, &self.fix)
@@ -313,14 +320,14 @@ impl Fault {
         Self {
             status,
             code,
-            what: format!("{what}; {safe}"),
+            what: format!("{what}; {safe}").into(),
             fix: fix.into(),
             retry_after: wait.or(retries.then_some(SOON)),
             oauth,
             closes: false,
-            allow: None,
+            header: None,
             by_password: false,
-            cookie: None,
+            ways: Vec::new(),
         }
     }
 }

@@ -35,6 +35,9 @@
 //! | `session` | `/session`, `/sign-in/{link}`: who is signed in with a browser, and what browsers carry |
 //! | `visit`, `cookie` | somebody with a browser, and what it keeps |
 //! | `notices` | who is told of grants without asking: what there is to tell, and telling it |
+//! | `dashboard` | `/dashboard`: the pages for whoever runs refrain |
+//! | `errand` | what somebody who is known asks for, carried out and noted, whichever way it came |
+//! | `html` | markup that nothing from outside can break out of |
 //! | `page` | what people see there, and at the end of `refrain login` |
 //! | `token_endpoint` | `/api/token` |
 //! | `audit`, `metrics`, `request_id` | who has done what, how often, and which request it was |
@@ -71,7 +74,7 @@ mod visit;
 
 pub use crate::{
     app::AppError,
-    front::origin,
+    front::dashboard_origin,
     listen::inherited::Inherited,
     route::table::{Listed, routes},
     server::{Server, StartError},

@@ -37,7 +37,7 @@ use crate::{
     metrics::Metrics,
     notices::{self, Notices},
     request_id::Ids,
-    session::carrier::Carrier,
+    session::{carrier::Carrier, sweep},
     shown::Remembered,
 };
 
@@ -82,6 +82,9 @@ pub enum StartError {
     /// The single-page app is of no use.
     #[error(transparent)]
     App(#[from] AppError),
+    /// A single-page app is to be served to users who cannot sign in.
+    #[error("there is a single-page app, and no app whose users may sign in to it")]
+    AppWithoutSessions,
     /// There is nowhere to listen.
     #[error("the server is to listen nowhere")]
     Nowhere,
@@ -111,6 +114,7 @@ impl StartError {
             Self::PlainHttp { .. } => "plain_http",
             Self::Refrain(error) => error.code(),
             Self::App(_) => "app_dir",
+            Self::AppWithoutSessions => "app_without_sessions",
             Self::Nowhere => "listens_nowhere",
             Self::Certificate { .. } => "certificate",
             Self::Dialer(_) => "tls",
@@ -310,6 +314,9 @@ impl Server {
         refrain: Refrain,
     ) -> Result<Self, StartError> {
         let gates = refrain.gates().await.map_err(StartError::Refrain)?;
+        if config.app_dir.is_some() && config.sessions.app.is_none() {
+            return Err(StartError::AppWithoutSessions);
+        }
         let in_cookies =
             config.sessions.app.is_some() && config.sessions.keep == SessionKeep::Cookie;
         let carrier = in_cookies.then(|| Carrier::new(&refrain).map(Arc::new));
@@ -328,7 +335,7 @@ impl Server {
             gates,
             doors: Doors::default(),
             app,
-            front: Front::of(&listeners, config),
+            front: Front::of(&listeners, config, &refrain),
             audit: Audit::new(ids.process()),
             ids,
             lookout: Lookout::default(),
@@ -375,6 +382,10 @@ impl Server {
     pub async fn run(self, told: impl Future<Output = ()>) {
         let notices = self.shared.notices();
         let telling = notices.map(|notices| notices.start(&self.shared));
+        let shared = &self.shared;
+        if shared.front().sessions().is_some() {
+            shared.behind(sweep::run(Arc::clone(shared)));
+        }
         let accepting = listen::accept_all(self.listeners, &self.workers);
         tokio::select! {
             () = accepting => {}

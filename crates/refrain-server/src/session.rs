@@ -22,8 +22,10 @@ pub(crate) mod log_in;
 mod log_out;
 mod sealed;
 mod sign_in;
+pub(crate) mod sweep;
 mod told;
 pub(crate) mod user;
+pub(crate) mod ways;
 
 use http::Response;
 

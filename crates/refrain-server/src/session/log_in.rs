@@ -71,12 +71,31 @@ async fn begin(
     return_to: LocalPath,
 ) -> Result<Response<Answer>, Fault> {
     visit.check_proven_page()?;
+    let anew = cookie::held(visit.headers(), &own_cookie::anew(visit.host()?)).is_some();
+    send(visit, app, return_to, anew).await
+}
+
+/// Sends a browser to Spotify once more, of which it has turned out that its user has signed out before: now they
+/// see what they agree to.
+pub(crate) async fn ask_anew(
+    visit: &Visit<'_>,
+    return_to: LocalPath,
+) -> Result<Response<Answer>, Fault> {
+    send(visit, app(visit)?, return_to, true).await
+}
+
+async fn send(
+    visit: &Visit<'_>,
+    app: &AppName,
+    return_to: LocalPath,
+    asks_anew: bool,
+) -> Result<Response<Answer>, Fault> {
     let host = visit.host()?;
     let new = NewSession {
         app: app.clone(),
         return_to,
         port: visit.shared().front().port(),
-        asks_anew: cookie::held(visit.headers(), &own_cookie::anew(host)).is_some(),
+        asks_anew,
         carries: visit.shared().carrier().is_some(),
     };
     let begun = visit

@@ -3,20 +3,28 @@
 //! With the last session of a user goes what is kept of them: nobody is left who could use the tokens.
 
 use http::{HeaderValue, Response, StatusCode, header};
-use refrain::{Error, Grant, Refrain, json::LoggedOutJson, keeper::logout::LoggedOut};
+use refrain::{
+    Error, Grant, Refrain,
+    json::LoggedOutJson,
+    keeper::logout::LoggedOut,
+    session::{LocalPath, SessionToken, Whose},
+    time::UnixMillis,
+    words,
+};
 use serde::Serialize;
 
 use super::{
     carrier::Opened,
     cookie as own_cookie, log_in, told,
     user::{self, Held, User},
+    ways,
 };
 use crate::{
     audit::{Action, Subject},
     body::Answer,
     cookie::{set, unwritable},
     fault::Fault,
-    page::{FOOTER, Page},
+    page::Page,
     visit::Visit,
 };
 
@@ -43,7 +51,9 @@ pub(super) async fn answer(visit: &Visit<'_>) -> Result<Response<Answer>, Fault>
     let now = visit.shared().clock().wall();
     let mut answer = if wants_page(visit) {
         let shown = page(left, done.as_ref(), now);
-        shown.answer(StatusCode::OK, FOOTER).map(Answer::own)
+        let mut ways = vec![ways::home(&LocalPath::root())];
+        ways.extend(done.as_ref().map(|_| ways::list_at_spotify()));
+        shown.answer_with(StatusCode::OK, &ways).map(Answer::own)
     } else {
         told::json(&Told {
             signed_in: false,
@@ -95,15 +105,8 @@ async fn end_kept(
     user: &User,
     everywhere: bool,
 ) -> Result<(u64, Option<LoggedOut>), Fault> {
-    let (grant, id) = (user.grant().clone(), user.session().clone());
-    let done = visit.ask(|refrain: Refrain| async move {
-        refrain.end_session(&id).await?;
-        let left = refrain.sessions_of(grant.name()).await?;
-        if left > 0 && !everywhere {
-            return Ok((left, None));
-        }
-        Ok((0, signed_out(&grant).await?))
-    });
+    let (grant, id) = (user.grant().name().clone(), user.session().clone());
+    let done = visit.ask(|refrain| async move { refrain.leave(&id, &grant, everywhere).await });
     let done = done.await;
     visit.shared().sessions().forget(user.session());
     done
@@ -141,19 +144,28 @@ async fn signed_out(grant: &Grant) -> Result<Option<LoggedOut>, Error> {
 /// it could take the new consent with the old.
 pub(super) async fn end_before(visit: &Visit<'_>, before: Held<'_>) {
     let ended = match before {
-        Held::Token(token) => visit
-            .ask(|refrain: Refrain| async move {
-                // Whoever shows a session may end it; an id alone proves nothing.
-                let record = refrain.verify_session(&token).await?;
-                refrain.end_session(&record.id).await
-            })
-            .await
-            .map(drop),
+        Held::Token(token) => {
+            visit.shared().sessions().forget(&token.id());
+            visit
+                .ask(|refrain: Refrain| async move { leave(&refrain, &token).await })
+                .await
+        }
         Held::Cookie(text) => abandon(visit, text).await,
     };
     if let Err(fault) = ended {
-        tracing::debug!(code = fault.code(), "the session before was not ended");
+        tracing::warn!(code = fault.code(), "the session before was not ended");
     }
+}
+
+/// Whoever shows a session may end it; an id alone proves nothing.
+async fn leave(refrain: &Refrain, token: &SessionToken) -> Result<(), Error> {
+    let Ok(record) = refrain.verify_session(token).await else {
+        return Ok(());
+    };
+    if let Whose::User(grant) = &record.whose {
+        refrain.leave(&record.id, grant, false).await?;
+    }
+    Ok(())
 }
 
 async fn abandon(visit: &Visit<'_>, text: &str) -> Result<(), Fault> {
@@ -180,38 +192,31 @@ fn wants_page(visit: &Visit<'_>) -> bool {
     accepted.is_some_and(|it| it.contains("text/html"))
 }
 
-fn page(left: Option<u64>, done: Option<&LoggedOut>, now: refrain::time::UnixMillis) -> Page {
+fn page(left: Option<u64>, done: Option<&LoggedOut>, now: UnixMillis) -> Page {
+    let title = "You are signed out".to_owned();
     let Some(done) = done else {
+        let text = match left {
+            None | Some(0) => "This browser was signed out already.",
+            Some(_) => {
+                "This browser is signed out. You are signed in with another one still, so the connection to \
+                 Spotify stays."
+            }
+        };
         return Page {
-            title: "You are signed out".to_owned(),
-            text: match left {
-                None | Some(0) => "This browser was signed out already.".to_owned(),
-                Some(_) => {
-                    "This browser is signed out. You are signed in with another one still, so the \
-                     connection to Spotify stays."
-                        .to_owned()
-                }
-            },
-            next: "You may close this page.".to_owned(),
+            title,
+            text: text.to_owned(),
+            next: "You may close this page, or go back and sign in again.".to_owned(),
         };
     };
-    let told = LoggedOutJson::of(done, now);
-    let rest = match told.access_minutes {
-        Some(minutes) => format!(
-            " One access token that was issued before works for {minutes} more minutes at most; \
-             nobody here has it any more."
-        ),
-        None => String::new(),
-    };
     Page {
-        title: "You are signed out".to_owned(),
+        title,
         text: format!(
-            "Everything that was kept of you here is destroyed: the tokens, their key, your name.{rest} \
-             Spotify documents no way to tell it so."
+            "Everything that was kept of you here is destroyed: the tokens, their key, your name. {} {}",
+            words::logout::revocation(&done.revocation),
+            words::logout::access(done, now),
         ),
-        next: format!(
-            "To take your consent back at Spotify too, remove the app at {}",
-            told.remove_app_at
-        ),
+        next: "Spotify may still list the app among those that you have agreed to, and there you can take \
+               it from the list. If you sign in again, you are asked for your consent again."
+            .to_owned(),
     }
 }

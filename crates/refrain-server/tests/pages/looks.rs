@@ -1,6 +1,9 @@
-//! What the pages look like: as wide as a phone and as a desk, light and dark, empty and full.
+//! What the pages look like: as wide as a phone and as a desk, light and dark.
 
-use crate::{chromium::Chromium, site::Site};
+use refrain::access::Permission;
+use refrain_sim::{Action, Fault, Target};
+
+use crate::{chromium::Chromium, site::Site, world::client};
 
 const PAGES: [(&str, &str); 8] = [
     ("overview", "/dashboard"),
@@ -51,10 +54,27 @@ async fn contrasts(browser: &Chromium, page: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_without_a_grant_tells_the_first_step() {
+async fn a_limit_in_force_and_a_search_in_vain_are_told() {
     let site = Site::new().await;
-    // The store of the fixture has alice; a server whose store has nobody looks so.
+    let key = site.world.key(&[Permission::ProxyRead]).await;
+    let retry_after = Some("7200".to_owned());
+    let quota = true;
+    let throttled = Action::Throttle { retry_after, quota };
+    site.world.sim.script(Fault::once(Target::Api, throttled));
+    let asked = client().get(site.url("/v1/me")).bearer_auth(key);
+    assert_eq!(asked.send().await.unwrap().status(), 429);
     let browser = site.browser().await;
+    browser.heading("alice is connected, and Spotify").await;
+    let text = browser.text().await;
+    assert!(
+        text.contains("the quota of the developer account"),
+        "{text}"
+    );
+    for (width, at) in [(1280, "desk"), (390, "phone")] {
+        browser.width(width).await;
+        fits(&browser, "limited").await;
+        browser.picture(&format!("overview-limited-{at}")).await;
+    }
     browser
         .open(&site.url("/dashboard?name=nobody-of-this-name"))
         .await;

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     future::Future,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -49,13 +49,13 @@ impl World {
         Self::with(profile, |_| ()).await
     }
 
-    /// Where no app is configured whose users sign in with a browser.
-    pub async fn without_sessions() -> Self {
-        let settings = Settings {
-            sessions: None,
-            ..Settings::default()
+    /// Where users sign in with a browser.
+    pub async fn with_sessions(profile: Profile) -> Self {
+        let setting = Setting {
+            sessions: Some("default"),
+            ..Setting::default()
         };
-        Self::serving(Profile::default(), |_| (), settings).await
+        Self::serving(profile, |_| (), &setting).await
     }
 
     /// Where browsers carry their tokens themselves, over a transport.
@@ -64,7 +64,17 @@ impl World {
         transport: impl FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport>,
     ) -> Self {
         let change = |parts: &mut Parts| parts.transport = transport(Arc::clone(&parts.transport));
-        Self::serving(profile, change, CARRYING).await
+        Self::serving(profile, change, &Setting::carrying()).await
+    }
+
+    /// With the web app in a folder.
+    pub async fn with_web_app(profile: Profile, folder: &Path) -> Self {
+        let setting = Setting {
+            sessions: Some("default"),
+            app_dir: Some(folder.to_owned()),
+            ..Setting::default()
+        };
+        Self::serving(profile, |_| (), &setting).await
     }
 
     /// With somebody between it and its store.
@@ -88,18 +98,14 @@ impl World {
 
     /// With somebody who is told of grants without asking.
     pub async fn telling(notices: &config::Notices) -> Self {
-        Self::serving(Profile::default(), |_| (), Settings::telling(notices)).await
+        Self::serving(Profile::default(), |_| (), &Setting::telling(notices)).await
     }
 
     async fn with(profile: Profile, change: impl FnOnce(&mut Parts)) -> Self {
-        Self::serving(profile, change, Settings::default()).await
+        Self::serving(profile, change, &Setting::default()).await
     }
 
-    async fn serving(
-        profile: Profile,
-        change: impl FnOnce(&mut Parts),
-        settings: Settings<'_>,
-    ) -> Self {
+    async fn serving(profile: Profile, change: impl FnOnce(&mut Parts), setting: &Setting) -> Self {
         let sim = Sim::start(profile).await.unwrap();
         let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
         let store: Arc<dyn Store> =
@@ -115,7 +121,7 @@ impl World {
         sign_in(&refrain, &sim, "alice").await;
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("socket");
-        let (address, stop, server) = serve(&refrain, socket, settings).await;
+        let (address, stop, server) = serve(&refrain, socket, setting).await;
         Self {
             sim,
             clock,
@@ -130,8 +136,8 @@ impl World {
     /// Another server on the same store, when this one has ended.
     pub async fn serve_again(&mut self, notices: &config::Notices) {
         let socket = self.folder.path().join("socket");
-        let settings = Settings::telling(notices);
-        let (address, stop, server) = serve(&self.refrain, socket, settings).await;
+        let (address, stop, server) =
+            serve(&self.refrain, socket, &Setting::telling(notices)).await;
         self.address = address;
         self.stop = Some(stop);
         self.server = Some(server);
@@ -141,25 +147,25 @@ impl World {
     pub async fn restart_carrying(&mut self) {
         self.stop().await;
         let socket = self.folder.path().join("socket");
-        let settings = Settings {
-            at: self.address,
-            ..CARRYING
+        let setting = Setting {
+            at: Some(self.address),
+            ..Setting::carrying()
         };
-        let (_, stop, server) = serve(&self.refrain, socket, settings).await;
+        let (_, stop, server) = serve(&self.refrain, socket, &setting).await;
         self.stop = Some(stop);
         self.server = Some(server);
     }
 
-    /// Another of those on the same store, beside this one, which browsers reach by the same name.
+    /// Another of those on the same store, beside this one.
     pub async fn carry_beside(&self) -> Serving {
         let socket = self.folder.path().join("another-socket");
-        serve(&self.refrain, socket, CARRYING).await
+        serve(&self.refrain, socket, &Setting::carrying()).await
     }
 
     /// Another server on the same store, beside this one.
     pub async fn serve_beside(&self, notices: &config::Notices) -> Serving {
         let socket = self.folder.path().join("another-socket");
-        serve(&self.refrain, socket, Settings::telling(notices)).await
+        serve(&self.refrain, socket, &Setting::telling(notices)).await
     }
 
     /// A key for `alice`.
@@ -256,57 +262,49 @@ impl World {
     }
 }
 
-/// Where a server listens, what stops it, and its end.
-pub type Serving = (SocketAddr, oneshot::Sender<()>, JoinHandle<()>);
-
-/// How a server is set up.
-struct Settings<'a> {
-    sessions: Option<SessionKeep>,
-    notices: Option<&'a config::Notices>,
-    at: SocketAddr,
+/// How a server is set.
+#[derive(Default)]
+struct Setting {
+    sessions: Option<&'static str>,
+    in_cookies: bool,
+    at: Option<SocketAddr>,
+    app_dir: Option<PathBuf>,
+    notices: config::Notices,
 }
 
-const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-const CARRYING: Settings<'static> = Settings {
-    sessions: Some(SessionKeep::Cookie),
-    notices: None,
-    at: ANYWHERE,
-};
-
-impl Default for Settings<'_> {
-    fn default() -> Self {
+impl Setting {
+    fn carrying() -> Self {
         Self {
-            sessions: Some(SessionKeep::Store),
-            notices: None,
-            at: ANYWHERE,
+            sessions: Some("default"),
+            in_cookies: true,
+            ..Self::default()
         }
     }
-}
 
-impl<'a> Settings<'a> {
-    fn telling(notices: &'a config::Notices) -> Self {
+    fn telling(notices: &config::Notices) -> Self {
         Self {
-            notices: Some(notices),
+            notices: notices.clone(),
             ..Self::default()
         }
     }
 }
 
-async fn serve(refrain: &Refrain, socket: PathBuf, settings: Settings<'_>) -> Serving {
+/// Where a server listens, what stops it, and its end.
+pub type Serving = (SocketAddr, oneshot::Sender<()>, JoinHandle<()>);
+
+async fn serve(refrain: &Refrain, socket: PathBuf, setting: &Setting) -> Serving {
     let mut config = config::Server::default();
-    config.listen = Some(settings.at);
+    config.listen = Some(setting.at.unwrap_or(([127, 0, 0, 1], 0).into()));
     config.names = vec!["music.example".parse().unwrap()];
     config.return_to = RETURN_TO.map(|it| it.parse().unwrap()).to_vec();
     config.socket = Some(socket);
-    if let Some(keep) = settings.sessions {
-        config.sessions.app = Some("default".parse().unwrap());
-        config.sessions.keep = keep;
+    config.sessions.app = setting.sessions.map(|app| app.parse().unwrap());
+    if setting.in_cookies {
+        config.sessions.keep = SessionKeep::Cookie;
     }
-    let mut server = Server::bind(&config, refrain.clone()).await.unwrap();
-    if let Some(notices) = settings.notices {
-        server = server.telling(notices).unwrap();
-    }
+    config.app_dir.clone_from(&setting.app_dir);
+    let server = Server::bind(&config, refrain.clone()).await.unwrap();
+    let server = server.telling(&setting.notices).unwrap();
     let address = server.address().unwrap();
     let (stop, stopped) = oneshot::channel();
     let server = tokio::spawn(server.run(async move { stopped.await.unwrap_or_default() }));

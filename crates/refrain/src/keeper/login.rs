@@ -151,6 +151,7 @@ impl Keeper {
                 link: way.link,
                 session: way.session,
                 carries: way.carries,
+                asked_anew: show_dialog,
             },
             verifier: sealed.map_err(Problem::KeyCheck)?,
         };
@@ -223,6 +224,7 @@ impl Keeper {
         let app = self.app(&terms.app)?;
         if terms.session.is_some() {
             terms.grant = self.grant_of_session(app, obtained.account.as_ref())?;
+            self.check_asked(&terms).await?;
         }
         self.save_login(app, terms, obtained).await
     }

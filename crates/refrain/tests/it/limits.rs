@@ -174,7 +174,7 @@ async fn a_store_that_fails_delays_nobody_and_is_told_as_soon_as_it_works() {
 /// Lets nobody through while it is shut.
 #[derive(Debug, Default)]
 struct Shut {
-    shut: AtomicBool,
+    closed: AtomicBool,
     waits: AtomicBool,
     opened: tokio::sync::Notify,
 }
@@ -182,7 +182,7 @@ struct Shut {
 #[async_trait]
 impl Between for Shut {
     async fn before(&self, _: Call) -> Result<(), StoreError> {
-        if self.shut.load(Ordering::SeqCst) {
+        if self.closed.load(Ordering::SeqCst) {
             self.waits.store(true, Ordering::SeqCst);
             self.opened.notified().await;
         }
@@ -201,7 +201,7 @@ async fn whoever_stops_half_way_through_closing_keeps_nobody_from_it() {
     });
     let world = World::on(sim, clock, Arc::clone(&watched) as Arc<dyn Store>);
     let gates = world.refrain.gates().await.unwrap();
-    watched.between.shut.store(true, Ordering::SeqCst);
+    watched.between.closed.store(true, Ordering::SeqCst);
     limited(&gates, "80000", QUOTA);
     world
         .in_time(async {
@@ -216,7 +216,7 @@ async fn whoever_stops_half_way_through_closing_keeps_nobody_from_it() {
         assert!(poll_once(stopped.as_mut()).await.is_none());
         tokio::task::yield_now().await;
     }
-    watched.between.shut.store(false, Ordering::SeqCst);
+    watched.between.closed.store(false, Ordering::SeqCst);
     watched.between.opened.notify_waiters();
     let closed = world.refrain.close(Duration::from_secs(30));
     let closed = tokio::time::timeout(Duration::from_secs(10), closed).await;

@@ -369,3 +369,36 @@ fn processes(others: usize) -> Html {
     };
     html!("<div><dt>Processes</dt><dd>", text, "</dd></div>")
 }
+
+#[cfg(test)]
+mod tests {
+    use refrain::time::{BootId, UnixMillis, Uptime};
+
+    use super::*;
+
+    #[test]
+    fn whoever_has_no_grant_yet_is_told_the_first_step() {
+        let survey = Survey::begun(UnixMillis(0));
+        let now = Moment {
+            wall: UnixMillis(0),
+            uptime: Uptime(0),
+            boot: BootId(1),
+        };
+        let overview = Overview {
+            survey: &survey,
+            others: &[],
+            part: "",
+            continued: false,
+            next: None,
+            gates: &[],
+            keys: &[],
+            processes: Some(2),
+            now,
+        };
+        let page = overview.content().into_string();
+        assert!(page.contains("Nobody is connected yet."), "{page}");
+        assert!(page.contains("href=\"/dashboard/connect\">Connect an account"));
+        assert!(page.contains("This server and 2 other processes"), "{page}");
+        assert!(!page.contains("Find by name"));
+    }
+}

@@ -61,6 +61,7 @@ pub(super) async fn an_attempt_is_taken_once_and_not_after_its_time(
             }),
             session: LocalPath::parse("/app?a=b#c"),
             carries: true,
+            asked_anew: true,
         },
         verifier: sealed(9),
     };
