@@ -96,7 +96,7 @@ async fn a_user_signs_in_calls_the_api_and_signs_out() {
     let me = told(&world, &browser).await;
     assert_eq!(me["signed_in"], json!(true));
     assert_eq!(me["needs_login"], json!(false));
-    assert_eq!(me["days_left"], json!(181));
+    assert!(me["days_left"].as_u64().unwrap() >= 180, "{me}");
     let seen = fetch(&world, &browser, Method::GET, "/v1/me").await;
     let account: Value = serde_json::from_str(&seen.body).unwrap();
     assert_eq!(me["account_id"], account["account_id"]);
