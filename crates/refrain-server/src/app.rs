@@ -135,7 +135,7 @@ impl App {
             let (what, fix) = ("the app is there to be read", "use GET");
             let status = StatusCode::METHOD_NOT_ALLOWED;
             let fault = Fault::request(status, "bad_method", what, fix);
-            return Err(fault.allowing("GET, HEAD".to_owned()));
+            return Err(fault.allowing("GET, HEAD"));
         }
         let file = self.find(path, headers).ok_or_else(|| {
             let (what, fix) = ("the app has nothing at this path", "go to /");

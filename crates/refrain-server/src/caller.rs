@@ -127,10 +127,11 @@ impl Caller {
 
     /// A grant by name, if the caller reaches it.
     pub(crate) fn reached(&self, name: &GrantName, shared: &Shared) -> Result<Grant, Fault> {
-        if self.reaches(name) {
-            return Ok(shared.refrain().grant_named(name));
+        match self {
+            Self::User(user) if user.grant().name() == name => Ok(user.grant().clone()),
+            _ if self.reaches(name) => Ok(shared.refrain().grant_named(name)),
+            _ => Err(out_of_reach()),
         }
-        Err(out_of_reach())
     }
 
     /// The grant that a path names, if the caller reaches it.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use refrain::{
     Error, Explanation, Kind,
     keeper::Problem,
@@ -55,8 +55,9 @@ pub(crate) struct Fault {
     oauth: &'static str,
     /// Whether the connection is not to be used again.
     closes: bool,
-    /// The methods that there are, where another was used.
-    allow: Option<Box<str>>,
+    /// What goes with it: the methods that there are, where another was used; or what the browser is to carry
+    /// from now on.
+    header: Option<Box<(HeaderName, HeaderValue)>>,
     /// Whether a caller may also show who he is by a password.
     by_password: bool,
     /// Where a person can go on from here.
@@ -79,7 +80,7 @@ impl Fault {
             retry_after: None,
             oauth: "invalid_request",
             closes: false,
-            allow: None,
+            header: None,
             by_password: false,
             ways: Box::default(),
         }
@@ -142,13 +143,19 @@ impl Fault {
         }
     }
 
+    /// Gives the browser something to carry.
+    #[must_use]
+    pub(crate) fn giving(self, cookie: HeaderValue) -> Self {
+        let header = Some(Box::new((header::SET_COOKIE, cookie)));
+        Self { header, ..self }
+    }
+
     /// Tells which methods there are (RFC 9110 §15.5.6).
     #[must_use]
-    pub(crate) fn allowing(self, methods: String) -> Self {
-        Self {
-            allow: Some(methods.into()),
-            ..self
-        }
+    pub(crate) fn allowing(self, methods: &str) -> Self {
+        let methods = HeaderValue::from_str(methods).ok();
+        let header = methods.map(|it| Box::new((header::ALLOW, it)));
+        Self { header, ..self }
     }
 
     /// The same where the caller's own key is what a 401 would be about: that a grant needs a login is no
@@ -208,7 +215,7 @@ impl Fault {
         };
         *answer.status_mut() = match shape {
             // RFC 6749 §5.2 knows 400 and 401; the rest is about the server, or no token request at all.
-            Shape::OAuth if self.status.is_client_error() && self.allow.is_none() => {
+            Shape::OAuth if self.status.is_client_error() && self.header.is_none() => {
                 StatusCode::BAD_REQUEST
             }
             Shape::OAuth | Shape::Spotify | Shape::Problem | Shape::Page | Shape::Dashboard => {
@@ -225,9 +232,8 @@ impl Fault {
         if let Some(wait) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait)));
         }
-        let allow = self.allow.as_deref().map(HeaderValue::from_str);
-        if let Some(Ok(allow)) = allow {
-            headers.insert(header::ALLOW, allow);
+        if let Some((name, value)) = self.header.as_deref() {
+            headers.append(name, value.clone());
         }
         if self.closes {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -322,7 +328,7 @@ impl Fault {
             retry_after: wait.or(retries.then_some(SOON)),
             oauth,
             closes: false,
-            allow: None,
+            header: None,
             by_password: false,
             ways: Box::default(),
         }

@@ -32,7 +32,7 @@
 //! | `manage` | `/refrain/v1/*`: tokens, grants, keys, links, events, notices and their calendar; and `/metrics` |
 //! | `connect` | `/connect/{link}` and `/callback`: a user consents in a browser |
 //! | `app` | a single-page app beside the API |
-//! | `session` | `/session`, `/sign-in/{link}`: who is signed in with a browser |
+//! | `session` | `/session`, `/sign-in/{link}`: who is signed in with a browser, and what browsers carry |
 //! | `visit`, `cookie` | somebody with a browser, and what it keeps |
 //! | `notices` | who is told of grants without asking: what there is to tell, and telling it |
 //! | `dashboard` | `/dashboard`: the pages for whoever runs refrain |

@@ -137,7 +137,11 @@ async fn respond(
         (Route::Readyz, _) => Ok(health::ready(connection.shared()).await),
         (Route::Api, Some(caller)) => {
             let request = Request::from_parts(head, body);
-            proxy::relay(request, &caller, (connection, pulse), id).await
+            let answered = proxy::relay(request, &caller, (connection, pulse), id).await;
+            match &caller {
+                Caller::User(user) => user.carry_on(connection.shared(), answered).await,
+                _ => answered,
+            }
         }
         (_, Some(caller)) => {
             let errand = Errand {
@@ -220,7 +224,7 @@ fn wrong_method(entry: &Entry) -> Fault {
     let what = "the method is not known at this path";
     let fix = "Allow lists those that are";
     let status = StatusCode::METHOD_NOT_ALLOWED;
-    Fault::request(status, "bad_method", what, fix).allowing(entry.allow())
+    Fault::request(status, "bad_method", what, fix).allowing(&entry.allow())
 }
 
 /// Refuses a key in a URL, where logs and histories keep it, wherever the URL leads.

@@ -37,7 +37,7 @@ use crate::{
     metrics::Metrics,
     notices::{self, Notices},
     request_id::Ids,
-    session::sweep,
+    session::{carrier::Carrier, sweep},
     shown::Remembered,
 };
 
@@ -85,11 +85,6 @@ pub enum StartError {
     /// A single-page app is to be served to users who cannot sign in.
     #[error("there is a single-page app, and no app whose users may sign in to it")]
     AppWithoutSessions,
-    /// Sessions are to be kept in a way that is not built.
-    #[error(
-        "sessions.keep = \"cookie\" is not built yet: refresh tokens would be in the store all the same"
-    )]
-    CookieSessions,
     /// There is nowhere to listen.
     #[error("the server is to listen nowhere")]
     Nowhere,
@@ -119,7 +114,6 @@ impl StartError {
             Self::PlainHttp { .. } => "plain_http",
             Self::Refrain(error) => error.code(),
             Self::App(_) => "app_dir",
-            Self::CookieSessions => "sessions_in_cookies",
             Self::AppWithoutSessions => "app_without_sessions",
             Self::Nowhere => "listens_nowhere",
             Self::Certificate { .. } => "certificate",
@@ -136,6 +130,7 @@ pub(crate) struct Shared {
     home: Handle,
     keys: Arc<Remembered<ApiKey>>,
     sessions: Arc<Remembered<SessionToken>>,
+    carrier: Option<Arc<Carrier>>,
     gates: Gates,
     doors: Doors,
     front: Front,
@@ -171,12 +166,30 @@ impl Shared {
         &self.sessions
     }
 
+    /// The sessions whose browsers carry their tokens themselves, where they do.
+    pub(crate) fn carrier(&self) -> Option<&Arc<Carrier>> {
+        self.carrier.as_ref()
+    }
+
     pub(crate) fn gates(&self) -> &Gates {
         &self.gates
     }
 
     pub(crate) fn doors(&self) -> &Doors {
         &self.doors
+    }
+
+    /// How many refreshes of this process ended in which way.
+    pub(crate) fn refreshes(&self) -> Vec<(&'static str, u64)> {
+        let mut refreshes = self.refrain.refreshes();
+        let carried = self.carrier.as_ref().map(|it| it.refrain().refreshes());
+        for (outcome, count) in carried.into_iter().flatten() {
+            match refreshes.iter_mut().find(|(other, _)| *other == outcome) {
+                Some((_, known)) => *known = known.saturating_add(count),
+                None => refreshes.push((outcome, count)),
+            }
+        }
+        refreshes
     }
 
     /// How browsers reach this server.
@@ -301,12 +314,13 @@ impl Server {
         refrain: Refrain,
     ) -> Result<Self, StartError> {
         let gates = refrain.gates().await.map_err(StartError::Refrain)?;
-        if config.sessions.app.is_some() && config.sessions.keep == SessionKeep::Cookie {
-            return Err(StartError::CookieSessions);
-        }
         if config.app_dir.is_some() && config.sessions.app.is_none() {
             return Err(StartError::AppWithoutSessions);
         }
+        let in_cookies =
+            config.sessions.app.is_some() && config.sessions.keep == SessionKeep::Cookie;
+        let carrier = in_cookies.then(|| Carrier::new(&refrain).map(Arc::new));
+        let carrier = carrier.transpose().map_err(StartError::Refrain)?;
         let app = config.app_dir.as_deref().map(App::read).transpose()?;
         let (stop, stopped) = watch::channel(false);
         let parts = refrain.parts();
@@ -317,6 +331,7 @@ impl Server {
             home: Handle::current(),
             keys: Arc::default(),
             sessions: Arc::default(),
+            carrier,
             gates,
             doors: Doors::default(),
             app,
@@ -382,5 +397,8 @@ impl Server {
             }
         };
         tokio::join!(self.workers.finish(STOPPING), told);
+        if let Some(carrier) = self.shared.carrier() {
+            carrier.refrain().close(STOPPING).await;
+        }
     }
 }

@@ -15,10 +15,12 @@
 //! the browser says so, and a field of the form has what only such a page can know.
 
 pub(crate) mod admin;
+pub(crate) mod carrier;
 mod cookie;
 mod leave;
 pub(crate) mod log_in;
 mod log_out;
+mod sealed;
 mod sign_in;
 pub(crate) mod sweep;
 mod told;

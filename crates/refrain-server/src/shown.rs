@@ -115,7 +115,7 @@ impl Shown for SessionToken {
     fn only(record: &SessionRecord) -> Option<&GrantName> {
         match &record.whose {
             Whose::User(grant) => Some(grant),
-            Whose::SignIn | Whose::Admin => None,
+            Whose::SignIn | Whose::Admin | Whose::SignedOut => None,
         }
     }
 

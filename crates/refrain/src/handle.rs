@@ -1,5 +1,6 @@
 //! What a program holds: [`Refrain`], one open store, and [`Grant`], one user's authorization in it.
 
+mod carried;
 mod keys;
 mod links;
 mod page;

@@ -12,6 +12,7 @@
 mod ahead;
 #[cfg(feature = "failpoints")]
 mod broken;
+pub mod carried;
 mod caught;
 mod cells;
 mod commit;
@@ -124,6 +125,8 @@ pub struct Keeper {
     counts: Counts,
     paces: BTreeMap<AppName, Arc<Pace>>,
     walks: AtomicBool,
+    /// Whether grants are refreshed before anybody needs it.
+    looks_ahead: bool,
     uses: Uses,
     outcomes: Outcomes,
     /// How often an intent was to be written.
@@ -134,6 +137,15 @@ pub struct Keeper {
 impl Keeper {
     /// Starts keeping.
     pub fn new(parts: Parts) -> Result<Arc<Self>, Error> {
+        Self::with(parts, true)
+    }
+
+    /// The same for grants that others carry; see [`carried`].
+    pub(crate) fn carrying(parts: Parts) -> Result<Arc<Self>, Error> {
+        Self::with(parts, false)
+    }
+
+    fn with(parts: Parts, looks_ahead: bool) -> Result<Arc<Self>, Error> {
         let instance = InstanceId::random(parts.random.as_ref())?;
         let paces = ahead::paces(&parts.apps, parts.clock.uptime());
         let limits = Limits::new(&parts.apps, Arc::clone(&parts.clock));
@@ -149,6 +161,7 @@ impl Keeper {
             counts: Counts::default(),
             paces,
             walks: AtomicBool::new(false),
+            looks_ahead,
             uses: Uses::default(),
             outcomes: Outcomes::default(),
             attempts: AtomicU64::new(0),
@@ -208,7 +221,7 @@ impl Keeper {
         let now = self.parts.clock.uptime();
         match live {
             Some(live) if live.lasts(min_ttl, now) => served(live),
-            Some(live) if min_ttl.is_none() && live.lives(now) => {
+            Some(live) if self.looks_ahead && min_ttl.is_none() && live.lives(now) => {
                 if live
                     .about
                     .pace

@@ -43,6 +43,9 @@ impl DeploymentId {
     }
 }
 
+/// The number of the key for what others carry: another number is another key.
+const CARRIED_KEY: &str = "1";
+
 /// Seals and opens for one store.
 #[derive(Debug)]
 pub struct Sealer {
@@ -185,6 +188,36 @@ impl Sealer {
     ) -> Result<Zeroizing<String>, SealError> {
         let place = Place::of_attempt(self.deployment, attempt);
         text(&self.keys.named(sealed)?.open(&place, sealed)?)
+    }
+
+    /// Seals what leaves this store and is brought back by whoever carries it, such as a browser. It opens
+    /// beside this very `outside` alone.
+    ///
+    /// The key comes from what the store's key check seals, and not from the master key itself: that can be
+    /// replaced, and what others carry opens as before. As everywhere, the ciphertext names the key.
+    pub fn seal_carried(
+        &self,
+        outside: &str,
+        plain: &[u8],
+        random: &dyn Random,
+    ) -> Result<Sealed, SealError> {
+        let place = Place::of_carried(self.deployment, outside);
+        self.carried_key(CARRIED_KEY)?.seal(&place, plain, random)
+    }
+
+    /// Opens it.
+    pub fn open_carried(
+        &self,
+        outside: &str,
+        sealed: &Sealed,
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let place = Place::of_carried(self.deployment, outside);
+        self.carried_key(CARRIED_KEY)?.open(&place, sealed)
+    }
+
+    fn carried_key(&self, number: &str) -> Result<Key, SealError> {
+        let bytes = Zeroizing::new(self.fingerprint("key of what others carry", number));
+        Key::from_bytes(bytes.as_slice())
     }
 
     /// Recognises a secret without keeping it: a keyed hash, different in every store.

@@ -117,7 +117,6 @@ fn failed(error: &StartError) -> Explanation {
             "set sessions.app to the app whose users may sign in",
             Exit::Configuration,
         ),
-        StartError::CookieSessions => ("set sessions.keep = \"store\"", Exit::Configuration),
         StartError::App(_) => (
             "name the folder with the built app: --app-dir or server.app_dir",
             Exit::Configuration,

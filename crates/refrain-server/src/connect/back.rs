@@ -42,9 +42,12 @@ pub(super) async fn finish(visit: &Visit<'_>) -> Result<Response<Answer>, Fault>
         .map_err(|fault| fault.offering(way_in(visit)))?;
     note(visit, &returned);
     let mut answer = match (&returned.session, &returned.result) {
-        (Some(path), Ok(done)) => log_in::finish(visit, done.grant.clone(), path)
-            .await
-            .map_err(|fault| fault.offering(ways::again(path)))?,
+        (Some(path), Ok(done)) => {
+            let (grant, carried) = (done.grant.clone(), returned.carried.clone());
+            log_in::finish(visit, grant, carried, path)
+                .await
+                .map_err(|fault| fault.offering(ways::again(path)))?
+        }
         (Some(path), Err(error)) if is_not_asked(error) => {
             let asking = log_in::ask_anew(visit, path.clone()).await;
             asking.map_err(|fault| fault.offering(ways::again(path)))?

@@ -29,7 +29,7 @@ pub(super) async fn tell(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
             }
         }
     }
-    let (refreshes, gates) = (shared.refrain().refreshes(), shared.gates().list());
+    let (refreshes, gates) = (shared.refreshes(), shared.gates().list());
     metrics.standing().looked(refreshes, &gates, &clock.now());
     let text = metrics.text().map_err(|_| {
         let status = StatusCode::INTERNAL_SERVER_ERROR;

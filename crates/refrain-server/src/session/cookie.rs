@@ -3,7 +3,8 @@
 use http::HeaderValue;
 use refrain::session::{SessionRecord, SessionToken};
 
-use crate::cookie;
+use super::sealed::Belongs;
+use crate::{cookie, fault::Fault, visit::Visit};
 
 /// The cookie of somebody who runs refrain, at a host. Cookies know no ports: on loopback, where another
 /// server may be a port away, its number is in the name.
@@ -19,6 +20,16 @@ pub(super) fn user(host: &str) -> String {
 /// What makes the next login ask for consent, also where it was given before.
 pub(super) fn anew(host: &str) -> String {
     of("refrain-anew", host)
+}
+
+/// Where the cookie of a user who asks belongs.
+pub(super) fn belongs(visit: &Visit<'_>) -> Result<Belongs, Fault> {
+    let host = visit.host()?;
+    Ok(Belongs {
+        name: user(host),
+        origin: visit.authorities().origin(host),
+        secure: cookie::is_secure(host),
+    })
 }
 
 fn of(name: &str, host: &str) -> String {

@@ -1,14 +1,13 @@
 //! `/session/login`: a user signs in with their Spotify account.
 
-use http::{Method, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use refrain::{
-    Refrain,
     id::{AppName, GrantName},
-    keeper::sessions::NewSession,
-    session::{LocalPath, SessionToken, Whose},
+    keeper::{carried::Carried, sessions::NewSession},
+    session::{LocalPath, SessionId, Whose},
 };
 
-use super::{cookie as own_cookie, user};
+use super::{cookie as own_cookie, log_out, sealed::SealingError, user};
 use crate::{
     audit::{Action, Subject},
     body::Answer,
@@ -97,6 +96,7 @@ async fn send(
         return_to,
         port: visit.shared().front().port(),
         asks_anew,
+        carries: visit.shared().carrier().is_some(),
     };
     let begun = visit
         .ask(|refrain| async move { refrain.begin_session(new).await })
@@ -113,43 +113,63 @@ async fn send(
 pub(crate) async fn finish(
     visit: &Visit<'_>,
     grant: GrantName,
+    brought: Option<Carried>,
     path: &LocalPath,
 ) -> Result<Response<Answer>, Fault> {
-    let (host, before) = (visit.host()?, user::shown(visit)?);
-    let whose = Whose::User(grant.clone());
-    let shared = visit.shared();
-    if let Some(before) = &before {
-        shared.sessions().forget(&before.id());
+    let (host, shared) = (visit.host()?, visit.shared());
+    let before = user::held(visit)?;
+    let (session, kept) = match (brought, shared.carrier()) {
+        (None, None) => open(visit, grant.clone()).await?,
+        (Some(brought), Some(carrier)) => {
+            let made = carrier.begin(&brought, &own_cookie::belongs(visit)?);
+            let kept = made.map_err(|error| unsealed(&error))?;
+            (brought.session, kept.ok_or_else(unwritable)?)
+        }
+        // The configuration has changed while the user was at Spotify.
+        _ => return Err(begun_otherwise()),
+    };
+    if let Some(before) = before {
+        log_out::end_before(visit, before).await;
     }
-    let (token, record) = visit
-        .ask(|refrain| async move {
-            let opened = refrain.open_session(whose).await?;
-            end_before(&refrain, before).await;
-            Ok(opened)
-        })
-        .await?;
     let told = ("done", visit.id().text(), shared.clock().wall());
-    let (caller, audit) = (format!("session:{}", record.id), shared.audit());
+    let (caller, audit) = (format!("session:{session}"), shared.audit());
     audit.note(Action::SignedIn, caller, Subject::Grant(grant), told);
-    let kept = own_cookie::give(&own_cookie::user(host), host, (&token, &record));
     let asked = own_cookie::take_away(&own_cookie::anew(host), host);
-    let answer = see_other(path.as_str()).zip(kept).zip(asked);
-    let ((mut answer, kept), asked) = answer.ok_or_else(unwritable)?;
+    let answer = see_other(path.as_str()).zip(asked);
+    let (mut answer, asked) = answer.ok_or_else(unwritable)?;
     let headers = answer.headers_mut();
     headers.append(header::SET_COOKIE, kept);
     headers.append(header::SET_COOKIE, asked);
     Ok(answer.map(Answer::own))
 }
 
-/// Ends the session that the browser had. Whoever shows a session may end it; an id alone proves nothing.
-async fn end_before(refrain: &Refrain, before: Option<SessionToken>) {
-    let Some(before) = before else { return };
-    let Ok(record) = refrain.verify_session(&before).await else {
-        return;
+/// A session of the store, and the cookie that names it.
+async fn open(visit: &Visit<'_>, grant: GrantName) -> Result<(SessionId, HeaderValue), Fault> {
+    let (host, whose) = (visit.host()?, Whose::User(grant));
+    let (token, record) = visit
+        .ask(|refrain| async move { refrain.open_session(whose).await })
+        .await?;
+    let kept = own_cookie::give(&own_cookie::user(host), host, (&token, &record));
+    Ok((record.id, kept.ok_or_else(unwritable)?))
+}
+
+fn unsealed(error: &SealingError) -> Fault {
+    let (code, fix) = match error {
+        SealingError::TooLarge(_) => (
+            "session_too_large",
+            "have whoever runs this server set sessions.keep = \"store\"; remove the app at \
+             https://www.spotify.com/account/apps/ to take your consent back",
+        ),
+        SealingError::Seal(_) => ("internal", "report this"),
     };
-    if let Whose::User(grant) = &record.whose
-        && let Err(error) = refrain.leave(&record.id, grant, false).await
-    {
-        tracing::warn!(session = %record.id, %error, "the session before was not ended");
-    }
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    Fault::request(status, code, error.to_string(), fix)
+}
+
+fn begun_otherwise() -> Fault {
+    let (what, fix) = (
+        "sessions are kept in another way here since this login began",
+        "sign in once more",
+    );
+    Fault::request(StatusCode::CONFLICT, "login_interrupted", what, fix)
 }

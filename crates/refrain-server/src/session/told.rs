@@ -24,14 +24,11 @@ struct Told {
 
 pub(super) async fn answer(visit: &Visit<'_>) -> Result<Response<Answer>, Fault> {
     log_in::app(visit)?;
-    let told = match user::shown(visit)? {
-        Some(token) => match user::identify(visit, &token).await? {
-            Some(user) => told(visit, &user).await?,
-            None => Told::default(),
-        },
-        None => Told::default(),
+    let Some(user) = user::of(visit).await? else {
+        return json(&Told::default());
     };
-    json(&told)
+    let answered = told(visit, &user).await.and_then(|told| json(&told));
+    user.carry_on(visit.shared(), answered).await
 }
 
 async fn told(visit: &Visit<'_>, user: &user::User) -> Result<Told, Fault> {

@@ -1,5 +1,6 @@
 //! Users of a web app without a back end: they sign in with a browser, and call the Web API by its cookie.
 
+mod carried;
 mod foreign;
 
 use std::time::Duration;

@@ -15,9 +15,10 @@ use std::{
 use refrain::{
     Refrain,
     access::{Grants, Permission},
-    config::{self, App},
+    config::{self, App, SessionKeep},
     id::AppName,
     keeper::{Parts, keys::NewKey, login::LoginRequest},
+    oauth::transport::Transport,
     store::{Store, memory::MemoryStore},
     time::{Clock, ManualClock, UnixMillis},
 };
@@ -55,6 +56,15 @@ impl World {
             ..Setting::default()
         };
         Self::serving(profile, |_| (), &setting).await
+    }
+
+    /// Where browsers carry their tokens themselves, over a transport.
+    pub async fn carrying(
+        profile: Profile,
+        transport: impl FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport>,
+    ) -> Self {
+        let change = |parts: &mut Parts| parts.transport = transport(Arc::clone(&parts.transport));
+        Self::serving(profile, change, &Setting::carrying()).await
     }
 
     /// With the web app in a folder.
@@ -133,6 +143,25 @@ impl World {
         self.server = Some(server);
     }
 
+    /// The same process anew, at the same address, where browsers carry their tokens themselves.
+    pub async fn restart_carrying(&mut self) {
+        self.stop().await;
+        let socket = self.folder.path().join("socket");
+        let setting = Setting {
+            at: Some(self.address),
+            ..Setting::carrying()
+        };
+        let (_, stop, server) = serve(&self.refrain, socket, &setting).await;
+        self.stop = Some(stop);
+        self.server = Some(server);
+    }
+
+    /// Another of those on the same store, beside this one.
+    pub async fn carry_beside(&self) -> Serving {
+        let socket = self.folder.path().join("another-socket");
+        serve(&self.refrain, socket, &Setting::carrying()).await
+    }
+
     /// Another server on the same store, beside this one.
     pub async fn serve_beside(&self, notices: &config::Notices) -> Serving {
         let socket = self.folder.path().join("another-socket");
@@ -192,6 +221,11 @@ impl World {
         format!("http://{}{path}", self.address)
     }
 
+    /// Where its sockets are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub fn clock_wall(&self) -> UnixMillis {
         self.clock.wall()
     }
@@ -232,11 +266,21 @@ impl World {
 #[derive(Default)]
 struct Setting {
     sessions: Option<&'static str>,
+    in_cookies: bool,
+    at: Option<SocketAddr>,
     app_dir: Option<PathBuf>,
     notices: config::Notices,
 }
 
 impl Setting {
+    fn carrying() -> Self {
+        Self {
+            sessions: Some("default"),
+            in_cookies: true,
+            ..Self::default()
+        }
+    }
+
     fn telling(notices: &config::Notices) -> Self {
         Self {
             notices: notices.clone(),
@@ -250,11 +294,14 @@ pub type Serving = (SocketAddr, oneshot::Sender<()>, JoinHandle<()>);
 
 async fn serve(refrain: &Refrain, socket: PathBuf, setting: &Setting) -> Serving {
     let mut config = config::Server::default();
-    config.listen = Some(([127, 0, 0, 1], 0).into());
+    config.listen = Some(setting.at.unwrap_or(([127, 0, 0, 1], 0).into()));
     config.names = vec!["music.example".parse().unwrap()];
     config.return_to = RETURN_TO.map(|it| it.parse().unwrap()).to_vec();
     config.socket = Some(socket);
     config.sessions.app = setting.sessions.map(|app| app.parse().unwrap());
+    if setting.in_cookies {
+        config.sessions.keep = SessionKeep::Cookie;
+    }
     config.app_dir.clone_from(&setting.app_dir);
     let server = Server::bind(&config, refrain.clone()).await.unwrap();
     let server = server.telling(&setting.notices).unwrap();

@@ -76,6 +76,9 @@ pub(super) fn paces(apps: &BTreeMap<AppName, App>, now: Uptime) -> BTreeMap<AppN
 impl Keeper {
     /// Starts to walk, once there is a token that can fall due.
     pub(super) fn refresh_ahead(self: &Arc<Self>) {
+        if !self.looks_ahead {
+            return;
+        }
         if let Some(running) = Running::begin(self, |keeper| &keeper.walks) {
             spawn(run(running));
         }

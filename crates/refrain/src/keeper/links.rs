@@ -17,6 +17,7 @@ use crate::{
     id::{AppName, GrantName},
     keeper::{
         Error, Keeper, Problem,
+        carried::Carried,
         login::{self, Begun, LoggedIn, LoginRequest, Way},
     },
     lifecycle::{GrantRow, row::Status},
@@ -68,6 +69,8 @@ pub struct Returned {
     pub return_to: Option<ReturnTo>,
     /// Where the user goes whose session begins with it.
     pub session: Option<LocalPath>,
+    /// What the browser is to carry: nothing of it is in the store.
+    pub carried: Option<Carried>,
     /// What came of it.
     pub result: Result<LoggedIn, Error>,
 }
@@ -184,14 +187,23 @@ impl Keeper {
             let (attempt, response) = keeper.take(&query, Some(&browser)).await?;
             let terms = &attempt.terms;
             let (grant, link) = (terms.grant.clone(), terms.link.clone());
-            let session = terms.session.clone();
+            let (session, by_browser) = (terms.session.clone(), terms.carries);
             let (id, return_to) = link.map(|link| (link.id, link.return_to)).unzip();
+            let (carried, result) = if by_browser {
+                match keeper.finish_carried(attempt, response).await {
+                    Ok((carried, done)) => (Some(carried), Ok(done)),
+                    Err(error) => (None, Err(error)),
+                }
+            } else {
+                (None, keeper.finish(attempt, response).await)
+            };
             Ok(Returned {
                 grant,
                 link: id,
                 return_to: return_to.flatten(),
                 session,
-                result: keeper.finish(attempt, response).await,
+                carried,
+                result,
             })
         })
         .await

@@ -28,10 +28,10 @@ use crate::{
         token::TokenRequest,
     },
     provider::{AUTHORIZE_PATH, TOKEN_PATH, spotify},
-    secret::{AuthorizationState, BrowserSecret, CodeVerifier},
+    secret::{AuthorizationState, BrowserSecret, CodeVerifier, RefreshToken},
     session::LocalPath,
     store::attempt::{self, Attempt, FromLink, Terms},
-    time::UnixMillis,
+    time::{Moment, UnixMillis},
 };
 
 /// How long a person may take at the provider's page; codes live about as long.
@@ -60,6 +60,8 @@ pub struct LoginRequest {
 pub(super) struct Way {
     pub(super) link: Option<FromLink>,
     pub(super) session: Option<LocalPath>,
+    /// Whether its browser is to carry what it brings.
+    pub(super) carries: bool,
     /// Whether the user is to see what they agree to, also where they have agreed to it before.
     pub(super) asks_anew: bool,
 }
@@ -90,6 +92,17 @@ pub struct LoggedIn {
     pub missing: Scope,
     /// When Spotify stops honouring it.
     pub reauthorize_by: UnixMillis,
+}
+
+/// What a code was exchanged for.
+#[derive(Debug)]
+pub(super) struct Obtained {
+    pub(super) granted: Granted,
+    /// The instant before it was asked for.
+    pub(super) sent: Moment,
+    pub(super) refresh: RefreshToken,
+    /// Whose it is, or why nobody knows.
+    pub(super) account: Result<Account, String>,
 }
 
 impl Keeper {
@@ -137,6 +150,7 @@ impl Keeper {
                 other_account: request.other_account,
                 link: way.link,
                 session: way.session,
+                carries: way.carries,
                 asked_anew: show_dialog,
             },
             verifier: sealed.map_err(Problem::KeyCheck)?,
@@ -206,6 +220,21 @@ impl Keeper {
         attempt: Attempt,
         response: AuthorizationResponse,
     ) -> Result<LoggedIn, Error> {
+        let (mut terms, obtained) = self.obtain(attempt, response).await?;
+        let app = self.app(&terms.app)?;
+        if terms.session.is_some() {
+            terms.grant = self.grant_of_session(app, obtained.account.as_ref())?;
+            self.check_asked(&terms).await?;
+        }
+        self.save_login(app, terms, obtained).await
+    }
+
+    /// Turns the code of an answer into tokens, which are nowhere but here yet.
+    pub(super) async fn obtain(
+        &self,
+        attempt: Attempt,
+        response: AuthorizationResponse,
+    ) -> Result<(Terms, Obtained), Error> {
         let code = response.result.map_err(|error| match error.as_str() {
             "access_denied" => LoginError::Denied,
             _ => LoginError::Reported {
@@ -235,13 +264,13 @@ impl Keeper {
             return Err(LoginError::NoRefreshToken.into());
         };
         let account = self.account(&granted.access_token).await?;
-        let mut terms = attempt.terms;
-        if terms.session.is_some() {
-            terms.grant = self.grant_of_session(app, account.as_ref())?;
-            self.check_asked(&terms).await?;
-        }
-        self.save_login(app, terms, (granted, sent), &refresh, account)
-            .await
+        let obtained = Obtained {
+            granted,
+            sent,
+            refresh,
+            account,
+        };
+        Ok((attempt.terms, obtained))
     }
 
     /// Seals with the store's present key from here on: another process may have replaced it.

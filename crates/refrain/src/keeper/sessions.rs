@@ -18,6 +18,7 @@ use crate::{
     oauth::pkce,
     session::{LocalPath, SessionHash, SessionId, SessionRecord, SessionToken, Whose},
     store::{Written, attempt::Terms},
+    time::UnixMillis,
 };
 
 /// The name of a grant while nobody knows whose it will be.
@@ -32,6 +33,9 @@ fn is_of_a_session(name: &GrantName) -> bool {
     digits.is_some_and(|it| it.len() == 20 && hex(it))
 }
 
+/// The domain of the hash in a record that no text is shown for.
+const OVER: &str = "session that is over";
+
 /// A session that is to begin with a login.
 #[derive(Debug, Clone)]
 pub struct NewSession {
@@ -43,6 +47,8 @@ pub struct NewSession {
     pub port: Option<u16>,
     /// Whether the user is to see what they agree to, also where they have agreed to it before.
     pub asks_anew: bool,
+    /// Whether its browser is to carry the tokens, so that no row is made of them.
+    pub carries: bool,
 }
 
 impl Keeper {
@@ -59,6 +65,7 @@ impl Keeper {
         };
         let way = Way {
             session: Some(new.return_to),
+            carries: new.carries,
             asks_anew: new.asks_anew,
             ..Way::default()
         };
@@ -140,7 +147,7 @@ impl Keeper {
         token: &SessionToken,
     ) -> Result<SessionRecord, Error> {
         let record = self.find_session(token).await?;
-        let record = record.filter(|it| it.whose != Whose::SignIn);
+        let record = record.filter(|it| !matches!(it.whose, Whose::SignIn | Whose::SignedOut));
         let record = record.ok_or(SessionError::Unknown)?;
         let now = self.parts.clock.wall();
         if let Some(lapses_at) = record.used(now) {
@@ -255,6 +262,39 @@ impl Keeper {
     /// Ends a session; answers whether there was one.
     pub(crate) async fn end_session(&self, id: &SessionId) -> Result<bool, Error> {
         Ok(self.parts.store.end_session(id).await?)
+    }
+
+    /// Notes that a session that its browser carries is over, until no copy of it could be shown any more.
+    pub(crate) async fn sign_session_out(
+        &self,
+        session: &SessionId,
+        ends_at: UnixMillis,
+    ) -> Result<(), Error> {
+        let now = self.parts.clock.wall();
+        let hash = self.parts.sealer.fingerprint(OVER, session.as_str());
+        // There already: somebody else was faster.
+        self.parts
+            .store
+            .insert_session(&SessionRecord {
+                id: session.clone(),
+                hash: SessionHash::from_bytes(hash),
+                whose: Whose::SignedOut,
+                made_at: now,
+                seen_at: now,
+                lapses_at: ends_at,
+                ends_at,
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Lets a session pass of which that is not noted.
+    pub(crate) async fn check_session_goes_on(&self, session: &SessionId) -> Result<(), Error> {
+        let record = self.parts.store.session(session).await?;
+        match record.map(|it| it.whose) {
+            Some(Whose::SignedOut) => Err(SessionError::Unknown.into()),
+            _ => Ok(()),
+        }
     }
 
     /// How many sessions reach a grant.

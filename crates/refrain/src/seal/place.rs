@@ -21,6 +21,8 @@ pub enum Field {
     Candidate,
     /// A login attempt's verifier.
     Verifier,
+    /// What somebody else carries.
+    Carried,
 }
 
 impl Field {
@@ -32,6 +34,7 @@ impl Field {
             Self::AccessToken => "access_token",
             Self::Candidate => "candidate",
             Self::Verifier => "verifier",
+            Self::Carried => "carried",
         }
     }
 }
@@ -122,6 +125,18 @@ impl Place {
             epoch: Epoch::default(),
             number: 0,
             field: Field::Verifier,
+        }
+    }
+
+    /// What somebody else carries: `outside` is what it shows in the clear, and where it may be shown.
+    pub fn of_carried(deployment: DeploymentId, outside: &str) -> Self {
+        Self {
+            deployment,
+            table: "carried",
+            row: outside.to_owned(),
+            epoch: Epoch::default(),
+            number: 0,
+            field: Field::Carried,
         }
     }
 

@@ -36,6 +36,9 @@ pub enum Whose {
     Admin,
     /// A user, who reaches a grant of their own.
     User(GrantName),
+    /// Nobody any more: the user of a session that its browser carries has signed out. Kept for as long as
+    /// a copy of the cookie could be shown.
+    SignedOut,
 }
 
 /// How long a session lives.
@@ -74,7 +77,7 @@ impl Whose {
         match self {
             Self::SignIn => SIGN_IN,
             Self::Admin => ADMIN,
-            Self::User(_) => USER,
+            Self::User(_) | Self::SignedOut => USER,
         }
     }
 }

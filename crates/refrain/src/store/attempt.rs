@@ -58,6 +58,9 @@ pub struct Terms {
     /// Where the user goes afterwards, if a session is to begin with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<LocalPath>,
+    /// Whether what it brings is for the browser to carry, and no row is to be made of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub carries: bool,
     /// Whether the user was asked for consent also where they had given it before.
     #[serde(default)]
     pub asked_anew: bool,

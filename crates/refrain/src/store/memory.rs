@@ -1,4 +1,5 @@
-//! A store in memory: for tests, and the contract in its shortest form.
+//! A store in memory: for tests, for what others carry while it is in use, and the contract in its shortest
+//! form.
 
 mod api_keys;
 mod limits;
@@ -7,7 +8,7 @@ mod notices;
 mod sessions;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -30,6 +31,11 @@ use crate::{
     time::{Clock, StoreInstant, UnixMillis},
 };
 
+/// So many changes are told one by one; whoever has heard of none of them looks for himself.
+const CHANGES: usize = 10_000;
+/// So long a story is kept.
+const STORY: usize = 1000;
+
 /// Everything in one locked struct; nothing survives the process.
 #[derive(Debug)]
 pub struct MemoryStore {
@@ -46,7 +52,9 @@ struct Tables {
     attempts: HashMap<String, Attempt>,
     api_keys: Vec<KeyRecord>,
     dead: HashSet<InstanceId>,
-    changes: Vec<Changed>,
+    changes: VecDeque<Changed>,
+    /// How many changes there were before those.
+    changed_before: i64,
     limits: BTreeMap<Bucket, (Version, Option<Gate>)>,
     links: BTreeMap<LinkId, LinkRecord>,
     sessions: BTreeMap<SessionId, SessionRecord>,
@@ -76,6 +84,23 @@ impl MemoryStore {
         self.tables().dead.insert(instance);
     }
 
+    /// Forgets a grant, as though it had never been; not one that is being refreshed, whose answer would have
+    /// nowhere to go. Answers whether it is gone.
+    pub fn forget(&self, name: &GrantName, may: impl FnOnce(&GrantRow) -> bool) -> bool {
+        let mut tables = self.tables();
+        let row = tables.grants.get(name).map(|row| &row.value);
+        let Some(row) = row else { return true };
+        if row.intent.is_some() || !may(row) {
+            return false;
+        }
+        let id = row.id.clone();
+        tables.grants.remove(name);
+        tables.events.remove(&id);
+        tables.told.remove(&id);
+        tables.news.remove(name);
+        true
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -86,11 +111,15 @@ impl Tables {
         let standing = |row: &GrantRow| (row.epoch, row.minting);
         let before = self.grants.get(&change.row.name);
         if before.is_none_or(|before| standing(&before.value) != standing(&change.row)) {
-            self.changes.push(Changed {
+            self.changes.push_back(Changed {
                 name: change.row.name.clone(),
                 epoch: change.row.epoch,
                 minting: change.row.minting,
             });
+            if self.changes.len() > CHANGES {
+                self.changes.pop_front();
+                self.changed_before += 1;
+            }
         }
         let told = |row: &GrantRow| (row.epoch, row.status.word());
         if before.is_none_or(|before| told(&before.value) != told(&change.row)) {
@@ -106,6 +135,7 @@ impl Tables {
             story.clear();
         }
         story.extend(change.events.iter().cloned());
+        story.drain(..story.len().saturating_sub(STORY));
         if let Status::SignedOut { .. } = change.row.status {
             let name = &change.row.name;
             self.sessions.retain(|_, it| !sessions::reaches(it, name));
@@ -192,12 +222,12 @@ impl Store for MemoryStore {
         most: u32,
     ) -> Result<(Changes, Mark), StoreError> {
         let tables = self.tables();
-        let newest = Mark::at(tables.changes.len().try_into().unwrap_or(i64::MAX));
-        let from = since
-            .unwrap_or(&newest)
-            .upto
-            .try_into()
-            .unwrap_or(usize::MAX);
+        let count = i64::try_from(tables.changes.len()).unwrap_or(i64::MAX);
+        let newest = Mark::at(tables.changed_before.saturating_add(count));
+        let from = since.unwrap_or(&newest).upto - tables.changed_before;
+        let Ok(from) = usize::try_from(from) else {
+            return Ok((Changes::Any, newest));
+        };
         let told: Vec<Changed> = tables.changes.iter().skip(from).cloned().collect();
         if told.len() > most as usize {
             return Ok((Changes::Any, newest));
@@ -311,7 +341,74 @@ impl Store for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{store::contract, time::SystemClock};
+    use crate::{lifecycle::row::Intent, store::contract, time::SystemClock};
+
+    fn store() -> MemoryStore {
+        MemoryStore::new(Arc::new(SystemClock::new()))
+    }
+
+    fn alice() -> GrantRow {
+        let id = GrantId::parse(&format!("grt_{}", "0".repeat(32))).unwrap();
+        let (name, app) = ("alice".parse().unwrap(), "default".parse().unwrap());
+        GrantRow::blank(id, name, app, "client".parse().unwrap(), UnixMillis(0))
+    }
+
+    fn change(row: GrantRow) -> Change {
+        Change {
+            row,
+            events: Vec::new(),
+            forgets: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_grant_is_forgotten_unless_it_is_being_refreshed() {
+        let (store, row) = (store(), alice());
+        let is_there = async || store.grant(&row.name).await.unwrap().is_some();
+        assert!(store.forget(&row.name, |_| false), "it is not there");
+        store.insert(&change(row.clone())).await.unwrap();
+        assert!(!store.forget(&row.name, |_| false) && is_there().await);
+        let armed = GrantRow {
+            intent: Some(Intent {
+                fence: row.fence.next(),
+                owner: InstanceId(1),
+                attempt: 0,
+                armed_at: UnixMillis(0),
+                deadline: store.now().await.unwrap(),
+            }),
+            ..row.clone()
+        };
+        store.replace(Version(1), &change(armed)).await.unwrap();
+        assert!(!store.forget(&row.name, |_| true) && is_there().await);
+        store
+            .replace(Version(2), &change(row.clone()))
+            .await
+            .unwrap();
+        assert!(store.forget(&row.name, |_| true) && !is_there().await);
+    }
+
+    #[tokio::test]
+    async fn what_changes_for_ever_is_told_from_a_list_that_ends() {
+        let (store, mut row) = (store(), alice());
+        store.insert(&change(row.clone())).await.unwrap();
+        let (_, early) = store.changes(None, 10).await.unwrap();
+        for version in 1..=CHANGES as u64 + 5 {
+            row.minting = row.minting.next();
+            let next = change(row.clone());
+            let written = store.replace(Version(version), &next).await;
+            assert_ne!(written.unwrap(), Written::Conflict);
+        }
+        assert_eq!(store.tables().changes.len(), CHANGES);
+        let (told, late) = store.changes(Some(&early), u32::MAX).await.unwrap();
+        assert_eq!(told, Changes::Any, "the first of them are told no more");
+        let (told, _) = store.changes(Some(&late), 10).await.unwrap();
+        assert_eq!(told, Changes::These(Vec::new()));
+        row.minting = row.minting.next();
+        let version = Version(CHANGES as u64 + 6);
+        store.replace(version, &change(row)).await.unwrap();
+        let (told, _) = store.changes(Some(&late), 10).await.unwrap();
+        assert!(matches!(told, Changes::These(told) if told.len() == 1));
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn memory_keeps_the_contract() {

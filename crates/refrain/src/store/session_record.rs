@@ -19,6 +19,7 @@ pub(super) fn whose(whose: &Whose) -> (&'static str, Option<String>) {
         Whose::SignIn => ("sign_in", None),
         Whose::Admin => ("admin", None),
         Whose::User(grant) => ("user", Some(grant.as_str().to_owned())),
+        Whose::SignedOut => ("signed_out", None),
     }
 }
 
@@ -65,6 +66,7 @@ where
         ("sign_in", None) => Whose::SignIn,
         ("admin", None) => Whose::Admin,
         ("user", Some(grant)) => Whose::User(grant),
+        ("signed_out", None) => Whose::SignedOut,
         _ => return Err(error("whose", cause("not known here"))),
     };
     Ok(SessionRecord {

@@ -32,7 +32,8 @@ pub trait Sessions: Send + Sync {
     /// Takes out all sessions that reach a grant; answers how many.
     async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, StoreError>;
 
-    /// Takes out all of them: of what is restored nobody knows who has signed out since.
+    /// Takes out all of them: of what is restored nobody knows who has signed out since. What says that
+    /// somebody has signed out stays.
     async fn end_all_sessions(&self) -> Result<(), StoreError>;
 
     /// The grants whose names begin so that are not signed out, and that no session reaches at an instant; by

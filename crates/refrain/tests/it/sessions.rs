@@ -30,6 +30,7 @@ async fn consent(world: &World, asks_anew: bool) -> Returned {
         return_to: LocalPath::root(),
         port: None,
         asks_anew,
+        carries: false,
     };
     let begun = world.refrain.begin_session(new).await.unwrap();
     let location = world.sim.consent(&begun.login.url).unwrap();

@@ -8,7 +8,7 @@ use crate::{
     keeper::{
         Error, Keeper, Problem,
         links::LinkError,
-        login::{LoggedIn, LoginError},
+        login::{LoggedIn, LoginError, Obtained},
     },
     lifecycle::{
         self, Change, Consented, GrantRow,
@@ -31,10 +31,14 @@ impl Keeper {
         &self,
         app: &App,
         terms: Terms,
-        (granted, sent): (Granted, Moment),
-        refresh: &RefreshToken,
-        account: Result<Account, String>,
+        obtained: Obtained,
     ) -> Result<LoggedIn, Error> {
+        let Obtained {
+            granted,
+            sent,
+            refresh,
+            account,
+        } = obtained;
         let authorized_at = self.parts.clock.wall();
         let reauthorize_by = spotify::reauthorize_by(authorized_at);
         // RFC 6749 §5.1: no scope in the answer means the one that was asked for.
@@ -48,7 +52,7 @@ impl Keeper {
             terms: &terms,
             granted: &granted,
             sent,
-            refresh,
+            refresh: &refresh,
             account: &account,
             scope,
             consent,

@@ -39,7 +39,8 @@ async fn insert(store: &Shared, session: &SessionRecord) -> bool {
 }
 
 pub(super) async fn a_session_reads_back_whole((one, other): (Shared, Shared)) {
-    for session in [user(), of(Whose::Admin), of(Whose::SignIn)] {
+    let signed_out = of(Whose::SignedOut);
+    for session in [user(), of(Whose::Admin), of(Whose::SignIn), signed_out] {
         assert_eq!(one.session(&session.id).await.unwrap(), None);
         assert!(insert(&one, &session).await);
         let read = other.session(&session.id).await.unwrap();
@@ -171,7 +172,11 @@ pub(super) async fn the_sessions_of_a_grant_end_together((one, other): (Shared, 
     for kept in [&admin, &bob] {
         assert_eq!(one.session(&kept.id).await.unwrap().as_ref(), Some(kept));
     }
+    let signed_out = of(Whose::SignedOut);
+    assert!(insert(&one, &signed_out).await);
     other.end_all_sessions().await.unwrap();
+    let kept = one.session(&signed_out.id).await.unwrap();
+    assert_eq!(kept, Some(signed_out), "whoever has signed out stays so");
     assert_eq!(one.session(&admin.id).await.unwrap(), None);
     assert_eq!(one.session(&bob.id).await.unwrap(), None);
 }

@@ -54,7 +54,8 @@ impl Sessions for MemoryStore {
     }
 
     async fn end_all_sessions(&self) -> Result<(), StoreError> {
-        self.tables().sessions.clear();
+        let mut tables = self.tables();
+        tables.sessions.retain(|_, it| it.whose == Whose::SignedOut);
         Ok(())
     }
 

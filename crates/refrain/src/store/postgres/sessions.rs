@@ -90,7 +90,9 @@ impl Sessions for PostgresStore {
     }
 
     async fn end_all_sessions(&self) -> Result<(), StoreError> {
-        let query = self.sessions.statement("DELETE FROM refrain.sessions");
+        let query = self
+            .sessions
+            .statement("DELETE FROM refrain.sessions WHERE whose <> 'signed_out'");
         tell!(self, |c| query.rows().execute(c)).await.map(drop)
     }
 

@@ -76,7 +76,7 @@ impl Sessions for SqliteStore {
     }
 
     async fn end_all_sessions(&self) -> Result<(), StoreError> {
-        let query = sqlx::query("DELETE FROM sessions");
+        let query = sqlx::query("DELETE FROM sessions WHERE whose <> 'signed_out'");
         self.change_sessions(query).await.map(drop)
     }
 
