@@ -15,6 +15,7 @@ mod broken;
 mod caught;
 mod cells;
 mod commit;
+mod contended;
 mod counts;
 mod error;
 mod explain;

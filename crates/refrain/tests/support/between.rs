@@ -53,6 +53,11 @@ pub trait Between: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether somebody has locked the row that is to be replaced.
+    fn locks(&self) -> bool {
+        false
+    }
+
     /// When the write of a row is made, if whoever asks for it is told now that the store does not answer.
     fn later(&self) -> Option<BoxFuture<'static, ()>> {
         None
@@ -343,6 +348,9 @@ impl<B: Between> Store for Watched<B> {
         self.call(Call::Write, self.inner.insert(change)).await
     }
     async fn replace(&self, seen: Version, change: &Change) -> Result<Written, StoreError> {
+        if self.between.locks() {
+            return Ok(Written::Conflict);
+        }
         if let Some(when) = self.between.later() {
             let (store, change) = (Arc::clone(&self.inner), change.clone());
             tokio::spawn(async move {
