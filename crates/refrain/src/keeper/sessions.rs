@@ -5,6 +5,7 @@ mod error;
 pub use self::error::SessionError;
 use crate::{
     config::App,
+    hex,
     id::{AppName, GrantName},
     keeper::{
         Error, Keeper, Problem,
@@ -64,11 +65,10 @@ impl Keeper {
         let account = account.map_err(|why| LoginError::AccountUnknown { why: why.clone() })?;
         let whose = format!("{} {}", app.client.id, account.id);
         let hash = self.parts.sealer.fingerprint("grant of a session", &whose);
-        let digits = hash
-            .iter()
-            .take(10)
-            .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-        Ok(format!("web-{digits}").parse().map_err(Problem::Name)?)
+        let (start, _) = hash.split_at(10);
+        Ok(format!("web-{}", hex::text(start))
+            .parse()
+            .map_err(Problem::Name)?)
     }
 
     /// Makes a session. Its text is in the answer and nowhere else.
