@@ -310,3 +310,25 @@ async fn nobody_but_the_dashboard_sends_users_to_it() {
     let answer = link.bearer_auth(key).json(&asked).send().await.unwrap();
     assert_eq!(code(answer.headers()), "return_to_not_allowed");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_reads_so_many_and_says_where_it_goes_on() {
+    let desk = Desk::new().await;
+    desk.world.with_many("g-", 10_100).await;
+    let page = async |path: &str| desk.get(path).await.text().await.unwrap();
+    assert!(page("/dashboard").await.contains(" data-live"));
+    let first = page("/dashboard?name=nobody").await;
+    // Alice is one of the ten thousand.
+    assert!(first.contains("Searched up to g-09998"), "{first}");
+    assert!(!first.contains(" data-live") && !first.contains("is called so"));
+    let next = "/dashboard?after=g-09998&amp;name=nobody";
+    assert!(first.contains(next), "{first}");
+    let last = page(&next.replace("&amp;", "&")).await;
+    assert!(
+        last.contains("No grant and no user is called so."),
+        "{last}"
+    );
+    assert!(!last.contains("Searched up to"));
+    let found = page("/dashboard?name=g-0").await;
+    assert!(found.contains("after=g-00099") && !found.contains("Searched up to"));
+}
