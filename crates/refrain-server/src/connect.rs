@@ -98,7 +98,8 @@ impl Visit<'_> {
             _ => status_of(error.kind()),
         };
         let what = match error.problem() {
-            Problem::Link(_) | Problem::Login(_) => format!("{} ({})", told.what, told.safe),
+            Problem::Link(_) => format!("{} ({})", told.what, told.safe),
+            Problem::Login(_) => error.what_for_visitor(),
             _ => {
                 tracing::warn!(code = told.code, %error, "a login in a browser has come to nothing");
                 format!("refrain could not do its part ({})", told.code)

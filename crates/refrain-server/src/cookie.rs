@@ -14,7 +14,7 @@ use crate::fault::Fault;
 pub(crate) fn is_secure(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     let name = if host.ends_with(']') { host } else { name };
-    !Host::parse(name).is_ok_and(|host| is_loopback(&host))
+    !(name.eq_ignore_ascii_case("localhost") || Host::parse(name).is_ok_and(|it| is_loopback(&it)))
 }
 
 /// The name as browsers are to keep it.
@@ -89,7 +89,8 @@ mod tests {
             ("music.example", true),
             ("music.example:8443", true),
             ("192.168.1.5", true),
-            ("localhost:4280", true),
+            ("localhost:4280", false),
+            ("localhost.example:4280", true),
         ] {
             assert_eq!(is_secure(host), secure, "{host}");
         }

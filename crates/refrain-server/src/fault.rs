@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     body::Answer,
-    page::{self, Page},
+    page::{self, Page, Way},
     proxy::{target::TargetError, upstream::UpstreamError},
 };
 
@@ -48,8 +48,8 @@ pub(crate) enum Shape {
 pub(crate) struct Fault {
     status: StatusCode,
     code: &'static str,
-    what: String,
-    fix: String,
+    what: Box<str>,
+    fix: Box<str>,
     retry_after: Option<Duration>,
     /// The `error` of RFC 6749.
     oauth: &'static str,
@@ -59,6 +59,8 @@ pub(crate) struct Fault {
     allow: Option<Box<str>>,
     /// Whether a caller may also show who he is by a password.
     by_password: bool,
+    /// Where a person can go on from here.
+    ways: Box<[Way]>,
 }
 
 impl Fault {
@@ -72,13 +74,14 @@ impl Fault {
         Self {
             status,
             code,
-            what: what.into(),
-            fix: fix.into(),
+            what: what.into().into(),
+            fix: fix.into().into(),
             retry_after: None,
             oauth: "invalid_request",
             closes: false,
             allow: None,
             by_password: false,
+            ways: Box::default(),
         }
     }
 
@@ -174,6 +177,15 @@ impl Fault {
         }
     }
 
+    /// Offers a person the next step, on the page that tells of it.
+    #[must_use]
+    pub(crate) fn offering(self, ways: Vec<Way>) -> Self {
+        Self {
+            ways: ways.into(),
+            ..self
+        }
+    }
+
     /// Its stable code.
     pub(crate) fn code(&self) -> &'static str {
         self.code
@@ -187,11 +199,11 @@ impl Fault {
             Shape::Problem => told(&self.problem(), "application/problem+json"),
             Shape::Page => self
                 .page(shape)
-                .answer(self.status, page::FOOTER)
+                .answer_with(self.status, &self.ways)
                 .map(Answer::own),
             Shape::Dashboard => self
                 .page(shape)
-                .answer_with_way(self.status, self.way_back())
+                .answer_with(self.status, self.way_back().as_slice())
                 .map(Answer::own),
         };
         *answer.status_mut() = match shape {
@@ -224,15 +236,20 @@ impl Fault {
     }
 
     /// Where whoever is signed in can go on.
-    fn way_back(&self) -> Option<(&'static str, &'static str)> {
+    fn way_back(&self) -> Option<Way> {
         let known = self.status != StatusCode::UNAUTHORIZED;
-        known.then_some(("/dashboard", "Back to the dashboard"))
+        known.then(|| Way {
+            place: "/dashboard".into(),
+            words: "Back to the dashboard",
+        })
     }
 
     fn page(&self, shape: Shape) -> Page {
         let title = match (shape, self.status) {
             (Shape::Dashboard, StatusCode::UNAUTHORIZED) => "Please sign in",
-            (Shape::Dashboard, _) => "That did not work",
+            (Shape::Dashboard, _) | (Shape::Page, StatusCode::MISDIRECTED_REQUEST) => {
+                "That did not work"
+            }
             _ => page::login::NOTHING,
         };
         Page::problem(title, &self.what, &self.fix)
@@ -300,13 +317,14 @@ impl Fault {
         Self {
             status,
             code,
-            what: format!("{what}; {safe}"),
-            fix,
+            what: format!("{what}; {safe}").into(),
+            fix: fix.into(),
             retry_after: wait.or(retries.then_some(SOON)),
             oauth,
             closes: false,
             allow: None,
             by_password: false,
+            ways: Box::default(),
         }
     }
 }

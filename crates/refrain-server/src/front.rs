@@ -31,14 +31,20 @@ pub(crate) struct Front {
     port: Option<u16>,
     return_to: Vec<ReturnRule>,
     sessions: Option<AppName>,
+    /// The host and port at which the web app is whose users sign in with a browser.
+    app_at: Option<String>,
 }
 
 impl Front {
-    pub(crate) fn of(listeners: &[Listener], config: &Server) -> Self {
+    pub(crate) fn of(listeners: &[Listener], config: &Server, refrain: &Refrain) -> Self {
         let tcp = listeners.iter().find(|it| it.address().is_some());
+        let port = tcp.and_then(Listener::address).map(|it| it.port());
+        let app = config.sessions.app.as_ref();
+        let redirect = app.and_then(|app| refrain.redirect_uri(app, port).ok());
         Self {
+            app_at: redirect.as_ref().map(at),
             authorities: tcp.map(Listener::authorities).cloned(),
-            port: tcp.and_then(Listener::address).map(|it| it.port()),
+            port,
             return_to: config.return_to.clone(),
             sessions: config.sessions.app.clone(),
         }
@@ -52,6 +58,13 @@ impl Front {
     /// The app whose users may sign in with a browser, if any may.
     pub(crate) fn sessions(&self) -> Option<&AppName> {
         self.sessions.as_ref()
+    }
+
+    /// Whether a browser that names this host is at the web app. What runs there is not refrain's: it shares no
+    /// origin with the dashboard, whose pages it could otherwise read and whose buttons it could press.
+    pub(crate) fn is_app(&self, host: &str) -> bool {
+        let app = self.app_at.as_deref();
+        app.is_some_and(|it| it.eq_ignore_ascii_case(host))
     }
 
     /// Whether a user may be sent there; nowhere, unless the configuration says so.
@@ -96,11 +109,7 @@ impl Front {
         if url.path() != CALLBACK || url.query().is_some() {
             return Some("its path is not /callback");
         }
-        let host = url.host_str().unwrap_or_default();
-        let authority = match url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        };
+        let authority = at(redirect);
         let Some(authorities) = &self.authorities else {
             return Some("this server listens at no address for browsers");
         };
@@ -115,9 +124,28 @@ impl Front {
     }
 }
 
-/// The origin at which browsers reach a server with these settings: its first name, behind a proxy that ends
-/// TLS unless the server does so itself, or else its address. `None` where it listens for no browsers.
-pub fn origin(config: &Server) -> Option<String> {
+/// The host and port that a redirect URI leads to, as browsers name them.
+fn at(redirect: &RedirectUri) -> String {
+    let host = redirect.url().host_str().unwrap_or_default();
+    match redirect.url().port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// The origin of the dashboard of a server with these settings: its first name, behind a proxy that ends TLS
+/// unless the server does so itself, or else its address; and not that of the web app, to whose users an app of
+/// this redirect URI belongs. `None` where it listens for no browsers.
+pub fn dashboard_origin(config: &Server, app: Option<&RedirectUri>) -> Option<String> {
+    let app = app.map(at);
+    let mut origins = origins(config)?.into_iter();
+    origins.find(|origin| {
+        let (_, authority) = origin.split_once("://").unwrap_or_default();
+        app.as_deref() != Some(authority)
+    })
+}
+
+fn origins(config: &Server) -> Option<Vec<String>> {
     let address = config.listen?;
     let (scheme, usual) = match config.tls {
         Some(_) => ("https", 443),
@@ -128,13 +156,18 @@ pub fn origin(config: &Server) -> Option<String> {
         port if port == usual => format!("{scheme}://{host}"),
         port => format!("{scheme}://{host}:{port}"),
     };
-    Some(match (config.names.first(), address.ip()) {
-        (Some(name), _) if config.tls.is_some() => at_port(name.as_str()),
-        (Some(name), _) => format!("https://{name}"),
-        (None, IpAddr::V4(ip)) if !ip.is_unspecified() => at_port(&ip.to_string()),
-        (None, IpAddr::V6(ip)) if !ip.is_unspecified() => at_port(&format!("[{ip}]")),
-        (None, _) => at_port("127.0.0.1"),
-    })
+    let named = config.names.iter().map(|name| match config.tls {
+        Some(_) => at_port(name.as_str()),
+        None => format!("https://{name}"),
+    });
+    let own = match address.ip() {
+        ip if ip.is_unspecified() => at_port("127.0.0.1"),
+        IpAddr::V4(ip) => at_port(&ip.to_string()),
+        IpAddr::V6(ip) => at_port(&format!("[{ip}]")),
+    };
+    let local = address.ip().is_unspecified() || address.ip().is_loopback();
+    let local = local.then(|| at_port("localhost"));
+    Some(named.chain([own]).chain(local).collect())
 }
 
 /// What is wrong with the app that a caller names.
@@ -165,6 +198,7 @@ mod tests {
             port: Some(address.port()),
             return_to: Vec::new(),
             sessions: None,
+            app_at: None,
         }
     }
 
@@ -179,7 +213,7 @@ mod tests {
             server.listen = Some(listen.parse().unwrap());
             server.names = name.map(|name| name.parse().unwrap()).into_iter().collect();
             server.tls = tls.then(files);
-            origin(&server)
+            dashboard_origin(&server, None)
         };
         let name = Some("music.example");
         for (listen, name, tls, expected) in [
@@ -195,7 +229,18 @@ mod tests {
         }
         let mut nowhere = Server::default();
         nowhere.listen = None;
-        assert_eq!(origin(&nowhere), None);
+        assert_eq!(dashboard_origin(&nowhere, None), None);
+        let app: RedirectUri = "http://127.0.0.1:4280/callback".parse().unwrap();
+        let beside = dashboard_origin(&Server::default(), Some(&app));
+        assert_eq!(beside.as_deref(), Some("http://localhost:4280"));
+        let mut alone = Server::default();
+        alone.listen = Some("192.168.1.5:4280".parse().unwrap());
+        let app: RedirectUri = "https://192.168.1.5:4280/callback".parse().unwrap();
+        assert_eq!(
+            dashboard_origin(&alone, Some(&app)),
+            None,
+            "there is no other"
+        );
     }
 
     #[test]

@@ -74,7 +74,7 @@ mod visit;
 
 pub use crate::{
     app::AppError,
-    front::origin,
+    front::dashboard_origin,
     listen::inherited::Inherited,
     route::table::{Listed, routes},
     server::{Server, StartError},

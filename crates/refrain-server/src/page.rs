@@ -85,6 +85,15 @@ pub struct Page {
     pub next: String,
 }
 
+/// A link below what is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// Where it leads: a path of this server, or a page of the provider's.
+    pub(crate) place: Box<str>,
+    /// What it says.
+    pub(crate) words: &'static str,
+}
+
 /// The drawing above a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
@@ -116,33 +125,26 @@ impl Page {
 
     /// The page as an answer. `footer` says whose it is.
     pub fn answer(&self, status: StatusCode, footer: &str) -> Response<Bytes> {
-        self.told(status, footer, None)
+        self.told(status, footer, &[])
     }
 
-    /// The same with a link: where it leads, and what it says.
-    pub(crate) fn answer_with_way(
-        &self,
-        status: StatusCode,
-        way: Option<(&'static str, &'static str)>,
-    ) -> Response<Bytes> {
-        self.told(status, FOOTER, way)
+    /// The same with links, of which the first is what most people want.
+    pub(crate) fn answer_with(&self, status: StatusCode, ways: &[Way]) -> Response<Bytes> {
+        self.told(status, FOOTER, ways)
     }
 
-    fn told(
-        &self,
-        status: StatusCode,
-        footer: &str,
-        way: Option<(&'static str, &'static str)>,
-    ) -> Response<Bytes> {
+    fn told(&self, status: StatusCode, footer: &str, ways: &[Way]) -> Response<Bytes> {
         let mark = if status.is_success() {
             Mark::Done
         } else {
             Mark::Problem
         };
         let [text, next] = [&self.text, &self.next].map(|text| escape(text));
-        let way = way.map(|(place, words)| format!("<p><a href=\"{place}\">{words}</a></p>\n"));
-        let way = way.unwrap_or_default();
-        let content = format!("<p>{text}</p>\n<p class=\"next\">{next}</p>\n{way}");
+        let ways = ways.iter().fold(String::new(), |html, way| {
+            let (place, words) = (escape(&way.place), way.words);
+            format!("{html}<p class=\"way\"><a href=\"{place}\">{words}</a></p>\n")
+        });
+        let content = format!("<p>{text}</p>\n<p class=\"next\">{next}</p>\n{ways}");
         html((status, mark), &self.title, &content, footer, &[])
     }
 }

@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 use self::table::{Entry, Needs, Route};
 use crate::{
     app::App,
+    authority,
     body::{Answer, Sent},
     caller::{self, Caller},
     connect,
@@ -86,8 +87,9 @@ async fn respond(
     id: &RequestId<'_>,
 ) -> Result<Response<Answer>, Fault> {
     check_framing(request.headers())?;
+    let at_app = is_at_app(&request, connection);
     let app = connection.shared().app();
-    let app = app.filter(|_| App::has(request.uri().path()));
+    let app = app.filter(|_| at_app && App::has(request.uri().path()));
     let welcomes = app.is_some() || entry.is_some_and(Entry::welcomes_visits);
     connection.authorities().check(&request, welcomes)?;
     // What comes back from Spotify is of its making, and can look like anything.
@@ -96,6 +98,9 @@ async fn respond(
     }
     if let Some(app) = app {
         return app.answer(request.method(), request.uri().path(), request.headers());
+    }
+    if at_app && entry.is_some_and(Entry::is_for_admins) {
+        return Err(elsewhere());
     }
     let Some(entry) = entry else {
         // Nobody is told what is there before he has shown who he is.
@@ -145,6 +150,20 @@ async fn respond(
         }
         (_, None) => Err(Fault::unauthenticated("the request shows no key")),
     }
+}
+
+/// Whether a browser is at the origin of the web app. Behind a Unix socket there is no telling; there are no
+/// browsers either.
+fn is_at_app(request: &Request<Incoming>, connection: &Connection) -> bool {
+    let host = authority::host_of(request.headers(), request.uri(), request.version());
+    let front = connection.shared().front();
+    connection.peer_uid().is_none() && host.is_ok_and(|host| front.is_app(host))
+}
+
+fn elsewhere() -> Fault {
+    let what = "the dashboard is at another address than the web app";
+    let fix = "open the link that `refrain dashboard` prints";
+    Fault::request(StatusCode::FORBIDDEN, "dashboard_elsewhere", what, fix)
 }
 
 /// Finds out who calls, and whether he may; `None` where it does not matter.

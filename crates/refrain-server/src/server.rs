@@ -37,6 +37,7 @@ use crate::{
     metrics::Metrics,
     notices::{self, Notices},
     request_id::Ids,
+    session::sweep,
     shown::Remembered,
 };
 
@@ -81,6 +82,9 @@ pub enum StartError {
     /// The single-page app is of no use.
     #[error(transparent)]
     App(#[from] AppError),
+    /// A single-page app is to be served to users who cannot sign in.
+    #[error("there is a single-page app, and no app whose users may sign in to it")]
+    AppWithoutSessions,
     /// Sessions are to be kept in a way that is not built.
     #[error(
         "sessions.keep = \"cookie\" is not built yet: refresh tokens would be in the store all the same"
@@ -116,6 +120,7 @@ impl StartError {
             Self::Refrain(error) => error.code(),
             Self::App(_) => "app_dir",
             Self::CookieSessions => "sessions_in_cookies",
+            Self::AppWithoutSessions => "app_without_sessions",
             Self::Nowhere => "listens_nowhere",
             Self::Certificate { .. } => "certificate",
             Self::Dialer(_) => "tls",
@@ -299,6 +304,9 @@ impl Server {
         if config.sessions.app.is_some() && config.sessions.keep == SessionKeep::Cookie {
             return Err(StartError::CookieSessions);
         }
+        if config.app_dir.is_some() && config.sessions.app.is_none() {
+            return Err(StartError::AppWithoutSessions);
+        }
         let app = config.app_dir.as_deref().map(App::read).transpose()?;
         let (stop, stopped) = watch::channel(false);
         let parts = refrain.parts();
@@ -312,7 +320,7 @@ impl Server {
             gates,
             doors: Doors::default(),
             app,
-            front: Front::of(&listeners, config),
+            front: Front::of(&listeners, config, &refrain),
             audit: Audit::new(ids.process()),
             ids,
             lookout: Lookout::default(),
@@ -358,6 +366,10 @@ impl Server {
     pub async fn run(self, told: impl Future<Output = ()>) {
         let notices = self.shared.notices.get();
         let telling = notices.map(|notices| notices.start(&self.shared));
+        let shared = &self.shared;
+        if shared.front().sessions().is_some() {
+            shared.behind(sweep::run(Arc::clone(shared)));
+        }
         let accepting = listen::accept_all(self.listeners, &self.workers);
         tokio::select! {
             () = accepting => {}

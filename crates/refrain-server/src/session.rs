@@ -20,8 +20,10 @@ mod leave;
 pub(crate) mod log_in;
 mod log_out;
 mod sign_in;
+pub(crate) mod sweep;
 mod told;
 pub(crate) mod user;
+pub(crate) mod ways;
 
 use http::Response;
 

@@ -36,8 +36,8 @@ const _: () = assert!(
 );
 /// And with what is known from before this nobody is let in: no token that was at hand then lives any longer.
 const FORGOTTEN: Duration = Duration::from_secs(3600);
-/// So many are remembered; more than that are not in use at once.
-const MOST: usize = 10_000;
+/// So many are remembered.
+const MOST: usize = 100_000;
 
 /// What a caller shows.
 pub(crate) trait Shown: Clone + Send + Sync + 'static {
@@ -240,7 +240,11 @@ impl<S: Shown> Remembered<S> {
             checking: AtomicBool::new(false),
         });
         if known.len() >= MOST {
-            known.clear();
+            // Of those that nobody shows just now nothing is lost but a read.
+            known.retain(|_, it| it.is_fresh(asked));
+            if known.len() >= MOST {
+                known.clear();
+            }
         }
         known.insert(shown.id(), Arc::clone(&entry));
         Ok(entry)

@@ -204,7 +204,7 @@ pub trait Store: ApiKeys + Limits + Links + Notices + Sessions + Send + Sync + f
         state: &AppState,
     ) -> Result<Written, StoreError>;
 
-    /// Keeps a login attempt until it is taken or expires.
+    /// Keeps a login attempt until it is taken or expires. Those that had expired when it began are gone.
     async fn insert_attempt(&self, attempt: &Attempt) -> Result<(), StoreError>;
 
     /// Takes a login attempt out; of several that try, one gets it. Expired ones are gone.

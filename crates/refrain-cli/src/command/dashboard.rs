@@ -23,8 +23,12 @@ struct Printed<'a> {
 pub(super) async fn run(global: &GlobalArgs) -> Result<(), Explanation> {
     let config = super::load(global)?;
     let server = config.server.clone();
-    let origin = refrain_server::origin(&server).ok_or_else(nowhere)?;
     let refrain = super::open_idle_with(config).await?;
+    let port = server.listen.map(|it| it.port());
+    let app = server.sessions.app.as_ref();
+    let app = app.and_then(|app| refrain.redirect_uri(app, port).ok());
+    let origin = refrain_server::dashboard_origin(&server, app.as_ref());
+    let origin = origin.ok_or_else(|| nowhere(app.is_some()))?;
     let printed = print(global, &refrain, &origin).await;
     super::close(&refrain).await;
     printed?;
@@ -37,7 +41,6 @@ pub(super) async fn run(global: &GlobalArgs) -> Result<(), Explanation> {
 async fn print(global: &GlobalArgs, refrain: &Refrain, origin: &str) -> Result<(), Explanation> {
     let (link, record) = refrain.open_session(Whose::SignIn).await?;
     let url = format!("{origin}/sign-in/{}", link.expose());
-    let now = refrain.parts().clock.wall();
     if global.json {
         let expires_at = record.ends_at.to_string();
         return output::json(&Printed {
@@ -45,7 +48,7 @@ async fn print(global: &GlobalArgs, refrain: &Refrain, origin: &str) -> Result<(
             expires_at,
         });
     }
-    let life = words::long(record.ends_at.since(now));
+    let life = words::long(record.ends_at.since(record.made_at));
     report::notice(&format!("it works once, and for {life}"));
     output::text(&format!("{url}\n"))
 }
@@ -56,12 +59,23 @@ fn listens(server: &config::Server) -> bool {
     address.is_some_and(|it| TcpStream::connect_timeout(&it, SOON).is_ok())
 }
 
-fn nowhere() -> Explanation {
+fn nowhere(is_taken: bool) -> Explanation {
+    let (what, fix) = if is_taken {
+        (
+            "the server has no address but that of the web app, which the dashboard does not share",
+            "add a second name to server.names in the configuration",
+        )
+    } else {
+        (
+            "the server listens at no address for browsers",
+            "set server.listen in the configuration",
+        )
+    };
     Explanation {
         code: "listens_nowhere",
-        what: "the server listens at no address for browsers".to_owned(),
+        what: what.to_owned(),
         safe: "nothing was changed".to_owned(),
-        fix: "set server.listen in the configuration".to_owned(),
+        fix: fix.to_owned(),
         retry_at: None,
         exit: Exit::Configuration,
     }

@@ -113,6 +113,10 @@ fn failed(error: &StartError) -> Explanation {
             "look at server.tls_certificate_file and server.tls_key_file: PEM, and belonging together",
             Exit::Configuration,
         ),
+        StartError::AppWithoutSessions => (
+            "set sessions.app to the app whose users may sign in",
+            Exit::Configuration,
+        ),
         StartError::CookieSessions => ("set sessions.keep = \"store\"", Exit::Configuration),
         StartError::App(_) => (
             "name the folder with the built app: --app-dir or server.app_dir",

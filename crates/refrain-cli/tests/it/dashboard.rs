@@ -7,9 +7,12 @@ use crate::home::Home;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_link_is_alone_on_standard_output_and_another_each_time() {
     let home = Home::with(Profile::default()).await;
+    // Where nobody listens, whatever else runs on this machine.
+    let nobody = "[server]\nlisten = \"127.0.0.1:9\"\n";
+    home.configure("http://127.0.0.1:9/callback", nobody);
     let printed = home.run(&["dashboard"]).ok();
     let link = |text: &str| -> String {
-        let secret = text.strip_prefix("http://127.0.0.1:4280/sign-in/").unwrap();
+        let secret = text.strip_prefix("http://127.0.0.1:9/sign-in/").unwrap();
         assert!(secret.len() == 37 && secret.bytes().all(|it| it.is_ascii_alphanumeric()));
         secret.to_owned()
     };

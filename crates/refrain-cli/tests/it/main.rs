@@ -22,3 +22,4 @@ mod plain;
 mod serve;
 mod systemd;
 mod usage;
+mod web_app;

@@ -163,7 +163,7 @@ impl SmallDisk {
         let folder = home.path().join("small");
         fs::create_dir(&folder).unwrap();
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", "size=512k,mode=700", "tmpfs"])
             .arg(&folder)
             .stderr(Stdio::null())
             .status();

@@ -2,7 +2,9 @@
 
 use http::{Method, Response, StatusCode, header};
 use refrain::{
-    Error, keeper::links::Returned, oauth::authorization::AuthorizationResponse,
+    Error,
+    keeper::{Problem, links::Returned, login::LoginError},
+    oauth::authorization::AuthorizationResponse,
     secret::AuthorizationState,
 };
 
@@ -12,8 +14,8 @@ use crate::{
     body::Answer,
     cookie::{is_secure, unwritable},
     fault::{Fault, Shape},
-    page::{FOOTER, login, see_other},
-    session::log_in,
+    page::{FOOTER, Way, login, see_other},
+    session::{log_in, ways},
     visit::Visit,
 };
 
@@ -22,33 +24,57 @@ pub(super) async fn finish(visit: &Visit<'_>) -> Result<Response<Answer>, Fault>
     let query = visit.query();
     // Whoever asks what reading would bring must not use the answer up.
     if visit.method() == Method::HEAD {
-        return Ok(not_ours());
+        return Ok(not_ours(visit));
     }
     // Read once more when the login is finished; here it is the state that counts.
     let Ok(AuthorizationResponse { state, .. }) = AuthorizationResponse::from_query(query) else {
-        return Ok(not_ours());
+        return Ok(not_ours(visit));
     };
     let secure = is_secure(visit.host()?);
     let Some(browser) = cookie::held(visit.headers(), &state, secure) else {
-        return Ok(not_ours());
+        return Ok(not_ours(visit));
     };
     let query = query.to_owned();
     let returned = visit
         .ask(|refrain| async move { refrain.finish_link(&query, &browser).await })
-        .await?;
+        .await
+        // What it was is not known any more.
+        .map_err(|fault| fault.offering(way_in(visit)))?;
     note(visit, &returned);
     let mut answer = match (&returned.session, &returned.result) {
-        (Some(path), Ok(done)) => log_in::finish(visit, done.grant.clone(), path).await?,
+        (Some(path), Ok(done)) => log_in::finish(visit, done.grant.clone(), path)
+            .await
+            .map_err(|fault| fault.offering(ways::again(path)))?,
+        (Some(path), Err(error)) if is_not_asked(error) => {
+            let asking = log_in::ask_anew(visit, path.clone()).await;
+            asking.map_err(|fault| fault.offering(ways::again(path)))?
+        }
         _ => sent_on(visit, returned)?,
     };
     clear(&mut answer, &state, secure);
     Ok(answer)
 }
 
+fn is_not_asked(error: &Error) -> bool {
+    matches!(error.problem(), Problem::Login(LoginError::NotAsked))
+}
+
 /// The answer belongs to no login of this browser: nothing was looked at, and nothing is used up.
-fn not_ours() -> Response<Answer> {
-    let page = login::not_ours().answer(StatusCode::BAD_REQUEST, FOOTER);
+fn not_ours(visit: &Visit<'_>) -> Response<Answer> {
+    let ways = way_in(visit);
+    let page = if ways.is_empty() {
+        login::not_ours()
+    } else {
+        login::not_ours_or_late()
+    };
+    let page = page.answer_with(StatusCode::BAD_REQUEST, &ways);
     page.map(Answer::own)
+}
+
+/// The way in for users of an app, where there is one: a login that nobody knows was most often theirs.
+fn way_in(visit: &Visit<'_>) -> Vec<Way> {
+    let app = visit.shared().front().sessions();
+    app.map(|_| ways::in_or_home()).unwrap_or_default()
 }
 
 fn note(visit: &Visit<'_>, returned: &Returned) {
@@ -73,6 +99,7 @@ fn sent_on(visit: &Visit<'_>, returned: Returned) -> Result<Response<Answer>, Fa
     let Returned {
         grant,
         return_to,
+        session,
         result,
         ..
     } = returned;
@@ -91,7 +118,10 @@ fn sent_on(visit: &Visit<'_>, returned: Returned) -> Result<Response<Answer>, Fa
         Ok(done) => login::success(&done)
             .answer(StatusCode::OK, FOOTER)
             .map(Answer::own),
-        Err(error) => visit.fault(&error).answer(Shape::Page),
+        Err(error) => {
+            let ways = session.as_ref().map(ways::again).unwrap_or_default();
+            visit.fault(&error).offering(ways).answer(Shape::Page)
+        }
     })
 }
 

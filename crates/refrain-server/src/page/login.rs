@@ -40,3 +40,15 @@ pub fn not_ours() -> Page {
             .to_owned(),
     }
 }
+
+/// The same where users sign in to an app: most often it is one of them who took too long.
+pub(crate) fn not_ours_or_late() -> Page {
+    Page {
+        title: "This login is over".to_owned(),
+        text: "It took longer than ten minutes, or began in another browser, or has ended already."
+            .to_owned(),
+        next: "Begin again where you came from, and stay in this browser. If a refrain login waits in a \
+               terminal, paste the address of this page there instead."
+            .to_owned(),
+    }
+}

@@ -319,6 +319,14 @@ impl Entry {
         self.methods.iter().all(open)
     }
 
+    /// Whether it is a page of whoever runs refrain, or on the way to one.
+    pub(crate) fn is_for_admins(&self) -> bool {
+        matches!(
+            self.route,
+            Route::Root | Route::SignIn | Route::Dashboard(_) | Route::File(_)
+        )
+    }
+
     /// Whether a person may come here from anywhere, by a link or a redirect.
     pub(crate) fn welcomes_visits(&self) -> bool {
         matches!(self.shape, Shape::Page | Shape::Dashboard)

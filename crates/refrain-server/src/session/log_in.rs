@@ -2,9 +2,10 @@
 
 use http::{Method, Response, StatusCode, header};
 use refrain::{
-    id::AppName,
+    Refrain,
+    id::{AppName, GrantName},
     keeper::sessions::NewSession,
-    session::{LocalPath, SessionToken},
+    session::{LocalPath, SessionToken, Whose},
 };
 
 use super::{cookie as own_cookie, user};
@@ -71,12 +72,31 @@ async fn begin(
     return_to: LocalPath,
 ) -> Result<Response<Answer>, Fault> {
     visit.check_proven_page()?;
+    let anew = cookie::held(visit.headers(), &own_cookie::anew(visit.host()?)).is_some();
+    send(visit, app, return_to, anew).await
+}
+
+/// Sends a browser to Spotify once more, of which it has turned out that its user has signed out before: now they
+/// see what they agree to.
+pub(crate) async fn ask_anew(
+    visit: &Visit<'_>,
+    return_to: LocalPath,
+) -> Result<Response<Answer>, Fault> {
+    send(visit, app(visit)?, return_to, true).await
+}
+
+async fn send(
+    visit: &Visit<'_>,
+    app: &AppName,
+    return_to: LocalPath,
+    asks_anew: bool,
+) -> Result<Response<Answer>, Fault> {
     let host = visit.host()?;
     let new = NewSession {
         app: app.clone(),
         return_to,
         port: visit.shared().front().port(),
-        asks_anew: cookie::held(visit.headers(), &own_cookie::anew(host)).is_some(),
+        asks_anew,
     };
     let begun = visit
         .ask(|refrain| async move { refrain.begin_session(new).await })
@@ -92,11 +112,15 @@ async fn begin(
 /// gets a new one.
 pub(crate) async fn finish(
     visit: &Visit<'_>,
-    grant: refrain::id::GrantName,
+    grant: GrantName,
     path: &LocalPath,
 ) -> Result<Response<Answer>, Fault> {
     let (host, before) = (visit.host()?, user::shown(visit)?);
-    let whose = refrain::session::Whose::User(grant.clone());
+    let whose = Whose::User(grant.clone());
+    let shared = visit.shared();
+    if let Some(before) = &before {
+        shared.sessions().forget(&before.id());
+    }
     let (token, record) = visit
         .ask(|refrain| async move {
             let opened = refrain.open_session(whose).await?;
@@ -104,7 +128,6 @@ pub(crate) async fn finish(
             Ok(opened)
         })
         .await?;
-    let shared = visit.shared();
     let told = ("done", visit.id().text(), shared.clock().wall());
     let (caller, audit) = (format!("session:{}", record.id), shared.audit());
     audit.note(Action::SignedIn, caller, Subject::Grant(grant), told);
@@ -118,12 +141,15 @@ pub(crate) async fn finish(
     Ok(answer.map(Answer::own))
 }
 
-async fn end_before(refrain: &refrain::Refrain, before: Option<SessionToken>) {
+/// Ends the session that the browser had. Whoever shows a session may end it; an id alone proves nothing.
+async fn end_before(refrain: &Refrain, before: Option<SessionToken>) {
     let Some(before) = before else { return };
-    // Whoever shows a session may end it; an id alone proves nothing.
-    if let Ok(record) = refrain.verify_session(&before).await
-        && let Err(error) = refrain.end_session(&record.id).await
+    let Ok(record) = refrain.verify_session(&before).await else {
+        return;
+    };
+    if let Whose::User(grant) = &record.whose
+        && let Err(error) = refrain.leave(&record.id, grant, false).await
     {
-        tracing::debug!(session = %record.id, %error, "the session before was not ended");
+        tracing::warn!(session = %record.id, %error, "the session before was not ended");
     }
 }

@@ -3,16 +3,22 @@
 //! With the last session of a user goes what is kept of them: nobody is left who could use the tokens.
 
 use http::{HeaderValue, Response, StatusCode, header};
-use refrain::{Refrain, json::LoggedOutJson, keeper::logout::LoggedOut, session::SessionToken};
+use refrain::{
+    json::LoggedOutJson,
+    keeper::logout::LoggedOut,
+    session::{LocalPath, SessionToken},
+    time::UnixMillis,
+    words,
+};
 use serde::Serialize;
 
-use super::{cookie as own_cookie, log_in, told, user};
+use super::{cookie as own_cookie, log_in, told, user, ways};
 use crate::{
     audit::{Action, Subject},
     body::Answer,
     cookie::{set, unwritable},
     fault::Fault,
-    page::{FOOTER, Page},
+    page::Page,
     visit::Visit,
 };
 
@@ -39,7 +45,9 @@ pub(super) async fn answer(visit: &Visit<'_>) -> Result<Response<Answer>, Fault>
     let now = visit.shared().clock().wall();
     let mut answer = if wants_page(visit) {
         let shown = page(left, done.as_ref(), now);
-        shown.answer(StatusCode::OK, FOOTER).map(Answer::own)
+        let mut ways = vec![ways::home(&LocalPath::root())];
+        ways.extend(done.as_ref().map(|_| ways::list_at_spotify()));
+        shown.answer_with(StatusCode::OK, &ways).map(Answer::own)
     } else {
         told::json(&Told {
             signed_in: false,
@@ -72,28 +80,15 @@ async fn end(
     let Some(user) = user::identify(visit, &token).await? else {
         return Ok((0, None));
     };
-    let (grant, id) = (user.grant().clone(), user.session().clone());
-    let ending = id.clone();
-    let done = visit.ask(|refrain: Refrain| async move {
-        refrain.end_session(&ending).await?;
-        let left = refrain.sessions_of(grant.name()).await?;
-        if left > 0 && !everywhere {
-            return Ok((left, None));
-        }
-        match grant.logout().await {
-            Ok(done) => Ok((0, Some(done))),
-            // Somebody else was faster: there is nothing left to end.
-            Err(error) if error.code() == "signed_out" => Ok((0, None)),
-            Err(error) => Err(error),
-        }
-    });
+    let (name, id) = (user.grant().name().clone(), user.session().clone());
+    let (grant, ending) = (name.clone(), id.clone());
+    let done = visit.ask(|refrain| async move { refrain.leave(&ending, &grant, everywhere).await });
     let done = done.await;
     let shared = visit.shared();
     shared.sessions().forget(&id);
     let result = done.as_ref().map_or_else(Fault::code, |_| "done");
     let told = (result, visit.id().text(), shared.clock().wall());
-    let (caller, name) = (format!("session:{id}"), user.grant().name().clone());
-    let audit = shared.audit();
+    let (caller, audit) = (format!("session:{id}"), shared.audit());
     audit.note(Action::SignedOut, caller, Subject::Grant(name), told);
     done
 }
@@ -110,38 +105,31 @@ fn wants_page(visit: &Visit<'_>) -> bool {
     accepted.is_some_and(|it| it.contains("text/html"))
 }
 
-fn page(left: u64, done: Option<&LoggedOut>, now: refrain::time::UnixMillis) -> Page {
+fn page(left: u64, done: Option<&LoggedOut>, now: UnixMillis) -> Page {
+    let title = "You are signed out".to_owned();
     let Some(done) = done else {
+        let text = match left {
+            0 => "This browser was signed out already.",
+            _ => {
+                "This browser is signed out. You are signed in with another one still, so the connection to \
+                 Spotify stays."
+            }
+        };
         return Page {
-            title: "You are signed out".to_owned(),
-            text: match left {
-                0 => "This browser was signed out already.".to_owned(),
-                _ => {
-                    "This browser is signed out. You are signed in with another one still, so the \
-                     connection to Spotify stays."
-                        .to_owned()
-                }
-            },
-            next: "You may close this page.".to_owned(),
+            title,
+            text: text.to_owned(),
+            next: "You may close this page, or go back and sign in again.".to_owned(),
         };
     };
-    let told = LoggedOutJson::of(done, now);
-    let rest = match told.access_minutes {
-        Some(minutes) => format!(
-            " One access token that was issued before works for {minutes} more minutes at most; \
-             nobody here has it any more."
-        ),
-        None => String::new(),
-    };
     Page {
-        title: "You are signed out".to_owned(),
+        title,
         text: format!(
-            "Everything that was kept of you here is destroyed: the tokens, their key, your name.{rest} \
-             Spotify documents no way to tell it so."
+            "Everything that was kept of you here is destroyed: the tokens, their key, your name. {} {}",
+            words::logout::revocation(&done.revocation),
+            words::logout::access(done, now),
         ),
-        next: format!(
-            "To take your consent back at Spotify too, remove the app at {}",
-            told.remove_app_at
-        ),
+        next: "Spotify may still list the app among those that you have agreed to, and there you can take \
+               it from the list. If you sign in again, you are asked for your consent again."
+            .to_owned(),
     }
 }

@@ -32,5 +32,6 @@ mod repair;
 mod session;
 mod sign_in;
 mod token;
+mod web_app;
 #[path = "../support/world.rs"]
 mod world;

@@ -4,7 +4,7 @@ mod foreign;
 
 use std::time::Duration;
 
-use refrain::{id::GrantName, session::SessionToken};
+use refrain::{id::GrantName, lifecycle::Status, session::SessionToken};
 use refrain_sim::{Profile, User};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ async fn sign_in(world: &World, browser: &Browser) -> Seen {
 }
 
 async fn two_users() -> World {
-    World::new(Profile {
+    World::with_sessions(Profile {
         users: vec![User::new("alice"), User::new("bob")],
         ..Profile::default()
     })
@@ -189,6 +189,45 @@ async fn everywhere_is_everywhere_at_once_here() {
     sign_in(&world, &one).await;
     let seen = fetch(&world, &other, Method::GET, "/v1/me").await;
     assert_eq!(seen.code(), "session_over");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_signed_out_is_asked_again_in_every_browser() {
+    let world = two_users().await;
+    let (one, other) = (Browser::new(), Browser::new());
+    sign_in(&world, &one).await;
+    fetch(&world, &one, Method::POST, "/session/logout").await;
+    let asked = sign_in(&world, &other).await.location();
+    assert!(asked.starts_with(world.sim.accounts_url()) && asked.contains("show_dialog=true"));
+    assert_eq!(told(&world, &other).await["signed_in"], json!(false));
+    let callback = world.sim.consent(&asked).unwrap();
+    assert_eq!(other.visit(&callback).await.location(), "/app?a=b");
+    assert_eq!(told(&world, &other).await["signed_in"], json!(true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_browser_that_signs_somebody_else_in_the_user_before_does_not_stay() {
+    let world = two_users().await;
+    let browser = Browser::new();
+    sign_in(&world, &browser).await;
+    let before = browser.cookies();
+    world.sim.sign_in_as("bob");
+    sign_in(&world, &browser).await;
+    let old = Browser::new();
+    for (name, value) in &before {
+        old.plant(name, value);
+    }
+    let seen = fetch(&world, &old, Method::GET, "/v1/me").await;
+    assert_eq!(seen.code(), "session_over", "at once");
+    let grants = world.refrain.grants().await.unwrap();
+    let gone = grants
+        .iter()
+        .filter(|it| matches!(it.status, Status::SignedOut { .. }));
+    assert_eq!(
+        gone.count(),
+        1,
+        "nobody is left who could use what was kept"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,6 +30,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Setup {
     /// Pages may run no script.
     pub no_script: bool,
+    /// Somebody who has the name `evil.example` lets it lead to this machine.
+    pub rebound: bool,
+    /// What goes over the network is written down.
+    pub overheard: bool,
 }
 
 /// A browser.
@@ -59,6 +63,9 @@ impl Chromium {
             // Its sandbox wants another user.
             args.push("--no-sandbox".to_owned());
         }
+        if setup.rebound {
+            args.push("--host-resolver-rules=MAP evil.example 127.0.0.1".to_owned());
+        }
         let mut prefs = BTreeMap::new();
         if setup.no_script {
             prefs.insert("profile.default_content_setting_values.javascript", 2);
@@ -69,6 +76,10 @@ impl Chromium {
         }
         let mut capabilities = Capabilities::new();
         capabilities.insert("goog:chromeOptions".to_owned(), options);
+        if setup.overheard {
+            let kinds = json!({ "performance": "ALL" });
+            capabilities.insert("goog:loggingPrefs".to_owned(), kinds);
+        }
         let client = ClientBuilder::new(hyper_util_connector())
             .capabilities(capabilities)
             .connect(&format!("http://127.0.0.1:{port}"))
@@ -147,10 +158,34 @@ impl Chromium {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
+    /// What has gone over the network since this was asked last, as its developer tools tell it.
+    pub async fn overheard(&self) -> Vec<Value> {
+        let said = self.client.issue_cmd(Log).await.unwrap();
+        let said = said.as_array().unwrap().iter();
+        let said = said.map(|it| it["message"].as_str().unwrap());
+        said.map(|it| serde_json::from_str(it).unwrap()).collect()
+    }
+
+    /// Waits until a script of the test's answers with something true.
+    pub async fn until(&self, script: &str) {
+        let waited = tokio::time::timeout(PATIENCE, async {
+            while self.script(script).await != json!(true) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        assert!(waited.await.is_ok(), "{script}\n{}", self.source().await);
+    }
+
     /// Something that only Chromium knows (the protocol of its developer tools).
     pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let command = DevTools(json!({ "cmd": command, "params": parameters }));
         self.client.issue_cmd(command).await.unwrap()
+    }
+
+    /// The same where there may be no answer.
+    pub async fn ask(&self, command: &str, parameters: Value) -> Value {
+        let command = DevTools(json!({ "cmd": command, "params": parameters }));
+        self.client.issue_cmd(command).await.unwrap_or_default()
     }
 
     pub async fn dark(&self, dark: bool) {
@@ -236,7 +271,7 @@ fn of_profile(profile: &str) -> Vec<String> {
         .collect()
 }
 
-/// Starts the driver at a port of its own choice.
+/// Starts the driver at a port of its own choice. It gives up where somebody has taken that in the meantime.
 fn driver() -> (Child, u16) {
     let Some(program) = found(&["chromedriver"]) else {
         panic!(
@@ -244,6 +279,11 @@ fn driver() -> (Child, u16) {
              `chromium-driver`"
         );
     };
+    let started = (0..10).find_map(|_| start(&program));
+    started.expect("the driver tells its port")
+}
+
+fn start(program: &Path) -> Option<(Child, u16)> {
     let mut driver = Command::new(program)
         .arg("--port=0")
         .stdin(Stdio::null())
@@ -258,9 +298,13 @@ fn driver() -> (Child, u16) {
         let (_, port) = line.split_once("started successfully on port ")?;
         port.trim_end_matches('.').parse().ok()
     });
+    let Some(port) = port else {
+        driver.wait().unwrap();
+        return None;
+    };
     // It goes on talking, and must find somebody who listens.
     std::thread::spawn(move || lines.for_each(drop));
-    (driver, port.expect("the driver tells its port"))
+    Some((driver, port))
 }
 
 fn found(names: &[&str]) -> Option<PathBuf> {
@@ -279,6 +323,21 @@ fn is_root() -> bool {
 
 fn hyper_util_connector() -> hyper_util::client::legacy::connect::HttpConnector {
     hyper_util::client::legacy::connect::HttpConnector::new()
+}
+
+/// Asks for what was written down.
+#[derive(Debug)]
+struct Log;
+
+impl WebDriverCompatibleCommand for Log {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        let kind = json!({ "type": "performance" });
+        (Method::POST, Some(kind.to_string()))
+    }
 }
 
 /// A command that the standard does not know.

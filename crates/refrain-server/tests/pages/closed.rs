@@ -1,12 +1,6 @@
 //! What a page must not give away, and who may not show one.
 
-use refrain::seal::{Field, Owner};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
-};
-
-use crate::site::Site;
+use crate::{foreign::Foreign, site::Site};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_token_and_no_key_is_in_a_page_or_in_what_a_browser_keeps() {
@@ -22,8 +16,8 @@ async fn no_token_and_no_key_is_in_a_page_or_in_what_a_browser_keeps() {
     let access = alice.access_token().await.unwrap().expose().to_owned();
     let mut secrets: Vec<String> = vec![access, key.split_at(16).1.to_owned()];
     secrets.extend(site.world.sim.default_app().client_secret);
-    secrets.push(refresh_token(&site, "alice").await);
-    secrets.push(refresh_token(&site, "dora").await);
+    secrets.push(site.refresh_token("alice").await);
+    secrets.push(site.refresh_token("dora").await);
     assert!(secrets.len() > 4, "there is something to be found");
     let browser = site.browser().await;
     let held = browser
@@ -53,56 +47,6 @@ async fn no_token_and_no_key_is_in_a_page_or_in_what_a_browser_keeps() {
     browser.close().await;
 }
 
-/// The refresh token of a grant, in the clear.
-async fn refresh_token(site: &Site, name: &str) -> String {
-    let row = site
-        .world
-        .refrain
-        .grant(name)
-        .await
-        .unwrap()
-        .row()
-        .await
-        .unwrap();
-    let tokens = row.tokens.as_ref().unwrap();
-    let sealer = &site.world.refrain.parts().sealer;
-    let key = sealer
-        .open_data_key(&Owner::of(&row), &tokens.data_key)
-        .unwrap();
-    let token = key.open(Field::RefreshToken, row.generation.0, &tokens.refresh);
-    token.unwrap().to_string()
-}
-
-/// A page of somebody else's.
-async fn foreign(body: String) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    // Another origin, and of another site too.
-    let url = format!(
-        "http://localhost:{}/",
-        listener.local_addr().unwrap().port()
-    );
-    tokio::spawn(async move {
-        while let Ok((mut connection, _)) = listener.accept().await {
-            let mut head = [0; 4096];
-            connection
-                .read(&mut head)
-                .await
-                .map(drop)
-                .unwrap_or_default();
-            let length = body.len();
-            let answer = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {length}\r\nconnection: \
-                 close\r\n\r\n{body}"
-            );
-            connection
-                .write_all(answer.as_bytes())
-                .await
-                .unwrap_or_default();
-        }
-    });
-    url
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn another_site_can_neither_frame_a_page_nor_press_a_button_of_one() {
     let site = Site::new().await;
@@ -115,7 +59,7 @@ async fn another_site_can_neither_frame_a_page_nor_press_a_button_of_one() {
         "<h1>Theirs</h1><iframe src=\"{page}\"></iframe><form method=\"post\" action=\"{action}\"><button>\
          Press</button></form>"
     );
-    let theirs = foreign(body).await;
+    let theirs = Foreign::with(body).await.of_another_site();
     browser.open(&theirs).await;
     browser.heading("Theirs").await;
     browser.client.enter_frame(0).await.unwrap();

@@ -5,7 +5,7 @@ use refrain_sim::{Profile, User};
 use crate::{chromium::Chromium, site::Site};
 
 /// The page of the simulated Spotify.
-async fn decide(browser: &Chromium, user: &str, decision: &str) {
+pub async fn decide(browser: &Chromium, user: &str, decision: &str) {
     let choice = format!("select[name=user] option[value={user}]");
     browser.find(&choice).await.click().await.unwrap();
     let button = format!("button[name=decision][value={decision}]");

@@ -12,18 +12,24 @@
 )]
 
 mod actions;
+mod app;
 #[expect(dead_code, reason = "the library's tests do more with it")]
 #[path = "../../../refrain/tests/support/assembled.rs"]
 mod assembled;
 mod chromium;
 mod closed;
 mod connect;
+mod foreign;
+mod hostile;
 mod injected;
+mod kept;
 mod keyboard;
 mod looks;
+mod open;
 mod plain;
 mod sign_in;
 mod site;
+mod undone;
 #[expect(dead_code, reason = "the tests without a browser do more with it")]
 #[path = "../support/world.rs"]
 mod world;

@@ -5,7 +5,12 @@ use crate::{chromium::Setup, site::Site};
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_is_done_without_a_script() {
     let site = Site::new().await;
-    let browser = site.browser_with(Setup { no_script: true }).await;
+    let browser = site
+        .browser_with(Setup {
+            no_script: true,
+            ..Setup::default()
+        })
+        .await;
     browser.heading("alice is connected").await;
     assert!(!browser.find("#live").await.is_displayed().await.unwrap());
     browser.press("alice").await;

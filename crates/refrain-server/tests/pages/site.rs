@@ -1,15 +1,18 @@
 //! A server with a dashboard, and whoever looks at it.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use refrain::{
+    Grant,
     access::{Grants, Permission},
+    seal::{Field, Owner},
     session::Whose,
 };
 use refrain_sim::{Action, Fault, Profile, Rotation, Target, User};
 
 use crate::{
     chromium::{Chromium, Setup},
+    connect::decide,
     world::World,
 };
 
@@ -17,6 +20,8 @@ pub const HOUR: Duration = Duration::from_hours(1);
 
 pub struct Site {
     pub world: World,
+    /// Whether there is the example app; the dashboard is at another name then.
+    has_app: bool,
 }
 
 impl Site {
@@ -32,11 +37,84 @@ impl Site {
             ..profile
         })
         .await;
-        Self { world }
+        let has_app = false;
+        Self { world, has_app }
+    }
+
+    /// With the example app, and alice and bob as its users. Spotify knows alice's consent, and not bob's.
+    pub async fn with_app() -> Self {
+        let profile = Profile {
+            users: vec![User::new("alice"), User::new("bob")],
+            auto_consent: false,
+            ..Profile::default()
+        };
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/web-app");
+        Self {
+            world: World::with_web_app(profile, Path::new(folder)).await,
+            has_app: true,
+        }
+    }
+
+    /// Opens the app, and goes to Spotify from there.
+    pub async fn begin(&self, browser: &Chromium, user: &str) {
+        self.world.sim.sign_in_as(user);
+        browser.open(&self.url("/")).await;
+        let button = browser.find("#sign-in:not([hidden]) button").await;
+        button.click().await.unwrap();
+    }
+
+    /// Signs bob in to the app, as he does it himself.
+    pub async fn enter(&self, browser: &Chromium) {
+        self.begin(browser, "bob").await;
+        if !self.is_known().await {
+            decide(browser, "bob", "allow").await;
+        }
+        browser.find("#sign-out:not([hidden])").await;
+    }
+
+    /// Whether bob has consented already.
+    async fn is_known(&self) -> bool {
+        let grants = self.world.refrain.grants().await.unwrap();
+        grants.iter().any(|it| it.name.as_str().starts_with("web-"))
+    }
+
+    /// The grant of the app's one user.
+    pub async fn users_grant(&self) -> Grant {
+        let grants = self.world.refrain.grants().await.unwrap().into_iter();
+        let mut grants = grants.filter(|it| it.name.as_str().starts_with("web-"));
+        let only = grants.next().unwrap();
+        assert!(grants.next().is_none(), "one user, one grant");
+        self.world.refrain.grant_named(&only.name)
+    }
+
+    /// The refresh token of a grant, in the clear.
+    pub async fn refresh_token(&self, name: &str) -> String {
+        let row = self.world.refrain.grant(name).await.unwrap();
+        let row = row.row().await.unwrap();
+        let tokens = row.tokens.as_ref().unwrap();
+        let sealer = &self.world.refrain.parts().sealer;
+        let key = sealer
+            .open_data_key(&Owner::of(&row), &tokens.data_key)
+            .unwrap();
+        let token = key.open(Field::RefreshToken, row.generation.0, &tokens.refresh);
+        token.unwrap().to_string()
     }
 
     pub fn url(&self, path: &str) -> String {
+        if path.starts_with("/dashboard") || path.starts_with("/sign-in") {
+            return format!("{}{path}", self.dashboard());
+        }
         self.world.url(path)
+    }
+
+    /// The origin of the dashboard.
+    pub fn dashboard(&self) -> String {
+        let name = if self.has_app {
+            "localhost"
+        } else {
+            "127.0.0.1"
+        };
+        self.world.url("").replacen("127.0.0.1", name, 1)
     }
 
     /// What `refrain dashboard` prints.

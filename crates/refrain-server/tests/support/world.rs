@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     future::Future,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -53,10 +53,23 @@ impl World {
         Self::with(profile, |_| ()).await
     }
 
-    /// Where no app is configured whose users sign in with a browser.
-    pub async fn without_sessions() -> Self {
-        let notices = config::Notices::default();
-        Self::serving(Profile::default(), |_| (), (None, &notices)).await
+    /// Where users sign in with a browser.
+    pub async fn with_sessions(profile: Profile) -> Self {
+        let setting = Setting {
+            sessions: Some("default"),
+            ..Setting::default()
+        };
+        Self::serving(profile, |_| (), &setting).await
+    }
+
+    /// With the web app in a folder.
+    pub async fn with_web_app(profile: Profile, folder: &Path) -> Self {
+        let setting = Setting {
+            sessions: Some("default"),
+            app_dir: Some(folder.to_owned()),
+            ..Setting::default()
+        };
+        Self::serving(profile, |_| (), &setting).await
     }
 
     /// With somebody between it and its store.
@@ -80,19 +93,14 @@ impl World {
 
     /// With somebody who is told of grants without asking.
     pub async fn telling(notices: &config::Notices) -> Self {
-        Self::serving(Profile::default(), |_| (), (Some("default"), notices)).await
+        Self::serving(Profile::default(), |_| (), &Setting::telling(notices)).await
     }
 
     async fn with(profile: Profile, change: impl FnOnce(&mut Parts)) -> Self {
-        let notices = config::Notices::default();
-        Self::serving(profile, change, (Some("default"), &notices)).await
+        Self::serving(profile, change, &Setting::default()).await
     }
 
-    async fn serving(
-        profile: Profile,
-        change: impl FnOnce(&mut Parts),
-        (sessions, notices): (Option<&str>, &config::Notices),
-    ) -> Self {
+    async fn serving(profile: Profile, change: impl FnOnce(&mut Parts), setting: &Setting) -> Self {
         let sim = Sim::start(profile).await.unwrap();
         let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
         let store: Arc<dyn Store> =
@@ -108,7 +116,7 @@ impl World {
         sign_in(&refrain, &sim, "alice").await;
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("socket");
-        let (address, stop, server) = serve(&refrain, socket, (sessions, notices)).await;
+        let (address, stop, server) = serve(&refrain, socket, setting).await;
         Self {
             sim,
             clock,
@@ -124,7 +132,7 @@ impl World {
     pub async fn serve_again(&mut self, notices: &config::Notices) {
         let socket = self.folder.path().join("socket");
         let (address, stop, server) =
-            serve(&self.refrain, socket, (Some("default"), notices)).await;
+            serve(&self.refrain, socket, &Setting::telling(notices)).await;
         self.address = address;
         self.stop = Some(stop);
         self.server = Some(server);
@@ -133,7 +141,7 @@ impl World {
     /// Another server on the same store, beside this one.
     pub async fn serve_beside(&self, notices: &config::Notices) -> Serving {
         let socket = self.folder.path().join("another-socket");
-        serve(&self.refrain, socket, (Some("default"), notices)).await
+        serve(&self.refrain, socket, &Setting::telling(notices)).await
     }
 
     /// A key for `alice`.
@@ -251,22 +259,36 @@ impl World {
     }
 }
 
+/// How a server is set.
+#[derive(Default)]
+struct Setting {
+    sessions: Option<&'static str>,
+    app_dir: Option<PathBuf>,
+    notices: config::Notices,
+}
+
+impl Setting {
+    fn telling(notices: &config::Notices) -> Self {
+        Self {
+            notices: notices.clone(),
+            ..Self::default()
+        }
+    }
+}
+
 /// Where a server listens, what stops it, and its end.
 pub type Serving = (SocketAddr, oneshot::Sender<()>, JoinHandle<()>);
 
-async fn serve(
-    refrain: &Refrain,
-    socket: PathBuf,
-    (sessions, notices): (Option<&str>, &config::Notices),
-) -> Serving {
+async fn serve(refrain: &Refrain, socket: PathBuf, setting: &Setting) -> Serving {
     let mut config = config::Server::default();
     config.listen = Some(([127, 0, 0, 1], 0).into());
     config.names = vec!["music.example".parse().unwrap()];
     config.return_to = RETURN_TO.map(|it| it.parse().unwrap()).to_vec();
     config.socket = Some(socket);
-    config.sessions.app = sessions.map(|app| app.parse().unwrap());
+    config.sessions.app = setting.sessions.map(|app| app.parse().unwrap());
+    config.app_dir.clone_from(&setting.app_dir);
     let server = Server::bind(&config, refrain.clone()).await.unwrap();
-    let server = server.telling(notices).unwrap();
+    let server = server.telling(&setting.notices).unwrap();
     let address = server.address().unwrap();
     let (stop, stopped) = oneshot::channel();
     let server = tokio::spawn(server.run(async move { stopped.await.unwrap_or_default() }));

@@ -3,7 +3,7 @@
 use crate::{
     handle::Refrain,
     id::GrantName,
-    keeper::{Error, links::LinkBegun, sessions::NewSession},
+    keeper::{Error, links::LinkBegun, logout::LoggedOut, sessions::NewSession},
     session::{SessionId, SessionRecord, SessionToken, Whose},
 };
 
@@ -46,6 +46,26 @@ impl Refrain {
         link: &SessionToken,
     ) -> Result<(SessionToken, SessionRecord), Error> {
         self.keeper.sign_in(link).await
+    }
+
+    /// Ends a session of a user; with the last one, or where all are to go, what is kept of them goes too.
+    /// Answers how many sessions are left, and what the logout did.
+    ///
+    /// # Errors
+    /// Where the store fails; then the session is there still.
+    pub async fn leave(
+        &self,
+        id: &SessionId,
+        grant: &GrantName,
+        everywhere: bool,
+    ) -> Result<(u64, Option<LoggedOut>), Error> {
+        self.keeper.leave(id, grant, everywhere).await
+    }
+
+    /// Signs out the grants of users who have no session any more; for a server to do now and then. Answers how
+    /// many.
+    pub async fn sign_out_unreached(&self) -> Result<u64, Error> {
+        self.keeper.sign_out_unreached().await
     }
 
     /// Ends a session; answers whether there was one.

@@ -138,6 +138,7 @@ impl Keeper {
                 other_account: request.other_account,
                 link: way.link,
                 session: way.session,
+                asked_anew: show_dialog,
             },
             verifier: sealed.map_err(Problem::KeyCheck)?,
         };
@@ -238,6 +239,7 @@ impl Keeper {
         let mut terms = attempt.terms;
         if terms.session.is_some() {
             terms.grant = self.grant_of_session(app, account.as_ref())?;
+            self.check_asked(&terms).await?;
         }
         self.save_login(app, terms, (granted, sent), &refresh, account)
             .await

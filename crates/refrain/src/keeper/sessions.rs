@@ -2,6 +2,8 @@
 
 mod error;
 
+use std::sync::Arc;
+
 pub use self::error::SessionError;
 use crate::{
     config::App,
@@ -10,16 +12,26 @@ use crate::{
     keeper::{
         Error, Keeper, Problem,
         links::LinkBegun,
-        login::{LoginError, LoginRequest, Way},
+        login::{ATTEMPT_LIFE, LoginError, LoginRequest, Way},
+        logout::LoggedOut,
     },
-    lifecycle::row::Account,
+    lifecycle::row::{Account, Status},
     oauth::pkce,
     session::{LocalPath, SessionHash, SessionId, SessionRecord, SessionToken, Whose},
-    store::Written,
+    store::{Written, attempt::Terms},
 };
 
 /// The name of a grant while nobody knows whose it will be.
 const NOBODY: &str = "web-nobody-yet";
+
+/// How the names of users' grants begin; twenty digits follow.
+const PREFIX: &str = "web-";
+
+fn is_of_a_session(name: &GrantName) -> bool {
+    let digits = name.as_str().strip_prefix(PREFIX);
+    let hex = |it: &str| it.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
+    digits.is_some_and(|it| it.len() == 20 && hex(it))
+}
 
 /// A session that is to begin with a login.
 #[derive(Debug, Clone)]
@@ -66,9 +78,35 @@ impl Keeper {
         let whose = format!("{} {}", app.client.id, account.id);
         let hash = self.parts.sealer.fingerprint("grant of a session", &whose);
         let (start, _) = hash.split_at(10);
-        Ok(format!("web-{}", hex::text(start))
-            .parse()
-            .map_err(Problem::Name)?)
+        let name = format!("{PREFIX}{}", hex::text(start));
+        Ok(name.parse().map_err(Problem::Name)?)
+    }
+
+    /// Whoever has signed out sees what they agree to before they are signed in again, in whatever browser.
+    ///
+    /// # Errors
+    /// [`LoginError::NotAsked`]: the login is to be begun again, so that they are asked.
+    pub(super) async fn check_asked(&self, terms: &Terms) -> Result<(), Error> {
+        let row = self.parts.store.grant(&terms.grant).await?;
+        let gone = row.is_some_and(|row| matches!(row.value.status, Status::SignedOut { .. }));
+        if gone && !terms.asked_anew {
+            return Err(LoginError::NotAsked.into());
+        }
+        Ok(())
+    }
+
+    /// Refuses to put an account under the name that belongs to another one's sessions.
+    pub(super) fn fits(
+        &self,
+        app: &App,
+        name: &GrantName,
+        account: Result<&Account, &String>,
+    ) -> Result<(), Error> {
+        if !is_of_a_session(name) || self.grant_of_session(app, account)? == *name {
+            return Ok(());
+        }
+        let grant = name.clone();
+        Err(LoginError::OtherAccount { grant }.into())
     }
 
     /// Makes a session. Its text is in the answer and nowhere else.
@@ -136,6 +174,81 @@ impl Keeper {
         let shown = SessionHash::of(token, &self.parts.sealer);
         let now = self.parts.clock.wall();
         Ok(record.filter(|it| it.hash == shown && !it.is_over(now)))
+    }
+
+    /// Ends a session of a user; with the last one, or where all are to go, what is kept of them goes too.
+    /// Answers how many are left, and what the logout did.
+    ///
+    /// The tokens go first: where something fails in between, the session is there still, and whoever has it
+    /// tries again.
+    pub(crate) async fn leave(
+        self: &Arc<Self>,
+        id: &SessionId,
+        grant: &GrantName,
+        everywhere: bool,
+    ) -> Result<(u64, Option<LoggedOut>), Error> {
+        if everywhere || self.sessions_of(grant).await? <= 1 {
+            return self.leave_for_good(id, grant).await;
+        }
+        self.end_session(id).await?;
+        match self.sessions_of(grant).await? {
+            // Two browsers that leave at once are each the last but one.
+            0 => self.leave_for_good(id, grant).await,
+            left => Ok((left, None)),
+        }
+    }
+
+    async fn leave_for_good(
+        self: &Arc<Self>,
+        id: &SessionId,
+        grant: &GrantName,
+    ) -> Result<(u64, Option<LoggedOut>), Error> {
+        let done = match self.logout(grant).await {
+            Ok(done) => Some(done),
+            // Somebody else was faster, or it was never there: there is nothing left to end.
+            Err(error) => match error.problem() {
+                Problem::SignedOut { .. } | Problem::UnknownGrant { .. } => None,
+                _ => return Err(error),
+            },
+        };
+        self.end_session(id).await?;
+        Ok((0, done))
+    }
+
+    /// Signs out the grants of users who have no session any more: each went to its end unused, or its
+    /// browser signed somebody else in. Answers how many.
+    pub(crate) async fn sign_out_unreached(self: &Arc<Self>) -> Result<u64, Error> {
+        let (mut after, mut count) = (None, 0);
+        loop {
+            // A login that is about to begin its session has not long.
+            let now = self.parts.clock.wall();
+            let store = &self.parts.store;
+            let names = store.unreached(PREFIX, after.as_ref(), now).await?;
+            let Some(last) = names.last() else {
+                return Ok(count);
+            };
+            after = Some(last.clone());
+            for name in names {
+                if !is_of_a_session(&name) || self.is_young(&name).await? {
+                    continue;
+                }
+                match self.logout(&name).await {
+                    Ok(_) => count += 1,
+                    Err(error) => match error.problem() {
+                        Problem::SignedOut { .. } | Problem::UnknownGrant { .. } => {}
+                        _ => return Err(error),
+                    },
+                }
+            }
+        }
+    }
+
+    /// Whether its user has consented so lately that their session may be about to begin.
+    async fn is_young(&self, name: &GrantName) -> Result<bool, Error> {
+        let row = self.parts.store.grant(name).await?;
+        let consent = row.and_then(|row| row.value.consent);
+        let now = self.parts.clock.wall();
+        Ok(consent.is_some_and(|it| now.since(it.authorized_at) < ATTEMPT_LIFE))
     }
 
     /// Ends a session; answers whether there was one.

@@ -6,6 +6,18 @@ const OPERATOR: &str = "tell whoever runs the app that sent you here";
 const AGAIN: &str = "begin again where you came from, in a minute or two";
 
 impl Error {
+    /// What happened, to somebody whose login in a browser has come to nothing: of himself it speaks to him.
+    pub fn what_for_visitor(&self) -> String {
+        let what = match self.problem() {
+            Problem::Login(LoginError::Denied) => "at Spotify you pressed Cancel".to_owned(),
+            Problem::Login(LoginError::OtherAccount { .. }) => {
+                "this is another Spotify account than the one that was connected before".to_owned()
+            }
+            _ => self.explain().what,
+        };
+        format!("{what}; nothing was saved, and what was connected before still is")
+    }
+
     /// What somebody can do whose login in a browser has come to nothing: he runs neither refrain nor the
     /// app, so that [`explain`](Self::explain) would tell him of things that are not his.
     pub fn fix_for_visitor(&self) -> &'static str {
@@ -46,7 +58,8 @@ fn of_login(error: &LoginError) -> &'static str {
         | LoginError::Reported { .. }
         | LoginError::Interrupted { .. }
         | LoginError::Overtaken { .. }
-        | LoginError::AccountUnknown { .. } => AGAIN,
+        | LoginError::AccountUnknown { .. }
+        | LoginError::NotAsked => AGAIN,
         LoginError::Redirect { .. } | LoginError::NoRefreshToken | LoginError::Forbidden => {
             OPERATOR
         }

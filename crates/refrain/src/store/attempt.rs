@@ -31,6 +31,14 @@ pub struct Attempt {
     pub verifier: Sealed,
 }
 
+impl Attempt {
+    /// When it was made: those that had lapsed by then are gone.
+    pub fn begun_at(&self) -> UnixMillis {
+        let life = i64::try_from(LIFE.as_millis()).unwrap_or(i64::MAX);
+        UnixMillis(self.expires_at.0.saturating_sub(life))
+    }
+}
+
 /// What a login attempt asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
@@ -50,6 +58,9 @@ pub struct Terms {
     /// Where the user goes afterwards, if a session is to begin with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<LocalPath>,
+    /// Whether the user was asked for consent also where they had given it before.
+    #[serde(default)]
+    pub asked_anew: bool,
 }
 
 /// What a login keeps of the connect link that it began with.

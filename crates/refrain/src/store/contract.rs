@@ -55,6 +55,7 @@ where
     sessions::a_session_is_over_at_its_time_and_gone(open_pair().await).await;
     sessions::a_use_is_noted_and_never_moves_backwards(open_pair().await).await;
     sessions::whoever_signs_out_ends_the_sessions(open_pair().await).await;
+    sessions::grants_that_no_session_reaches_are_told(open_pair().await).await;
     sessions::the_sessions_of_a_grant_end_together(open_pair().await).await;
     notices::a_grant_is_news_until_it_is_told_of_as_it_is(open_pair().await).await;
     notices::a_grant_is_looked_at_again_when_its_time_has_come(open_pair().await).await;

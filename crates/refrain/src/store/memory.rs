@@ -274,9 +274,10 @@ impl Store for MemoryStore {
     }
 
     async fn insert_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        self.tables()
-            .attempts
-            .insert(attempt.id.clone(), attempt.clone());
+        let mut tables = self.tables();
+        let begun = attempt.begun_at();
+        tables.attempts.retain(|_, it| begun < it.expires_at);
+        tables.attempts.insert(attempt.id.clone(), attempt.clone());
         Ok(())
     }
 

@@ -350,10 +350,12 @@ impl Store for PostgresStore {
 
     async fn insert_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
         let query = self.sessions.statement(
-            "INSERT INTO refrain.attempts (id, expires_at, attempt, verifier) \
-                     VALUES ($1, $2, $3, $4)",
+            "WITH gone AS (DELETE FROM refrain.attempts WHERE expires_at <= $5) \
+             INSERT INTO refrain.attempts (id, expires_at, attempt, verifier) \
+             VALUES ($1, $2, $3, $4)",
         );
         let (id, expires) = (attempt.id.clone(), attempt.expires_at.0);
+        let begun = attempt.begun_at().0;
         let (terms, verifier) = (json(&attempt.terms), attempt.verifier.as_bytes().to_vec());
         tell!(self, |c| {
             query
@@ -362,6 +364,7 @@ impl Store for PostgresStore {
                 .bind(expires)
                 .bind(&terms)
                 .bind(&verifier)
+                .bind(begun)
                 .execute(c)
         })
         .await?;

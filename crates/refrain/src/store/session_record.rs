@@ -22,6 +22,16 @@ pub(super) fn whose(whose: &Whose) -> (&'static str, Option<String>) {
     }
 }
 
+/// Reads the name of a grant.
+pub(super) fn name(text: String) -> Result<GrantName, StoreError> {
+    text.parse().map_err(|source| StoreError::Value {
+        table: "grants",
+        column: "name",
+        row: text,
+        source: Arc::new(source),
+    })
+}
+
 /// Reads a row of either engine; an error names the column.
 pub(super) fn read<'r, R>(row: &'r R) -> Result<SessionRecord, StoreError>
 where

@@ -35,6 +35,15 @@ pub trait Sessions: Send + Sync {
     /// Takes out all of them: of what is restored nobody knows who has signed out since.
     async fn end_all_sessions(&self) -> Result<(), StoreError>;
 
+    /// The grants whose names begin so that are not signed out, and that no session reaches at an instant; by
+    /// name, some at a time, beginning behind one.
+    async fn unreached(
+        &self,
+        prefix: &'static str,
+        after: Option<&GrantName>,
+        now: UnixMillis,
+    ) -> Result<Vec<GrantName>, StoreError>;
+
     /// How many sessions reach a grant that are not over at an instant.
     async fn sessions_of(&self, grant: &GrantName, now: UnixMillis) -> Result<u64, StoreError>;
 }

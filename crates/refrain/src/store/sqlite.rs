@@ -384,15 +384,16 @@ impl Store for SqliteStore {
     }
 
     async fn insert_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO attempts (id, expires_at, attempt, verifier) VALUES (?, ?, ?, ?)")
+        let insert = "INSERT INTO attempts (id, expires_at, attempt, verifier) VALUES (?, ?, ?, ?)";
+        let query = sqlx::query(insert)
             .bind(&attempt.id)
             .bind(attempt.expires_at.0)
             .bind(json(&attempt.terms))
-            .bind(attempt.verifier.as_bytes())
-            .execute(self.connections.writer().await?)
+            .bind(attempt.verifier.as_bytes());
+        let expired = "DELETE FROM attempts WHERE expires_at <= ?";
+        self.after_expired(expired, attempt.begun_at(), query)
             .await
-            .map_err(|error| self.error(error))?;
-        Ok(())
+            .map(drop)
     }
 
     async fn take_attempt(&self, id: &str, now: UnixMillis) -> Result<Option<Attempt>, StoreError> {

@@ -33,6 +33,7 @@ mod refusals;
 mod rejected;
 mod restored;
 mod rotation;
+mod sessions;
 mod storage;
 mod suspend;
 #[cfg(feature = "tower")]

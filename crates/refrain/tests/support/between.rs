@@ -157,6 +157,15 @@ impl<B: Between> Sessions for Watched<B> {
     async fn end_all_sessions(&self) -> Result<(), StoreError> {
         self.call(Call::Write, self.inner.end_all_sessions()).await
     }
+    async fn unreached(
+        &self,
+        prefix: &'static str,
+        after: Option<&GrantName>,
+        now: UnixMillis,
+    ) -> Result<Vec<GrantName>, StoreError> {
+        self.call(Call::Read, self.inner.unreached(prefix, after, now))
+            .await
+    }
     async fn sessions_of(&self, grant: &GrantName, now: UnixMillis) -> Result<u64, StoreError> {
         self.call(Call::Read, self.inner.sessions_of(grant, now))
             .await

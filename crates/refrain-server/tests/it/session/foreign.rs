@@ -1,5 +1,6 @@
 //! What pages of somebody else's have a browser do that is signed in.
 
+use refrain_sim::Profile;
 use reqwest::{Method, StatusCode};
 
 use super::{fetch, session_cookie, sign_in, two_users};
@@ -144,7 +145,7 @@ async fn nobody_is_sent_to_another_origin() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_no_app_is_for_it_nobody_signs_in() {
-    let world = World::without_sessions().await;
+    let world = World::new(Profile::default()).await;
     let browser = Browser::new();
     for (method, path) in [
         (Method::GET, "/session"),

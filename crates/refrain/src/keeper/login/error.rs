@@ -76,6 +76,9 @@ pub enum LoginError {
         /// In a few words.
         why: String,
     },
+    /// The user has signed out before, and was not asked for consent anew.
+    #[error("you have signed out before, so that your consent is needed again")]
+    NotAsked,
 }
 
 fn described(description: Option<&str>) -> String {
@@ -99,6 +102,7 @@ impl LoginError {
             Self::OtherAccount { .. } => "login_other_account",
             Self::Overtaken { .. } => "login_overtaken",
             Self::AccountUnknown { .. } => "login_account_unknown",
+            Self::NotAsked => "login_not_asked",
         }
     }
 
@@ -110,7 +114,8 @@ impl LoginError {
             Self::Reported { .. }
             | Self::Interrupted { .. }
             | Self::Overtaken { .. }
-            | Self::AccountUnknown { .. } => Kind::TryLater,
+            | Self::AccountUnknown { .. }
+            | Self::NotAsked => Kind::TryLater,
             Self::Denied
             | Self::NotAllowlisted
             | Self::OwnerNotPremium
@@ -134,6 +139,7 @@ impl LoginError {
             Self::Reported { .. } | Self::Interrupted { .. } | Self::AccountUnknown { .. } => {
                 "run `refrain login` again in a minute"
             }
+            Self::NotAsked => "sign in again, and agree",
             Self::Overtaken { .. } => {
                 "see what `refrain why` tells of the grant; if it is not signed in, log in again"
             }

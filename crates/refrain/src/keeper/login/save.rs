@@ -100,6 +100,7 @@ impl Keeper {
             return Ok(Some(seen.value.clone()));
         }
         login.bound(seen.as_ref().map(|seen| &seen.value))?;
+        self.fits(login.app, &login.terms.grant, login.account.as_ref())?;
         if let Some(seen) = &seen {
             pinned(&seen.value, login.account, login.terms.other_account)?;
         }

@@ -60,6 +60,7 @@ pub(super) async fn an_attempt_is_taken_once_and_not_after_its_time(
                 epoch: Some(Epoch(7)),
             }),
             session: LocalPath::parse("/app?a=b#c"),
+            asked_anew: true,
         },
         verifier: sealed(9),
     };

@@ -135,6 +135,28 @@ pub(super) async fn whoever_signs_out_ends_the_sessions((one, other): (Shared, S
     assert!(one.session(&there.id).await.unwrap().is_some());
 }
 
+pub(super) async fn grants_that_no_session_reaches_are_told((one, other): (Shared, Shared)) {
+    for grant in ["alice", "web", "web-", "web-a", "web-b", "web-c", "weba"] {
+        one.insert(&change(full_row(grant))).await.unwrap();
+    }
+    let mut gone = full_row("web-d");
+    let since = UnixMillis(9);
+    gone.status = Status::SignedOut { since };
+    one.insert(&change(gone)).await.unwrap();
+    let here = of(Whose::User(name("web-b")));
+    assert!(insert(&one, &here).await);
+    let told = async |after: Option<&str>, now| {
+        let after = after.map(name);
+        let told = other.unreached("web-", after.as_ref(), UnixMillis(now));
+        let told = told.await.unwrap().into_iter();
+        told.map(|it| it.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(None, 49).await, ["web-a", "web-c"]);
+    assert_eq!(told(None, 50).await, ["web-a", "web-b", "web-c"]);
+    assert_eq!(told(Some("web-a"), 50).await, ["web-b", "web-c"]);
+    assert!(told(Some("web-c"), 50).await.is_empty());
+}
+
 pub(super) async fn the_sessions_of_a_grant_end_together((one, other): (Shared, Shared)) {
     let (here, there, admin) = (user(), user(), of(Whose::Admin));
     let bob = of(Whose::User(name("bob")));

@@ -4,10 +4,14 @@ use async_trait::async_trait;
 
 use crate::{
     id::GrantName,
+    lifecycle::Status,
     session::{SessionId, SessionRecord, Whose},
     store::{Sessions, StoreError, Version, Written, memory::MemoryStore},
     time::UnixMillis,
 };
+
+/// So many are told at a time.
+const UNREACHED: usize = 200;
 
 #[async_trait]
 impl Sessions for MemoryStore {
@@ -52,6 +56,26 @@ impl Sessions for MemoryStore {
     async fn end_all_sessions(&self) -> Result<(), StoreError> {
         self.tables().sessions.clear();
         Ok(())
+    }
+
+    async fn unreached(
+        &self,
+        prefix: &'static str,
+        after: Option<&GrantName>,
+        now: UnixMillis,
+    ) -> Result<Vec<GrantName>, StoreError> {
+        let tables = self.tables();
+        let reached = |name: &GrantName| {
+            let mut live = tables.sessions.values().filter(|it| !it.is_over(now));
+            live.any(|it| reaches(it, name))
+        };
+        let grants = tables.grants.values().map(|it| &it.value);
+        let grants = grants.filter(|it| !matches!(it.status, Status::SignedOut { .. }));
+        let names = grants
+            .map(|it| &it.name)
+            .filter(|it| it.as_str().starts_with(prefix) && it.as_str() != prefix);
+        let names = names.filter(|it| after.is_none_or(|after| *it > after) && !reached(it));
+        Ok(names.take(UNREACHED).cloned().collect())
     }
 
     async fn sessions_of(&self, grant: &GrantName, now: UnixMillis) -> Result<u64, StoreError> {

@@ -25,6 +25,12 @@ const INSERT: &str = "WITH gone AS \
 const NOTE: &str = "UPDATE refrain.sessions SET seen_at = greatest(seen_at, $2), \
      lapses_at = greatest(lapses_at, $3) WHERE id = $1";
 
+/// The characters of names are all below the tilde.
+const UNREACHED: &str = "SELECT name FROM refrain.grants AS g WHERE name > $1 AND name < $2 \
+     AND status <> 'signed_out' AND NOT EXISTS (SELECT 1 FROM refrain.sessions \
+       WHERE grant_name = g.name AND lapses_at > $3 AND ends_at > $3) \
+     ORDER BY name LIMIT 200";
+
 const COUNT: &str = "SELECT count(*) FROM refrain.sessions \
      WHERE grant_name = $1 AND lapses_at > $2 AND ends_at > $2";
 
@@ -86,6 +92,26 @@ impl Sessions for PostgresStore {
     async fn end_all_sessions(&self) -> Result<(), StoreError> {
         let query = self.sessions.statement("DELETE FROM refrain.sessions");
         tell!(self, |c| query.rows().execute(c)).await.map(drop)
+    }
+
+    async fn unreached(
+        &self,
+        prefix: &'static str,
+        after: Option<&GrantName>,
+        now: UnixMillis,
+    ) -> Result<Vec<GrantName>, StoreError> {
+        let query = self.sessions.statement(UNREACHED);
+        let after = after.map_or(prefix, GrantName::as_str).to_owned();
+        let end = format!("{prefix}~");
+        let rows = ask!(self, |c| {
+            let query = query.rows().bind(&after).bind(&end);
+            query.bind(now.0).fetch_all(c)
+        });
+        let rows = rows.await?;
+        let names = rows.iter().map(|row| sqlx::Row::try_get(row, 0));
+        let names: Result<Vec<String>, sqlx::Error> = names.collect();
+        let names = names.map_err(|error| self.error(error))?;
+        names.into_iter().map(session_record::name).collect()
     }
 
     async fn sessions_of(&self, grant: &GrantName, now: UnixMillis) -> Result<u64, StoreError> {

@@ -21,6 +21,12 @@ const INSERT: &str = "INSERT INTO sessions \
 const NOTE: &str = "UPDATE sessions SET seen_at = max(seen_at, ?), \
      lapses_at = max(lapses_at, ?) WHERE id = ?";
 
+/// The characters of names are all below the tilde.
+const UNREACHED: &str = "SELECT name FROM grants AS g WHERE name > ?1 AND name < ?2 \
+     AND status <> 'signed_out' AND NOT EXISTS (SELECT 1 FROM sessions \
+       WHERE grant_name = g.name AND lapses_at > ?3 AND ends_at > ?3) \
+     ORDER BY name LIMIT 200";
+
 const COUNT: &str =
     "SELECT count(*) FROM sessions WHERE grant_name = ? AND lapses_at > ? AND ends_at > ?";
 
@@ -72,6 +78,21 @@ impl Sessions for SqliteStore {
     async fn end_all_sessions(&self) -> Result<(), StoreError> {
         let query = sqlx::query("DELETE FROM sessions");
         self.change_sessions(query).await.map(drop)
+    }
+
+    async fn unreached(
+        &self,
+        prefix: &'static str,
+        after: Option<&GrantName>,
+        now: UnixMillis,
+    ) -> Result<Vec<GrantName>, StoreError> {
+        let query = sqlx::query_scalar(UNREACHED)
+            .bind(after.map_or(prefix, GrantName::as_str).to_owned())
+            .bind(format!("{prefix}~"))
+            .bind(now.0);
+        let read = |pool| async move { query.fetch_all(&pool).await };
+        let names: Vec<String> = self.connections.read(read).await?;
+        names.into_iter().map(session_record::name).collect()
     }
 
     async fn sessions_of(&self, grant: &GrantName, now: UnixMillis) -> Result<u64, StoreError> {
