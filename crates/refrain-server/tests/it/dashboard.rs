@@ -128,6 +128,7 @@ async fn a_page_is_closed_to_all_that_a_browser_could_do_with_it() {
         "/dashboard/grants/alice/sign-out",
         "/dashboard/connect",
         "/dashboard/keys",
+        "/dashboard/sessions",
     ] {
         let answer = desk.get(path).await;
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
@@ -331,4 +332,36 @@ async fn a_search_reads_so_many_and_says_where_it_goes_on() {
     assert!(!last.contains("Searched up to"));
     let found = page("/dashboard?name=g-0").await;
     assert!(found.contains("after=g-00099") && !found.contains("Searched up to"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_ended_from_another_browser_and_a_user_s_is_not() {
+    let desk = Desk::new().await;
+    let sign_in = async || {
+        let open = desk.world.refrain.open_session(Whose::SignIn).await;
+        desk.world.refrain.sign_in(&open.unwrap().0).await.unwrap()
+    };
+    let (token, lost) = sign_in().await;
+    let user = Whose::User("alice".parse().unwrap());
+    let (_, user) = desk.world.refrain.open_session(user).await.unwrap();
+    let page = desk.text("/dashboard/sessions").await;
+    assert_eq!(page.matches("<tr><th scope=\"row\">").count(), 2, "{page}");
+    assert_eq!(page.matches("this browser").count(), 1);
+    let end = |id: &str| format!("/dashboard/sessions/{id}/end");
+    assert!(page.contains(&end(lost.id.as_str())));
+    assert!(
+        desk.text("/dashboard")
+            .await
+            .contains("/dashboard/sessions")
+    );
+
+    let refused = desk.send(&end(user.id.as_str()), &[]).await;
+    assert_eq!(refused.status(), StatusCode::NOT_FOUND);
+    assert_eq!(code(refused.headers()), "session_unknown");
+    let ended = desk.send(&end(lost.id.as_str()), &[]).await;
+    assert_eq!(ended.status(), StatusCode::SEE_OTHER);
+    assert!(desk.world.refrain.verify_session(&token).await.is_err());
+    let page = desk.text("/dashboard/sessions?done=ended").await;
+    assert!(page.contains("this browser") && page.contains("is ended"));
+    assert!(!page.contains(lost.id.as_str()));
 }

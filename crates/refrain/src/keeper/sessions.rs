@@ -33,6 +33,9 @@ fn is_of_a_session(name: &GrantName) -> bool {
     digits.is_some_and(|it| it.len() == 20 && hex(it))
 }
 
+/// So many sessions of those who run refrain are listed.
+const ADMINS: u32 = 100;
+
 /// A session that is to begin with a login.
 #[derive(Debug, Clone)]
 pub struct NewSession {
@@ -249,6 +252,17 @@ impl Keeper {
         let consent = row.and_then(|row| row.value.consent);
         let now = self.parts.clock.wall();
         Ok(consent.is_some_and(|it| now.since(it.authorized_at) < ATTEMPT_LIFE))
+    }
+
+    /// The sessions of those who run refrain, the newest first.
+    pub(crate) async fn admin_sessions(&self) -> Result<Vec<SessionRecord>, Error> {
+        let now = self.parts.clock.wall();
+        Ok(self.parts.store.admin_sessions(now, ADMINS).await?)
+    }
+
+    /// Ends them all, and the sign-in links with them; answers how many.
+    pub(crate) async fn end_admin_sessions(&self) -> Result<u64, Error> {
+        Ok(self.parts.store.end_admin_sessions().await?)
     }
 
     /// Ends a session; answers whether there was one.

@@ -154,6 +154,18 @@ impl<B: Between> Sessions for Watched<B> {
         self.call(Call::Write, self.inner.end_sessions_of(grant))
             .await
     }
+    async fn admin_sessions(
+        &self,
+        now: UnixMillis,
+        most: u32,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        let done = self.inner.admin_sessions(now, most);
+        self.call(Call::Read, done).await
+    }
+    async fn end_admin_sessions(&self) -> Result<u64, StoreError> {
+        self.call(Call::Write, self.inner.end_admin_sessions())
+            .await
+    }
     async fn end_all_sessions(&self) -> Result<(), StoreError> {
         self.call(Call::Write, self.inner.end_all_sessions()).await
     }

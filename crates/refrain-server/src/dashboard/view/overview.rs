@@ -282,6 +282,7 @@ impl Overview<'_> {
             self.keys_line(),
             " <a href=\"/dashboard/keys\">Show keys</a></dd></div>",
             self.processes.map(processes),
+            "<div><dt>Signed in</dt><dd><a href=\"/dashboard/sessions\">Show who is signed in here</a></dd></div>",
             "</dl></section>\n"
         )
     }
