@@ -16,7 +16,8 @@ pub(crate) use self::{
     init::InitArgs,
     key::{CreateKeyArgs, KEY_HELP, KeyCommand, RevokeKeyArgs},
     operate::{
-        CompletionsArgs, ConfigCommand, DemoArgs, ManArgs, ServeArgs, SimArgs, rotation_name,
+        CompletionsArgs, ConfigCommand, DashboardArgs, DemoArgs, ManArgs, ServeArgs, SimArgs,
+        rotation_name,
     },
 };
 
@@ -134,8 +135,8 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  refrain serve --listen 127.0.0.1:4280")]
     Serve(ServeArgs),
     /// Print a link that signs you in to the dashboard, once
-    #[command(after_help = "Example:\n  refrain dashboard")]
-    Dashboard,
+    #[command(after_help = "Example:\n  refrain dashboard\n  refrain dashboard --sign-out-all")]
+    Dashboard(DashboardArgs),
     /// Look for misconfiguration before a user finds it
     #[command(after_help = "Example:\n  refrain doctor --json")]
     Doctor,

@@ -70,7 +70,7 @@ pub(crate) fn run(args: Args) -> Result<(), Explanation> {
         }
         Command::Backup(args) => block_on(unwaited(backup::run(&global, &args))),
         Command::Restore(args) => block_on(unwaited(restore::run(&global, &args))),
-        Command::Dashboard => block_on(unwaited(dashboard::run(&global))),
+        Command::Dashboard(args) => block_on(unwaited(dashboard::run(&global, &args))),
         Command::Doctor => block_on(doctor::run(&global)),
         Command::Init(args) => block_on(init::run(&global, &args)),
         Command::Api(args) => block_on(orderly(api::run(&global, &args))),

@@ -10,6 +10,7 @@ mod form;
 mod grants;
 mod keys;
 mod overview;
+mod sessions;
 mod survey;
 mod view;
 
@@ -51,6 +52,10 @@ pub(crate) enum Page {
     Keys,
     /// The end of one.
     Revoke,
+    /// Who is signed in here.
+    Sessions,
+    /// The end of another session.
+    EndSession,
     /// The end of the session.
     Leave,
 }
@@ -87,7 +92,8 @@ pub(crate) async fn answer(
         Page::Connect => connect::show(desk).await,
         Page::Keys => keys::list(desk).await,
         Page::Revoke => keys::ask_revoke(desk).await,
-        Page::Refresh | Page::Leave => Err(nothing_here()),
+        Page::Sessions => sessions::list(desk).await,
+        Page::Refresh | Page::EndSession | Page::Leave => Err(nothing_here()),
     }
 }
 
@@ -99,7 +105,8 @@ async fn act(page: Page, desk: &Desk<'_>, form: &Form) -> Result<Response<Answer
         Page::Keys => keys::create(desk, form).await,
         Page::Revoke => keys::revoke(desk).await,
         Page::Leave => session::leave(&desk.visit, desk.admin).await,
-        Page::Overview | Page::Grant => Err(nothing_here()),
+        Page::EndSession => sessions::end(desk).await,
+        Page::Overview | Page::Grant | Page::Sessions => Err(nothing_here()),
     }
 }
 

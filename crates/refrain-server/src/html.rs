@@ -12,7 +12,7 @@ impl Html {
     }
 
     /// A value.
-    pub(crate) fn add(&mut self, value: &(impl Shown + ?Sized)) {
+    pub(crate) fn add(&mut self, value: &(impl ToMarkup + ?Sized)) {
         value.show(self);
     }
 
@@ -27,35 +27,35 @@ impl Html {
 }
 
 /// What can be shown as part of a page.
-pub(crate) trait Shown {
+pub(crate) trait ToMarkup {
     fn show(&self, into: &mut Html);
 }
 
-impl Shown for Html {
+impl ToMarkup for Html {
     fn show(&self, into: &mut Html) {
         into.0.push_str(&self.0);
     }
 }
 
-impl Shown for str {
+impl ToMarkup for str {
     fn show(&self, into: &mut Html) {
         into.0.push_str(&escape(self));
     }
 }
 
-impl Shown for String {
+impl ToMarkup for String {
     fn show(&self, into: &mut Html) {
         self.as_str().show(into);
     }
 }
 
-impl<T: Shown + ?Sized> Shown for &T {
+impl<T: ToMarkup + ?Sized> ToMarkup for &T {
     fn show(&self, into: &mut Html) {
         (*self).show(into);
     }
 }
 
-impl<T: Shown> Shown for Option<T> {
+impl<T: ToMarkup> ToMarkup for Option<T> {
     fn show(&self, into: &mut Html) {
         if let Some(it) = self {
             it.show(into);
@@ -63,7 +63,7 @@ impl<T: Shown> Shown for Option<T> {
     }
 }
 
-impl<T: Shown> Shown for Vec<T> {
+impl<T: ToMarkup> ToMarkup for Vec<T> {
     fn show(&self, into: &mut Html) {
         for it in self {
             it.show(into);
@@ -83,7 +83,7 @@ impl FromIterator<Self> for Html {
 
 macro_rules! shown_as_written {
     ($($number:ty),*) => {$(
-        impl Shown for $number {
+        impl ToMarkup for $number {
             fn show(&self, into: &mut Html) {
                 self.to_string().show(into);
             }

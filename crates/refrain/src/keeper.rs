@@ -16,6 +16,7 @@ pub mod carried;
 mod caught;
 mod cells;
 mod commit;
+mod contended;
 mod counts;
 mod error;
 mod explain;

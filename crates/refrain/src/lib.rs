@@ -22,7 +22,7 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`secret`] [`random`] [`time`] [`id`] | tokens that do not print; randomness, clocks and names as parameters |
+//! | [`hex`] [`secret`] [`random`] [`time`] [`id`] | bytes as text; tokens that do not print; randomness, clocks and names as parameters |
 //! | [`oauth`] | the words of RFC 6749, 7009 and 7636; no clock, no I/O, no Spotify |
 //! | [`provider`] | Spotify's endpoints and quirks as data |
 //! | [`config`] | `refrain.toml` and its overrides |
@@ -60,6 +60,7 @@ pub mod failpoint;
 mod failpoint;
 mod files;
 mod handle;
+pub mod hex;
 pub mod id;
 pub mod json;
 pub mod keeper;

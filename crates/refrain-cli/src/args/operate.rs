@@ -24,6 +24,13 @@ pub(crate) struct ServeArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct DashboardArgs {
+    /// Sign everybody out of the dashboard instead, and void the links that are unused
+    #[arg(long)]
+    pub(crate) sign_out_all: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct SimArgs {
     /// Where the Accounts service listens; the Web API gets the next port. Port 0 takes free ones
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4290")]

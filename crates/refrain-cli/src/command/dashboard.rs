@@ -6,7 +6,7 @@ use refrain::{Refrain, config, session::Whose, words};
 use serde::Serialize;
 
 use crate::{
-    args::GlobalArgs,
+    args::{DashboardArgs, GlobalArgs},
     output,
     report::{self, Exit, Explanation},
 };
@@ -20,8 +20,19 @@ struct Printed<'a> {
     expires_at: String,
 }
 
-pub(super) async fn run(global: &GlobalArgs) -> Result<(), Explanation> {
+#[derive(Serialize)]
+struct SignedOut {
+    ended: u64,
+}
+
+pub(super) async fn run(global: &GlobalArgs, args: &DashboardArgs) -> Result<(), Explanation> {
     let config = super::load(global)?;
+    if args.sign_out_all {
+        let refrain = super::open_idle_with(config).await?;
+        let told = sign_out_all(global, &refrain).await;
+        super::close(&refrain).await;
+        return told;
+    }
     let server = config.server.clone();
     let refrain = super::open_idle_with(config).await?;
     let port = server.listen.map(|it| it.port());
@@ -36,6 +47,17 @@ pub(super) async fn run(global: &GlobalArgs) -> Result<(), Explanation> {
         report::notice("nothing listens there yet: start the server with `refrain serve`");
     }
     Ok(())
+}
+
+async fn sign_out_all(global: &GlobalArgs, refrain: &Refrain) -> Result<(), Explanation> {
+    let ended = refrain.end_admin_sessions().await?;
+    if global.json {
+        return output::json(&SignedOut { ended });
+    }
+    let ended = words::count(ended, "session or link");
+    output::text(&format!(
+        "nobody is signed in to the dashboard any more: {ended} ended\n"
+    ))
 }
 
 async fn print(global: &GlobalArgs, refrain: &Refrain, origin: &str) -> Result<(), Explanation> {

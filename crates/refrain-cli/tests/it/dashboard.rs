@@ -33,6 +33,22 @@ async fn a_sign_in_link_is_alone_on_standard_output_and_another_each_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn everybody_is_signed_out_and_no_link_is_left() {
+    let home = Home::with(Profile::default()).await;
+    for _ in 0..2 {
+        home.run(&["dashboard"]).ok();
+    }
+    let ended = home.run(&["dashboard", "--sign-out-all", "--json"]).ok();
+    assert_eq!(ended.json()["ended"], 2);
+    let ended = home.run(&["dashboard", "--sign-out-all"]).ok();
+    assert!(
+        ended
+            .stdout
+            .starts_with("nobody is signed in to the dashboard any more")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_no_browser_reaches_has_no_link() {
     let home = Home::with(Profile::default()).await;
     home.configure(

@@ -9,6 +9,7 @@ use crate::html::{Html, html};
 /// What was done, in the word that the address has.
 pub(super) const REFRESHED: &str = "refreshed";
 pub(super) const REVOKED: &str = "revoked";
+pub(super) const ENDED: &str = "ended";
 
 /// The notice that a query asks for.
 pub(super) fn asked(query: impl Iterator<Item = (String, String)>) -> Option<Html> {
@@ -51,6 +52,7 @@ impl Asked {
         let text = match self.done.as_deref()? {
             REFRESHED => "Refreshed: Spotify gave a new access token.",
             REVOKED => "The key is revoked. Programs that have it are refused within five seconds.",
+            ENDED => "The session is ended: whoever had it has to sign in again.",
             _ => return None,
         };
         Some(shell::notice(true, &html!(text)))

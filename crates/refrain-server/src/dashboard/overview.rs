@@ -10,10 +10,12 @@ use super::{
         shell::{Part, Sheet},
     },
 };
-use crate::{body::Answer, fault::Fault, manage::grants::name};
+use crate::{body::Answer, fault::Fault};
 
-/// So many are on a page.
+/// So many are on a page,
 const PAGE: usize = 100;
+/// and so many are read for one, at most.
+const READ: u32 = 10_000;
 
 pub(super) async fn show(desk: &Desk<'_>) -> Result<Response<Answer>, Fault> {
     let (part, after) = asked(desk);
@@ -21,12 +23,10 @@ pub(super) async fn show(desk: &Desk<'_>) -> Result<Response<Answer>, Fault> {
     let look = shared.lookout().look(shared.refrain());
     let survey = look.await.map_err(|error| desk.errand.fault(&error))?;
     let (behind, words) = (after.clone(), part.clone());
-    let others = desk
-        .errand
-        .read(|refrain| async move { survey::others(&refrain, behind, &words, PAGE).await });
-    let mut others = others.await?;
-    let more = others.len() > PAGE;
-    others.truncate(PAGE);
+    let others = desk.errand.read(|refrain| async move {
+        survey::others(&refrain, behind, &words, (PAGE, READ)).await
+    });
+    let others = others.await?;
     let now = shared.clock().now();
     let gates = shared.gates().list().into_iter();
     let gates: Vec<Gate> = gates.filter(|it| !it.remaining(&now).is_zero()).collect();
@@ -40,7 +40,6 @@ pub(super) async fn show(desk: &Desk<'_>) -> Result<Response<Answer>, Fault> {
         others: &others,
         part: &part,
         continued: after.is_some(),
-        next: others.last().filter(|_| more).map(|(read, _)| name(read)),
         gates: &gates,
         keys: &keys,
         processes,
@@ -51,7 +50,8 @@ pub(super) async fn show(desk: &Desk<'_>) -> Result<Response<Answer>, Fault> {
         title: overview.verdict().text,
         notice: flash::asked(desk.query()),
         content: overview.content(),
-        live: true,
+        // Each look at a page of what was looked for reads very many.
+        live: part.is_empty() && !others.tired,
     };
     Ok(desk.page(StatusCode::OK, &sheet))
 }

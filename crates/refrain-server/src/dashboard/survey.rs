@@ -3,11 +3,7 @@
 //! All of them have to be read for that, and there may be a million. So a look that took long is good for a
 //! while; one that did not is taken each time, and whoever has just done something sees it.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use refrain::{
     Error, Refrain, Summary,
@@ -16,6 +12,7 @@ use refrain::{
     store::Unreadable,
     time::{UnixMillis, Uptime},
 };
+use tokio::sync::Mutex;
 
 use super::view::level::{Glance, Level};
 use crate::manage::grants::name;
@@ -42,7 +39,8 @@ pub(super) struct Survey {
     pub(super) at: UnixMillis,
 }
 
-/// The last look that took long.
+/// The last look that took long. One looks at a time: whoever comes meanwhile gets what that one has seen, if it
+/// took long.
 #[derive(Debug, Default)]
 pub(crate) struct Lookout(Mutex<Option<(Uptime, Arc<Survey>)>>);
 
@@ -50,22 +48,16 @@ impl Lookout {
     /// Looks over all grants, or tells what was seen a moment ago where looking takes long.
     pub(super) async fn look(&self, refrain: &Refrain) -> Result<Arc<Survey>, Error> {
         let clock = &refrain.parts().clock;
+        let mut last = self.0.lock().await;
         let begun = clock.uptime();
-        if let Some((_, survey)) = self
-            .last()
-            .as_ref()
-            .filter(|(at, _)| begun.since(*at) < GOOD)
-        {
+        let good = last.as_ref().filter(|(at, _)| begun.since(*at) < GOOD);
+        if let Some((_, survey)) = good {
             return Ok(Arc::clone(survey));
         }
         let survey = Arc::new(Survey::of(refrain, clock.wall()).await?);
         let took_long = clock.uptime().since(begun) > LONG;
-        *self.last() = took_long.then(|| (begun, Arc::clone(&survey)));
+        *last = took_long.then(|| (begun, Arc::clone(&survey)));
         Ok(survey)
-    }
-
-    fn last(&self) -> std::sync::MutexGuard<'_, Option<(Uptime, Arc<Survey>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -148,35 +140,52 @@ pub(super) fn glance(read: &Read, now: UnixMillis) -> Glance {
     }
 }
 
-/// Those that need nobody, by name, behind one and with a part of a name in theirs: so many and one more, if
-/// there are as many.
+/// A page of grants.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    pub(super) found: Vec<(Read, Glance)>,
+    /// Behind which grant there are more, or may be.
+    pub(super) next: Option<GrantName>,
+    /// Whether it ends because so many were read, and not because it is full.
+    pub(super) tired: bool,
+}
+
+/// Those that need nobody, by name, behind one and with a part of a name in theirs: so many, and out of so many
+/// that are read; where few are like that, whoever asks goes on from there.
 pub(super) async fn others(
     refrain: &Refrain,
     mut after: Option<GrantName>,
     part: &str,
-    most: usize,
-) -> Result<Vec<(Read, Glance)>, Error> {
+    (most, read_most): (usize, u32),
+) -> Result<Others, Error> {
     let now = refrain.parts().clock.wall();
     let part = part.to_lowercase();
-    let mut found = Vec::new();
-    loop {
-        let page = refrain.page(&Grants::All, after.as_ref(), READ).await?;
-        let all = page.len() < READ as usize;
-        after = page.last().map(|read| name(read).clone());
+    let mut others = Others::default();
+    let mut left = read_most;
+    while left > 0 {
+        let asked = left.min(READ);
+        let page = refrain.page(&Grants::All, after.as_ref(), asked).await?;
+        let all = page.len() < asked as usize;
+        left = left.saturating_sub(asked);
         for read in page {
             let glance = glance(&read, now);
             let quiet = !glance.level.needs_somebody() || !part.is_empty();
-            if quiet && is_named(&read, &part) {
-                found.push((read, glance));
+            let fits = quiet && is_named(&read, &part);
+            if fits && others.found.len() == most {
+                others.next = after;
+                return Ok(others);
             }
-            if found.len() > most {
-                return Ok(found);
+            after = Some(name(&read).clone());
+            if fits {
+                others.found.push((read, glance));
             }
         }
         if all {
-            return Ok(found);
+            return Ok(others);
         }
     }
+    (others.next, others.tired) = (after, true);
+    Ok(others)
 }
 
 /// Whether a part of a name, in small letters, is in that of the grant, or of its user.

@@ -9,6 +9,7 @@ mod history;
 pub(super) mod keys;
 pub(super) mod level;
 pub(super) mod overview;
+pub(super) mod sessions;
 pub(super) mod shell;
 pub(super) mod sign_out;
 mod time;

@@ -1,8 +1,10 @@
 //! The days on which grants need a new consent, for calendar programs (RFC 5545).
 
+use std::collections::BTreeMap;
+
 use http::{Response, StatusCode};
 use refrain::{
-    Summary,
+    Summary, hex,
     id::GrantName,
     lifecycle::{Status, row::Consent},
     seal::Sealer,
@@ -12,6 +14,9 @@ use refrain::{
 use super::{Asked, told};
 use crate::{body::Answer, fault::Fault};
 
+/// So many days it has at most, the nearest: of a million grants nobody looks at more, and all that it has is in
+/// memory.
+const MOST: usize = 1000;
 /// So many grants are read at once.
 const READ: u32 = 500;
 /// A line has no more octets (RFC 5545 §3.1).
@@ -22,26 +27,43 @@ const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
 /// `GET reauthorizations.ics`: the day of each grant that the caller reaches and that is not signed out.
 pub(super) async fn show(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
-    let mut calendar = Calendar::new();
+    let mut nearest: BTreeMap<(UnixMillis, GrantName), Summary> = BTreeMap::new();
     let mut last: Option<GrantName> = None;
     loop {
         let (of, after) = (asked.caller.grants().clone(), last.take());
         let read =
             asked.ask(|refrain| async move { refrain.page(&of, after.as_ref(), READ).await });
         let page = read.await?.map_err(|error| asked.fault(&error))?;
-        for grant in page.iter().flatten() {
-            calendar.add(grant, &asked.shared().refrain().parts().sealer);
+        let all = page.len() < READ as usize;
+        last = page.last().map(|grant| super::grants::name(grant).clone());
+        for grant in page.into_iter().flatten() {
+            if let Some(day) = day(&grant) {
+                nearest.insert((day, grant.name.clone()), grant);
+            }
+            if nearest.len() > MOST {
+                nearest.pop_last();
+            }
         }
-        if page.len() < READ as usize {
+        if all {
             break;
         }
-        last = page.last().map(|grant| super::grants::name(grant).clone());
+    }
+    let mut calendar = Calendar::new();
+    for grant in nearest.values() {
+        calendar.add(grant, &asked.shared().refrain().parts().sealer);
     }
     Ok(told(
         StatusCode::OK,
         "text/calendar; charset=utf-8",
         calendar.end(),
     ))
+}
+
+/// When a grant needs a new consent, if it has one.
+fn day(grant: &Summary) -> Option<UnixMillis> {
+    let signed_out = matches!(grant.status, Status::SignedOut { .. });
+    let consent = grant.consent.filter(|_| !signed_out);
+    consent.map(|consent| consent.reauthorize_by)
 }
 
 /// A calendar as it is written.
@@ -62,14 +84,13 @@ impl Calendar {
     /// The day of a grant, where it has one. Calendars have no instant for a whole day: it is the day in UTC,
     /// and the instant stands beside it.
     fn add(&mut self, grant: &Summary, sealer: &Sealer) {
-        let signed_out = matches!(grant.status, Status::SignedOut { .. });
-        let Some(consent) = grant.consent.filter(|_| !signed_out) else {
-            return;
-        };
-        let Consent {
+        let Some(Consent {
             authorized_at,
             reauthorize_by,
-        } = consent;
+        }) = grant.consent
+        else {
+            return;
+        };
         let summary = format!("Spotify: sign in again ({})", grant.name);
         let about = format!(
             "Spotify stops honouring this sign-in at {reauthorize_by}; sign in again before: refrain login {}",
@@ -121,8 +142,8 @@ impl Calendar {
 fn uid(grant: &Summary, sealer: &Sealer) -> String {
     let login = format!("{} {}", grant.name, grant.epoch);
     let hash = sealer.fingerprint("calendar", &login);
-    let digits = hash.iter().take(16).map(|byte| format!("{byte:02x}"));
-    digits.collect::<String>() + "@refrain"
+    let (start, _) = hash.split_at(16);
+    hex::text(start) + "@refrain"
 }
 
 /// The beginning of an instant, without the signs between its digits.

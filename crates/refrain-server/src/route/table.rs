@@ -129,7 +129,7 @@ impl Entry {
 }
 
 /// The Web API stands first: it is most of what is asked for.
-pub(crate) static TABLE: [Entry; 35] = [
+pub(crate) static TABLE: [Entry; 37] = [
     Entry::own(
         "/v1/*",
         Route::Api,
@@ -273,6 +273,8 @@ pub(crate) static TABLE: [Entry; 35] = [
     Entry::page("/dashboard/connect", Page::Connect, &LOOK_AND_ACT),
     Entry::page("/dashboard/keys", Page::Keys, &LOOK_AND_ACT),
     Entry::page("/dashboard/keys/{id}/revoke", Page::Revoke, &LOOK_AND_ACT),
+    Entry::page("/dashboard/sessions", Page::Sessions, &LOOK),
+    Entry::page("/dashboard/sessions/{id}/end", Page::EndSession, &ACT),
     Entry::page("/dashboard/leave", Page::Leave, &ACT),
 ];
 

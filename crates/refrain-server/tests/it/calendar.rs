@@ -129,3 +129,16 @@ async fn a_key_is_a_password_for_the_calendar_and_nowhere_else() {
     let right = with_password(&world, PATH, "me", &key).await;
     assert_eq!(right.status(), StatusCode::OK, "a valid one is not held up");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_very_many_days_the_nearest_are_told() {
+    let world = World::new(Profile::default()).await;
+    world.with_many("g-", 1200).await;
+    let key = world.key_for(Grants::All, &[Permission::ProxyRead]).await;
+    let all = lines(with_password(&world, PATH, "anybody", &key).await).await;
+    let summaries = values(&all, "SUMMARY");
+    assert_eq!(summaries.len(), 1000);
+    assert_eq!(summaries[0], "Spotify: sign in again (g-01199)");
+    // Alice's day is in half a year, among them.
+    assert_eq!(summaries[999], "Spotify: sign in again (g-00201)");
+}

@@ -128,6 +128,7 @@ async fn a_page_is_closed_to_all_that_a_browser_could_do_with_it() {
         "/dashboard/grants/alice/sign-out",
         "/dashboard/connect",
         "/dashboard/keys",
+        "/dashboard/sessions",
     ] {
         let answer = desk.get(path).await;
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
@@ -309,4 +310,58 @@ async fn nobody_but_the_dashboard_sends_users_to_it() {
     let asked = serde_json::json!({"grant": "bob", "return_to": desk.world.url("/dashboard")});
     let answer = link.bearer_auth(key).json(&asked).send().await.unwrap();
     assert_eq!(code(answer.headers()), "return_to_not_allowed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_reads_so_many_and_says_where_it_goes_on() {
+    let desk = Desk::new().await;
+    desk.world.with_many("g-", 10_100).await;
+    let page = async |path: &str| desk.get(path).await.text().await.unwrap();
+    assert!(page("/dashboard").await.contains(" data-live"));
+    let first = page("/dashboard?name=nobody").await;
+    // Alice is one of the ten thousand.
+    assert!(first.contains("Searched up to g-09998"), "{first}");
+    assert!(!first.contains(" data-live") && !first.contains("is called so"));
+    let next = "/dashboard?after=g-09998&amp;name=nobody";
+    assert!(first.contains(next), "{first}");
+    let last = page(&next.replace("&amp;", "&")).await;
+    assert!(
+        last.contains("No grant and no user is called so."),
+        "{last}"
+    );
+    assert!(!last.contains("Searched up to"));
+    let found = page("/dashboard?name=g-0").await;
+    assert!(found.contains("after=g-00099") && !found.contains("Searched up to"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_ended_from_another_browser_and_a_user_s_is_not() {
+    let desk = Desk::new().await;
+    let sign_in = async || {
+        let open = desk.world.refrain.open_session(Whose::SignIn).await;
+        desk.world.refrain.sign_in(&open.unwrap().0).await.unwrap()
+    };
+    let (token, lost) = sign_in().await;
+    let user = Whose::User("alice".parse().unwrap());
+    let (_, user) = desk.world.refrain.open_session(user).await.unwrap();
+    let page = desk.text("/dashboard/sessions").await;
+    assert_eq!(page.matches("<tr><th scope=\"row\">").count(), 2, "{page}");
+    assert_eq!(page.matches("this browser").count(), 1);
+    let end = |id: &str| format!("/dashboard/sessions/{id}/end");
+    assert!(page.contains(&end(lost.id.as_str())));
+    assert!(
+        desk.text("/dashboard")
+            .await
+            .contains("/dashboard/sessions")
+    );
+
+    let refused = desk.send(&end(user.id.as_str()), &[]).await;
+    assert_eq!(refused.status(), StatusCode::NOT_FOUND);
+    assert_eq!(code(refused.headers()), "session_unknown");
+    let ended = desk.send(&end(lost.id.as_str()), &[]).await;
+    assert_eq!(ended.status(), StatusCode::SEE_OTHER);
+    assert!(desk.world.refrain.verify_session(&token).await.is_err());
+    let page = desk.text("/dashboard/sessions?done=ended").await;
+    assert!(page.contains("this browser") && page.contains("is ended"));
+    assert!(!page.contains(lost.id.as_str()));
 }

@@ -16,9 +16,14 @@ use refrain::{
     Refrain,
     access::{Grants, Permission},
     config::{self, App, SessionKeep},
-    id::AppName,
+    id::{AppName, GrantId},
     keeper::{Parts, keys::NewKey, login::LoginRequest},
+    lifecycle::{
+        Change, GrantRow,
+        row::{Consent, Status},
+    },
     oauth::transport::Transport,
+    random::SystemRandom,
     store::{Store, memory::MemoryStore},
     time::{Clock, ManualClock, UnixMillis},
 };
@@ -189,6 +194,32 @@ impl World {
     pub async fn with_bob(self) -> Self {
         self.sign_in("bob").await;
         self
+    }
+
+    /// As many more grants, of names that begin with one: each day the consent of one ends, the last one's first.
+    pub async fn with_many(&self, beginning: &str, many: u64) {
+        let now = self.clock_wall();
+        for number in 0..many {
+            let (name, app) = (format!("{beginning}{number:05}"), "default");
+            let (name, app) = (name.parse().unwrap(), app.parse().unwrap());
+            let id = GrantId::random(&SystemRandom).unwrap();
+            let end = now
+                .after(Duration::from_secs(24 * 60 * 60) * u32::try_from(many - number).unwrap());
+            let row = GrantRow {
+                status: Status::Active,
+                consent: Some(Consent {
+                    authorized_at: now,
+                    reauthorize_by: end,
+                }),
+                ..GrantRow::blank(id, name, app, "client".parse().unwrap(), now)
+            };
+            let change = Change {
+                row,
+                events: Vec::new(),
+                forgets: false,
+            };
+            self.refrain.parts().store.insert(&change).await.unwrap();
+        }
     }
 
     pub async fn sign_in(&self, name: &str) {

@@ -12,6 +12,9 @@ $$;
 CREATE TRIGGER grants_news BEFORE UPDATE OF epoch, status ON refrain.grants FOR EACH ROW
     WHEN (OLD.epoch <> NEW.epoch OR OLD.status <> NEW.status) EXECUTE FUNCTION refrain.is_news();
 
+-- Those who run refrain, among any number of users.
+CREATE INDEX sessions_admin ON refrain.sessions (whose, made_at) WHERE grant_name IS NULL;
+
 -- What was told of each grant last.
 CREATE TABLE refrain.told (
     grant_id  text PRIMARY KEY,

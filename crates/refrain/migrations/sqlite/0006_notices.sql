@@ -9,6 +9,9 @@ BEGIN
     UPDATE grants SET look_at = 0 WHERE id = NEW.id;
 END;
 
+-- Those who run refrain, among any number of users.
+CREATE INDEX sessions_admin ON sessions (whose, made_at) WHERE grant_name IS NULL;
+
 -- What was told of each grant last.
 CREATE TABLE told (
     grant_id  TEXT PRIMARY KEY,

@@ -68,6 +68,16 @@ impl Refrain {
         self.keeper.sign_out_unreached().await
     }
 
+    /// The sessions of those who run refrain, the newest first; a hundred at most.
+    pub async fn admin_sessions(&self) -> Result<Vec<SessionRecord>, Error> {
+        self.keeper.admin_sessions().await
+    }
+
+    /// Ends all sessions of those who run refrain, and the links by which they would sign in; answers how many.
+    pub async fn end_admin_sessions(&self) -> Result<u64, Error> {
+        self.keeper.end_admin_sessions().await
+    }
+
     /// Ends a session; answers whether there was one.
     pub async fn end_session(&self, id: &SessionId) -> Result<bool, Error> {
         self.keeper.end_session(id).await

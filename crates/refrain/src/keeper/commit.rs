@@ -11,6 +11,7 @@ use crate::{
     failpoint,
     keeper::{
         Error, Keeper, Problem,
+        contended::Contended,
         flight::Progress,
         present::{Presentation, Presented},
     },
@@ -168,9 +169,9 @@ impl Keeper {
         minted: &Minted,
         token: Option<&RefreshToken>,
     ) -> Result<Presented, Error> {
-        let mut pause = PAUSE.0;
+        let (mut pause, mut contended) = (PAUSE.0, Contended::default());
         loop {
-            match self.write_once(on, minted).await {
+            match self.write_once(on, minted, &mut contended).await {
                 Ok(Wrote::Current(row)) => {
                     failpoint::at!(self.parts.clock, CommitAcked, broken => Err(broken.into()));
                     return Ok(Presented::Committed(row));
@@ -193,11 +194,13 @@ impl Keeper {
         &self,
         on: &Presentation<'_>,
         minted: &Minted,
+        contended: &mut Contended,
     ) -> Result<Wrote, StoreError> {
         failpoint::at!(self.parts.clock, CommitSealed, broken => Err(broken.into()));
         let Some(seen) = self.parts.store.grant(&on.row.name).await? else {
             return Ok(Wrote::Void);
         };
+        self.give_way(contended, seen.version).await;
         // Read back: the write whose outcome was unknown has happened after all. A sealed value never
         // occurs twice, so it is ours even where somebody has armed since.
         if seen.value.epoch == on.ticket.epoch && minted.is_in(&seen.value) {
@@ -217,7 +220,10 @@ impl Keeper {
                 failpoint::at!(self.parts.clock, CommitUnknown, broken => Err(broken.into()));
                 Ok(wrote(Box::new(change.row)))
             }
-            Written::Conflict => Ok(Wrote::Conflict),
+            Written::Conflict => {
+                contended.on(seen.version);
+                Ok(Wrote::Conflict)
+            }
         }
     }
 

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     config::App,
+    hex,
     id::{AppName, GrantName},
     keeper::{Error, Keeper, Problem, sync::spawn},
     lifecycle::{Status, row::Account},
@@ -295,8 +296,7 @@ impl Keeper {
                 sealer.fingerprint("state and browser", &both)
             }
         };
-        hash.iter()
-            .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+        hex::text(&hash)
     }
 
     async fn exchange(&self, app: &App, request: &TokenRequest<'_>) -> Result<Granted, Error> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     failpoint,
     id::GrantName,
-    keeper::{Error, Keeper, Problem, present::chain, sync::spawn},
+    keeper::{Error, Keeper, Problem, contended::Contended, present::chain, sync::spawn},
     lifecycle::{self, GrantRow, Status},
     oauth::token::revocation_request,
     seal::Field,
@@ -59,8 +59,10 @@ impl Keeper {
 
     async fn sign_out(&self, name: &GrantName) -> Result<LoggedOut, Error> {
         let cell = self.cell(name);
+        let mut contended = Contended::default();
         let (row, token, ended) = loop {
             let seen = self.read(name).await?;
+            self.give_way(&mut contended, seen.version).await;
             let row = seen.value;
             if let Status::SignedOut { .. } = row.status {
                 return Err(Problem::SignedOut {
@@ -74,6 +76,7 @@ impl Keeper {
             if self.parts.store.replace(seen.version, &change).await? != Written::Conflict {
                 break (row, token, change.row.epoch);
             }
+            contended.on(seen.version);
         };
         failpoint::at!(self.parts.clock, LogoutAfterDurable, broken => Err(broken.into()));
         cell.begin_epoch(ended);

@@ -4,6 +4,7 @@ use crate::{
     id::AppName,
     keeper::{
         Error, Keeper, Problem,
+        contended::Contended,
         present::{Presentation, Presented},
     },
     lifecycle::{
@@ -22,9 +23,10 @@ impl Keeper {
         evidence: &Evidence,
     ) -> Result<Presented, Error> {
         let ticket = &on.ticket;
-        let mut breaker_open = None;
+        let (mut breaker_open, mut contended) = (None, Contended::default());
         loop {
             let seen = self.read(&on.row.name).await?;
+            self.give_way(&mut contended, seen.version).await;
             let now = self.parts.clock.now();
             let open = match breaker_open {
                 Some(open) => open,
@@ -42,6 +44,7 @@ impl Keeper {
                 }
             };
             if self.parts.store.replace(seen.version, &change).await? == Written::Conflict {
+                contended.on(seen.version);
                 continue;
             }
             let status = change.row.status.word();

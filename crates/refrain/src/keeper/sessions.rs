@@ -7,6 +7,7 @@ use std::sync::Arc;
 pub use self::error::SessionError;
 use crate::{
     config::App,
+    hex,
     id::{AppName, GrantName},
     keeper::{
         Error, Keeper, Problem,
@@ -35,6 +36,9 @@ fn is_of_a_session(name: &GrantName) -> bool {
 
 /// The domain of the hash in a record that no text is shown for.
 const OVER: &str = "session that is over";
+
+/// So many sessions of those who run refrain are listed.
+const ADMINS: u32 = 100;
 
 /// A session that is to begin with a login.
 #[derive(Debug, Clone)]
@@ -83,11 +87,9 @@ impl Keeper {
         let account = account.map_err(|why| LoginError::AccountUnknown { why: why.clone() })?;
         let whose = format!("{} {}", app.client.id, account.id);
         let hash = self.parts.sealer.fingerprint("grant of a session", &whose);
-        let digits = hash
-            .iter()
-            .take(10)
-            .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-        Ok(format!("{PREFIX}{digits}").parse().map_err(Problem::Name)?)
+        let (start, _) = hash.split_at(10);
+        let name = format!("{PREFIX}{}", hex::text(start));
+        Ok(name.parse().map_err(Problem::Name)?)
     }
 
     /// Whoever has signed out sees what they agree to before they are signed in again, in whatever browser.
@@ -257,6 +259,17 @@ impl Keeper {
         let consent = row.and_then(|row| row.value.consent);
         let now = self.parts.clock.wall();
         Ok(consent.is_some_and(|it| now.since(it.authorized_at) < ATTEMPT_LIFE))
+    }
+
+    /// The sessions of those who run refrain, the newest first.
+    pub(crate) async fn admin_sessions(&self) -> Result<Vec<SessionRecord>, Error> {
+        let now = self.parts.clock.wall();
+        Ok(self.parts.store.admin_sessions(now, ADMINS).await?)
+    }
+
+    /// Ends them all, and the sign-in links with them; answers how many.
+    pub(crate) async fn end_admin_sessions(&self) -> Result<u64, Error> {
+        Ok(self.parts.store.end_admin_sessions().await?)
     }
 
     /// Ends a session; answers whether there was one.

@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use crate::{
+    hex,
     id::GrantName,
     notice::{Kind, MessageId},
     seal::Sealer,
@@ -32,8 +33,8 @@ impl TargetId {
     /// The name of a place: a keyed hash, because its address may be a secret.
     pub fn of(address: &str, sealer: &Sealer) -> Self {
         let hash = sealer.fingerprint("notice-target", address);
-        let start = hash.iter().take(16);
-        Self(start.map(|byte| format!("{byte:02x}")).collect())
+        let (start, _) = hash.split_at(16);
+        Self(hex::text(start).into())
     }
 
     /// Reads a name back from the store; `None` where it is not one.

@@ -32,6 +32,18 @@ pub trait Sessions: Send + Sync {
     /// Takes out all sessions that reach a grant; answers how many.
     async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, StoreError>;
 
+    /// Reads the sessions of those who run refrain that are not over at an instant, the newest first, `most` of
+    /// them.
+    async fn admin_sessions(
+        &self,
+        now: UnixMillis,
+        most: u32,
+    ) -> Result<Vec<SessionRecord>, StoreError>;
+
+    /// Takes out the sessions of those who run refrain, and the links by which they would sign in; answers how
+    /// many.
+    async fn end_admin_sessions(&self) -> Result<u64, StoreError>;
+
     /// Takes out all of them: of what is restored nobody knows who has signed out since. What says that
     /// somebody has signed out stays.
     async fn end_all_sessions(&self) -> Result<(), StoreError>;

@@ -6,9 +6,10 @@ use std::{
 };
 
 /// The order; `lib.rs` re-exports and is above all.
-const ORDER: [&str; 26] = [
+const ORDER: [&str; 27] = [
     "failpoint",
     "files",
+    "hex",
     "secret",
     "random",
     "time",

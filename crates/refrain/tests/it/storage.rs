@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -235,4 +235,52 @@ async fn a_login_whose_write_was_not_answered_undoes_no_logout() {
     assert_eq!(error.code(), "login_overtaken");
     let status = world.status("alice").await;
     assert!(matches!(status, Status::SignedOut { .. }), "{status:?}");
+}
+
+/// Has the rows locked until a time, and counts who tries them meanwhile.
+#[derive(Debug)]
+struct Locking {
+    clock: Arc<ManualClock>,
+    until: AtomicI64,
+    tries: AtomicU64,
+}
+
+impl Between for Locking {
+    fn locks(&self) -> bool {
+        let locks = self.clock.uptime().0 < self.until.load(Ordering::SeqCst);
+        self.tries.fetch_add(u64::from(locks), Ordering::SeqCst);
+        locks
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_somebody_has_locked_is_not_tried_without_a_pause() {
+    let sim = Sim::start(Profile::rotating(Rotation::FamilyKill))
+        .await
+        .unwrap();
+    let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
+    let between = Locking {
+        clock: Arc::clone(&clock),
+        until: AtomicI64::new(0),
+        tries: AtomicU64::new(0),
+    };
+    let store = Arc::new(Watched {
+        inner: Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>)),
+        between,
+    });
+    let world = World::on(sim, clock, Arc::clone(&store) as Arc<dyn Store>);
+    let alice = world.login("alice").await.unwrap();
+    let lock = || {
+        let second = world.clock.uptime().0 + 1000;
+        store.between.until.store(second, Ordering::SeqCst);
+        store.between.tries.store(0, Ordering::SeqCst);
+    };
+    // A second, in which time goes by in steps of 20 ms.
+    let tries = || store.between.tries.load(Ordering::SeqCst);
+    lock();
+    world.in_time(world.login("alice")).await.unwrap();
+    assert!((1..200).contains(&tries()), "{}", tries());
+    lock();
+    world.in_time(alice.logout()).await.unwrap();
+    assert!((1..200).contains(&tries()), "{}", tries());
 }

@@ -53,6 +53,11 @@ pub trait Between: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether somebody has locked the row that is to be replaced.
+    fn locks(&self) -> bool {
+        false
+    }
+
     /// When the write of a row is made, if whoever asks for it is told now that the store does not answer.
     fn later(&self) -> Option<BoxFuture<'static, ()>> {
         None
@@ -147,6 +152,18 @@ impl<B: Between> Sessions for Watched<B> {
     }
     async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, StoreError> {
         self.call(Call::Write, self.inner.end_sessions_of(grant))
+            .await
+    }
+    async fn admin_sessions(
+        &self,
+        now: UnixMillis,
+        most: u32,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        let done = self.inner.admin_sessions(now, most);
+        self.call(Call::Read, done).await
+    }
+    async fn end_admin_sessions(&self) -> Result<u64, StoreError> {
+        self.call(Call::Write, self.inner.end_admin_sessions())
             .await
     }
     async fn end_all_sessions(&self) -> Result<(), StoreError> {
@@ -352,6 +369,9 @@ impl<B: Between> Store for Watched<B> {
         self.call(Call::Write, self.inner.insert(change)).await
     }
     async fn replace(&self, seen: Version, change: &Change) -> Result<Written, StoreError> {
+        if self.between.locks() {
+            return Ok(Written::Conflict);
+        }
         if let Some(when) = self.between.later() {
             let (store, change) = (Arc::clone(&self.inner), change.clone());
             tokio::spawn(async move {

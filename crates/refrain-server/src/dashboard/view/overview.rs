@@ -16,7 +16,7 @@ use super::{
     verdict::Verdict,
 };
 use crate::{
-    dashboard::survey::{Read, Survey},
+    dashboard::survey::{Others, Read, Survey},
     html::{Html, html},
     manage::grants::name,
 };
@@ -26,13 +26,11 @@ use crate::{
 pub(in crate::dashboard) struct Overview<'a> {
     pub(in crate::dashboard) survey: &'a Survey,
     /// Those that need nobody; where names are looked for, whoever has such a name.
-    pub(in crate::dashboard) others: &'a [(Read, Glance)],
+    pub(in crate::dashboard) others: &'a Others,
     /// What names are looked for by.
     pub(in crate::dashboard) part: &'a str,
     /// Whether the list begins somewhere in the middle.
     pub(in crate::dashboard) continued: bool,
-    /// Behind which grant the list goes on.
-    pub(in crate::dashboard) next: Option<&'a GrantName>,
     pub(in crate::dashboard) gates: &'a [Gate],
     pub(in crate::dashboard) keys: &'a [KeyRecord],
     pub(in crate::dashboard) processes: Option<usize>,
@@ -56,7 +54,7 @@ impl Overview<'_> {
 
     /// How it looks as a whole.
     pub(in crate::dashboard) fn verdict(&self) -> Verdict {
-        let only = self.others.first().map(|(read, _)| name(read));
+        let only = self.others.found.first().map(|(read, _)| name(read));
         Verdict::of(self.survey, only, !self.gates.is_empty())
     }
 
@@ -172,15 +170,18 @@ impl Overview<'_> {
         } else {
             html!("Found for “", self.part, "”")
         };
-        let rows = if self.others.is_empty() && self.part.is_empty() {
-            html!("<p class=\"soft\">There is no other grant.</p>\n")
-        } else if self.others.is_empty() {
-            html!(
+        let rows = if self.others.found.is_empty() && self.others.tired {
+            None
+        } else if self.others.found.is_empty() && self.part.is_empty() {
+            Some(html!("<p class=\"soft\">There is no other grant.</p>\n"))
+        } else if self.others.found.is_empty() {
+            Some(html!(
                 "<p class=\"soft\">No grant and no user is called so. <a href=\"/dashboard\">Show all\
                  </a></p>\n"
-            )
+            ))
         } else {
-            html!("<ul class=\"grants\">\n", self.rows(self.others), "</ul>\n")
+            let rows = self.rows(&self.others.found);
+            Some(html!("<ul class=\"grants\">\n", rows, "</ul>\n"))
         };
         html!(
             "<section aria-labelledby=\"others\"><div class=\"over\"><h2 id=\"others\">",
@@ -189,6 +190,7 @@ impl Overview<'_> {
             self.search(),
             "</div>\n",
             rows,
+            self.searched(),
             self.pages(),
             "</section>\n"
         )
@@ -207,6 +209,16 @@ impl Overview<'_> {
         )
     }
 
+    /// How far was looked, where that was not to the end.
+    fn searched(&self) -> Option<Html> {
+        let upto = self.others.next.as_ref().filter(|_| self.others.tired)?;
+        Some(html!(
+            "<p class=\"soft\">Searched up to ",
+            upto,
+            ": there are very many grants, and the next page goes on from there.</p>\n"
+        ))
+    }
+
     /// Where the list goes on.
     fn pages(&self) -> Option<Html> {
         let part: String = url::form_urlencoded::byte_serialize(self.part.as_bytes()).collect();
@@ -215,7 +227,7 @@ impl Overview<'_> {
             let place = format!("/dashboard{}", named("?").unwrap_or_default());
             html!("<a href=\"", place, "\">First page</a>")
         });
-        let next = self.next.map(|name| {
+        let next = self.others.next.as_ref().map(|name| {
             let place = format!("/dashboard?after={name}{}", named("&").unwrap_or_default());
             html!("<a href=\"", place, "\" rel=\"next\">Next page</a>")
         });
@@ -270,6 +282,7 @@ impl Overview<'_> {
             self.keys_line(),
             " <a href=\"/dashboard/keys\">Show keys</a></dd></div>",
             self.processes.map(processes),
+            "<div><dt>Signed in</dt><dd><a href=\"/dashboard/sessions\">Show who is signed in here</a></dd></div>",
             "</dl></section>\n"
         )
     }
@@ -386,10 +399,9 @@ mod tests {
         };
         let overview = Overview {
             survey: &survey,
-            others: &[],
+            others: &Others::default(),
             part: "",
             continued: false,
-            next: None,
             gates: &[],
             keys: &[],
             processes: Some(2),

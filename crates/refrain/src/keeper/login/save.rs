@@ -7,6 +7,7 @@ use crate::{
     id::{Epoch, GrantId, GrantName},
     keeper::{
         Error, Keeper, Problem,
+        contended::Contended,
         links::LinkError,
         login::{LoggedIn, LoginError, Obtained},
     },
@@ -58,9 +59,9 @@ impl Keeper {
             consent,
         };
         let begin = self.parts.clock.uptime();
-        let mut tried = Tried::default();
+        let (mut tried, mut contended) = (Tried::default(), Contended::default());
         loop {
-            match self.save_once(&login, &mut tried).await {
+            match self.save_once(&login, &mut tried, &mut contended).await {
                 Ok(Some(row)) => {
                     self.cell(&terms.grant).begin_epoch(row.epoch);
                     return Ok(LoggedIn {
@@ -91,8 +92,12 @@ impl Keeper {
         &self,
         login: &Login<'_>,
         tried: &mut Tried,
+        contended: &mut Contended,
     ) -> Result<Option<GrantRow>, Error> {
         let seen = self.parts.store.grant(&login.terms.grant).await?;
+        if let Some(seen) = &seen {
+            self.give_way(contended, seen.version).await;
+        }
         if let Some(seen) = &seen
             && tried.is_in(&seen.value)?
         {
@@ -116,6 +121,9 @@ impl Keeper {
         let written = self.save(seen.as_ref(), &change).await?;
         if written == Written::Conflict {
             tried.forget_last();
+            if let Some(seen) = &seen {
+                contended.on(seen.version);
+            }
             return Ok(None);
         }
         Ok(Some(change.row))

@@ -180,3 +180,26 @@ pub(super) async fn the_sessions_of_a_grant_end_together((one, other): (Shared, 
     assert_eq!(one.session(&admin.id).await.unwrap(), None);
     assert_eq!(one.session(&bob.id).await.unwrap(), None);
 }
+
+pub(super) async fn whoever_runs_refrain_is_listed_and_all_end_together(
+    (one, other): (Shared, Shared),
+) {
+    let admin = |made_at, lapses_at| SessionRecord {
+        made_at: UnixMillis(made_at),
+        lapses_at: UnixMillis(lapses_at),
+        ..of(Whose::Admin)
+    };
+    let [oldest, over, newest] = [admin(1, 80), admin(2, 40), admin(3, 80)];
+    let (user, link) = (user(), of(Whose::SignIn));
+    for session in [&oldest, &over, &newest, &user, &link] {
+        assert!(insert(&one, session).await);
+    }
+    let listed = async |most| other.admin_sessions(UnixMillis(40), most).await.unwrap();
+    assert_eq!(listed(10).await, [newest.clone(), oldest.clone()]);
+    assert_eq!(listed(1).await, [newest]);
+    assert_eq!(other.end_admin_sessions().await.unwrap(), 4);
+    assert_eq!(one.end_admin_sessions().await.unwrap(), 0);
+    assert_eq!(listed(10).await, []);
+    assert_eq!(one.session(&link.id).await.unwrap(), None);
+    assert_eq!(one.session(&user.id).await.unwrap(), Some(user));
+}

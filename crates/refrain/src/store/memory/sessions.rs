@@ -53,6 +53,29 @@ impl Sessions for MemoryStore {
         Ok((before - tables.sessions.len()) as u64)
     }
 
+    async fn admin_sessions(
+        &self,
+        now: UnixMillis,
+        most: u32,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        let tables = self.tables();
+        let all = tables.sessions.values();
+        let admins = all.filter(|it| it.whose == Whose::Admin && !it.is_over(now));
+        let mut admins: Vec<_> = admins.cloned().collect();
+        admins.sort_by_key(|it| std::cmp::Reverse(it.made_at));
+        admins.truncate(most as usize);
+        Ok(admins)
+    }
+
+    async fn end_admin_sessions(&self) -> Result<u64, StoreError> {
+        let mut tables = self.tables();
+        let before = tables.sessions.len();
+        tables
+            .sessions
+            .retain(|_, it| matches!(it.whose, Whose::User(_)));
+        Ok((before - tables.sessions.len()) as u64)
+    }
+
     async fn end_all_sessions(&self) -> Result<(), StoreError> {
         let mut tables = self.tables();
         tables.sessions.retain(|_, it| it.whose == Whose::SignedOut);

@@ -34,6 +34,12 @@ const UNREACHED: &str = "SELECT name FROM refrain.grants AS g WHERE name > $1 AN
 const COUNT: &str = "SELECT count(*) FROM refrain.sessions \
      WHERE grant_name = $1 AND lapses_at > $2 AND ends_at > $2";
 
+const ADMINS: &str = "SELECT * FROM refrain.sessions WHERE grant_name IS NULL AND whose = 'admin' \
+     AND lapses_at > $1 AND ends_at > $1 ORDER BY made_at DESC LIMIT $2";
+
+const END_ADMINS: &str = "DELETE FROM refrain.sessions \
+     WHERE grant_name IS NULL AND whose IN ('admin', 'sign_in')";
+
 #[async_trait]
 impl Sessions for PostgresStore {
     async fn insert_session(&self, session: &SessionRecord) -> Result<Written, StoreError> {
@@ -87,6 +93,22 @@ impl Sessions for PostgresStore {
     async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, StoreError> {
         let statement = "DELETE FROM refrain.sessions WHERE grant_name = $1";
         self.end(statement, grant.as_str()).await
+    }
+
+    async fn admin_sessions(
+        &self,
+        now: UnixMillis,
+        most: u32,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        let (query, most) = (self.sessions.statement(ADMINS), i64::from(most));
+        let rows = ask!(self, |c| query.rows().bind(now.0).bind(most).fetch_all(c));
+        rows.await?.iter().map(session_record::read).collect()
+    }
+
+    async fn end_admin_sessions(&self) -> Result<u64, StoreError> {
+        let query = self.sessions.statement(END_ADMINS);
+        let done = tell!(self, |c| query.rows().execute(c));
+        Ok(done.await?.rows_affected())
     }
 
     async fn end_all_sessions(&self) -> Result<(), StoreError> {

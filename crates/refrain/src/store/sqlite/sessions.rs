@@ -30,6 +30,9 @@ const UNREACHED: &str = "SELECT name FROM grants AS g WHERE name > ?1 AND name <
 const COUNT: &str =
     "SELECT count(*) FROM sessions WHERE grant_name = ? AND lapses_at > ? AND ends_at > ?";
 
+const ADMINS: &str = "SELECT * FROM sessions WHERE grant_name IS NULL AND whose = 'admin' \
+     AND lapses_at > ?1 AND ends_at > ?1 ORDER BY made_at DESC LIMIT ?2";
+
 #[async_trait]
 impl Sessions for SqliteStore {
     async fn insert_session(&self, session: &SessionRecord) -> Result<Written, StoreError> {
@@ -73,6 +76,22 @@ impl Sessions for SqliteStore {
     async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, StoreError> {
         let query = sqlx::query("DELETE FROM sessions WHERE grant_name = ?").bind(grant.as_str());
         self.change_sessions(query).await
+    }
+
+    async fn admin_sessions(
+        &self,
+        now: UnixMillis,
+        most: u32,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        let query = sqlx::query(ADMINS).bind(now.0).bind(most);
+        let rows = self.fetch(query).await?;
+        rows.iter().map(session_record::read).collect()
+    }
+
+    async fn end_admin_sessions(&self) -> Result<u64, StoreError> {
+        let statement =
+            "DELETE FROM sessions WHERE grant_name IS NULL AND whose IN ('admin', 'sign_in')";
+        self.change_sessions(sqlx::query(statement)).await
     }
 
     async fn end_all_sessions(&self) -> Result<(), StoreError> {
