@@ -141,7 +141,7 @@ pub trait Notices: Send + Sync {
     async fn forgive_notices(&self, except: &[Target]) -> Result<(), StoreError>;
 
     /// Notes that a server sends to these places, and forgets those that none has named since `gone`, with what
-    /// is on its way there. Answers how many deliveries were dropped.
+    /// has been on its way there since before. Answers how many deliveries were dropped.
     async fn name_targets(
         &self,
         targets: &[Target],

@@ -417,7 +417,9 @@ pub(super) async fn a_place_that_wants_no_more_or_is_gone_gets_nothing(
         let named = store.name_targets(&targets, UnixMillis(now), UnixMillis(gone));
         named.await.unwrap()
     };
-    assert_eq!(name(&one, &[&a, &b], 100, 0).await, 0);
+    // Whoever knows neither drops nothing that was just made: the one who made it names them in a moment.
+    assert_eq!(name(&other, &[], 1001, 1000).await, 0);
+    assert_eq!(name(&one, &[&a, &b], 1100, 1000).await, 0);
     other
         .forgive_notices(&[a.clone(), b.clone()])
         .await
@@ -429,18 +431,22 @@ pub(super) async fn a_place_that_wants_no_more_or_is_gone_gets_nothing(
         .unwrap();
     assert_eq!(one.refused_notices().await.unwrap(), []);
     // Another server knows one of them alone; both are kept for as long as somebody has named them.
-    assert_eq!(name(&other, &[&b], 200, 100).await, 0);
+    assert_eq!(name(&other, &[&b], 1200, 1100).await, 0);
     let named = async |since| one.named_targets(UnixMillis(since)).await.unwrap();
-    assert_eq!(named(101).await, std::slice::from_ref(&b));
-    assert_eq!(named(100).await.len(), 2);
+    assert_eq!(named(1101).await, std::slice::from_ref(&b));
+    assert_eq!(named(1100).await.len(), 2);
     // One whose clock is behind takes nothing back.
-    assert_eq!(name(&one, &[&b], 150, 100).await, 0);
-    assert_eq!(named(200).await, std::slice::from_ref(&b));
-    assert_eq!(name(&other, &[&b], 250, 101).await, 1, "bob's to the first");
+    assert_eq!(name(&one, &[&b], 1150, 1100).await, 0);
+    assert_eq!(named(1200).await, std::slice::from_ref(&b));
+    assert_eq!(
+        name(&other, &[&b], 1250, 1101).await,
+        1,
+        "bob's to the first"
+    );
     assert_eq!(named(0).await, std::slice::from_ref(&b));
     assert_eq!(claim(&other, &a, NOW.0, LEASE).await, []);
     assert_eq!(claim(&other, &b, NOW.0, LEASE).await.len(), 2);
-    assert_eq!(name(&one, &[], 400, 251).await, 2);
+    assert_eq!(name(&one, &[], 1400, 1251).await, 2);
     assert_eq!(named(0).await, []);
     assert_eq!(all(&one).await.len(), 1, "what was given up is still known");
     one.forget_notices(NOW).await.unwrap();

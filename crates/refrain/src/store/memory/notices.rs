@@ -242,7 +242,7 @@ impl Notices for MemoryStore {
         let before = notices.len();
         notices.retain(|row| {
             let it = &row.delivery;
-            it.next_at.is_none() || named.contains_key(&it.target.id)
+            it.next_at.is_none() || it.made_at >= gone || named.contains_key(&it.target.id)
         });
         Ok((before - notices.len()) as u64)
     }

@@ -96,7 +96,7 @@ const NAME: &str = "INSERT INTO refrain.notices_targets (target, place, named_at
 
 /// What is on its way to places that are forgotten with this; one that is named meanwhile stays.
 const DROP: &str = "WITH gone AS (DELETE FROM refrain.notices_targets WHERE named_at < $1) \
-     DELETE FROM refrain.notices AS n WHERE n.next_at IS NOT NULL AND NOT EXISTS \
+     DELETE FROM refrain.notices AS n WHERE n.next_at IS NOT NULL AND n.made_at < $1 AND NOT EXISTS \
        (SELECT 1 FROM refrain.notices_targets AS t WHERE t.target = n.target AND t.named_at >= $1)";
 
 #[async_trait]

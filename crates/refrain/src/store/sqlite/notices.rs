@@ -258,9 +258,12 @@ impl Notices for SqliteStore {
             let forgotten = "DELETE FROM notices_targets WHERE named_at < ?";
             let query = sqlx::query(forgotten).bind(gone.0);
             query.execute(&mut *transaction).await?;
-            let pending = "DELETE FROM notices WHERE next_at IS NOT NULL \
+            let pending = "DELETE FROM notices WHERE next_at IS NOT NULL AND made_at < ? \
                  AND target NOT IN (SELECT target FROM notices_targets)";
-            let dropped = sqlx::query(pending).execute(&mut *transaction).await?;
+            let dropped = sqlx::query(pending)
+                .bind(gone.0)
+                .execute(&mut *transaction)
+                .await?;
             transaction.commit().await?;
             Ok(dropped.rows_affected())
         };
