@@ -161,6 +161,13 @@ fn is_visit<B>(request: &Request<B>) -> bool {
         && is("sec-fetch-dest", "document")
 }
 
+/// The host and port of an origin.
+pub(crate) fn of_origin(origin: &str) -> &str {
+    origin
+        .split_once("://")
+        .map_or("", |(_, authority)| authority)
+}
+
 /// The one name that a request is for: the Host header, which an absolute target has to repeat.
 fn host<B>(request: &Request<B>) -> Result<&str, Fault> {
     host_of(request.headers(), request.uri(), request.version())

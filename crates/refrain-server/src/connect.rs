@@ -21,7 +21,7 @@ use refrain::{
     keeper::{Problem, links::LinkError},
 };
 
-use crate::{body::Answer, fault::Fault, route::table::Route, visit::Visit};
+use crate::{authority, body::Answer, fault::Fault, route::table::Route, visit::Visit};
 
 /// Answers a visit. What a form sends besides is not looked at.
 pub(crate) async fn answer(visit: &Visit<'_>) -> Result<Response<Answer>, Fault> {
@@ -60,7 +60,7 @@ impl Visit<'_> {
                 "tell whoever runs it",
             )
         })?;
-        let (_, authority) = origin.split_once("://").unwrap_or_default();
+        let authority = authority::of_origin(&origin);
         if !authority.eq_ignore_ascii_case(self.host()?) {
             // The cookie that is set here would not come back with the answer.
             return Err(Fault::request(

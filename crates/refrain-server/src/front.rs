@@ -15,7 +15,11 @@ use refrain::{
     oauth::authorization::RedirectUri,
 };
 
-use crate::{authority::Authorities, fault::Fault, listen::Listener};
+use crate::{
+    authority::{self, Authorities},
+    fault::Fault,
+    listen::Listener,
+};
 
 /// Where consents come back; the path of every redirect URI that leads here.
 pub(crate) const CALLBACK: &str = "/callback";
@@ -75,7 +79,7 @@ impl Front {
     /// Whether it is a page of the dashboard: whoever has begun there comes back to it.
     pub(crate) fn leads_home(&self, url: &ReturnTo) -> bool {
         let origin = url.origin();
-        let (_, authority) = origin.split_once("://").unwrap_or_default();
+        let authority = authority::of_origin(&origin);
         let here = self.authorities.as_ref();
         let text = url.to_string();
         let path = text.strip_prefix(&origin).unwrap_or_default();
@@ -139,10 +143,7 @@ fn at(redirect: &RedirectUri) -> String {
 pub fn dashboard_origin(config: &Server, app: Option<&RedirectUri>) -> Option<String> {
     let app = app.map(at);
     let mut origins = origins(config)?.into_iter();
-    origins.find(|origin| {
-        let (_, authority) = origin.split_once("://").unwrap_or_default();
-        app.as_deref() != Some(authority)
-    })
+    origins.find(|origin| app.as_deref() != Some(authority::of_origin(origin)))
 }
 
 fn origins(config: &Server) -> Option<Vec<String>> {

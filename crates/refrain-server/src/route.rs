@@ -159,9 +159,12 @@ async fn respond(
 /// Whether a browser is at the origin of the web app. Behind a Unix socket there is no telling; there are no
 /// browsers either.
 fn is_at_app(request: &Request<Incoming>, connection: &Connection) -> bool {
-    let host = authority::host_of(request.headers(), request.uri(), request.version());
     let front = connection.shared().front();
-    connection.peer_uid().is_none() && host.is_ok_and(|host| front.is_app(host))
+    if front.sessions().is_none() || connection.peer_uid().is_some() {
+        return false;
+    }
+    let host = authority::host_of(request.headers(), request.uri(), request.version());
+    host.is_ok_and(|host| front.is_app(host))
 }
 
 fn elsewhere() -> Fault {

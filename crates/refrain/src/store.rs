@@ -9,6 +9,8 @@
 mod api_key_record;
 mod api_keys;
 pub mod attempt;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod columns;
 #[cfg(any(test, feature = "contract"))]
 #[expect(
     clippy::unwrap_used,

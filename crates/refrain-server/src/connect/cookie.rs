@@ -2,29 +2,34 @@
 //!
 //! Each login has a cookie of its own, so that two of them in one browser do not take each other's.
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Response, header};
 use refrain::{
-    keeper::login::ATTEMPT_LIFE,
+    keeper::{links::LinkBegun, login::ATTEMPT_LIFE},
     secret::{AuthorizationState, BrowserSecret},
 };
 
-use crate::cookie;
+use crate::{body::Answer, cookie, fault::Fault, page::see_other};
 
 /// So much of the state is in the name.
 const TAG: usize = 16;
 
 /// The cookie that a browser is given with this login; `None` where it cannot be written.
-pub(crate) fn give(
-    state: &AuthorizationState,
-    secret: &BrowserSecret,
-    secure: bool,
-) -> Option<HeaderValue> {
+fn give(state: &AuthorizationState, secret: &BrowserSecret, secure: bool) -> Option<HeaderValue> {
     cookie::set(
         &name(state, secure)?,
         secret.expose(),
         secure,
         ATTEMPT_LIFE.as_secs(),
     )
+}
+
+/// Sends a browser to Spotify that has begun a login, with what ties the end to it.
+pub(crate) fn sent_on(begun: &LinkBegun, host: &str) -> Result<Response<Answer>, Fault> {
+    let kept = give(&begun.login.state, &begun.browser, cookie::is_secure(host));
+    let answer = see_other(&begun.login.url).zip(kept);
+    let (mut answer, kept) = answer.ok_or_else(cookie::unwritable)?;
+    answer.headers_mut().insert(header::SET_COOKIE, kept);
+    Ok(answer.map(Answer::own))
 }
 
 /// Takes it away again.

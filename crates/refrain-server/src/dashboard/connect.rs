@@ -1,6 +1,6 @@
 //! `/dashboard/connect`: a user is connected, in this browser or by a link.
 
-use http::{Response, StatusCode, header};
+use http::{Response, StatusCode};
 use refrain::{
     Error,
     config::ReturnTo,
@@ -23,13 +23,12 @@ use super::{
     },
 };
 use crate::{
+    authority,
     body::Answer,
     connect::cookie,
-    cookie::{is_secure, unwritable},
     fault::Fault,
     html::Html,
     manage::links::{self, Place},
-    page::see_other,
 };
 
 /// `GET`: the form; for a grant that is named and there, the one that renews it.
@@ -134,7 +133,7 @@ async fn wanted(desk: &Desk<'_>, grant: &GrantName, app: &AppName) -> Result<Opt
 
 /// The cookie of the login has to come back, so it has to begin where it ends.
 fn check_origin(desk: &Desk<'_>, place: &Place) -> Result<(), Fault> {
-    let (_, authority) = place.origin.split_once("://").unwrap_or_default();
+    let authority = authority::of_origin(&place.origin);
     if authority.eq_ignore_ascii_case(desk.visit.host()?) {
         return Ok(());
     }
@@ -158,12 +157,7 @@ async fn open(desk: &Desk<'_>, link: ConnectLink) -> Result<Response<Answer>, Fa
         .errand
         .read(|refrain| async move { refrain.begin_link(&link, port).await })
         .await?;
-    let secure = is_secure(desk.visit.host()?);
-    let kept = cookie::give(&begun.login.state, &begun.browser, secure);
-    let answer = see_other(&begun.login.url).zip(kept);
-    let (mut answer, kept) = answer.ok_or_else(unwritable)?;
-    answer.headers_mut().insert(header::SET_COOKIE, kept);
-    Ok(answer.map(Answer::own))
+    cookie::sent_on(&begun, desk.visit.host()?)
 }
 
 /// The only page with a link in it.

@@ -1,9 +1,8 @@
 //! Somebody who runs refrain, signed in with a browser.
 
-use std::fmt::Write as _;
-
 use http::{Method, StatusCode};
 use refrain::{
+    hex,
     keeper::{Problem, sessions::SessionError},
     session::{SessionId, SessionToken, Whose},
 };
@@ -74,11 +73,7 @@ pub(crate) async fn identify(visit: &Visit<'_>) -> Result<Admin, Fault> {
     }
     let sealer = &shared.refrain().parts().sealer;
     let hash = sealer.fingerprint("form", token.expose());
-    let csrf = hash.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a text cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let csrf = hex::text(&hash);
     Ok(Admin {
         session: record.id,
         csrf: csrf.into(),

@@ -12,7 +12,7 @@ use crate::{
     audit::{Action, Subject},
     body::Answer,
     connect::{ask, cookie as login_cookie},
-    cookie::{self, is_secure, unwritable},
+    cookie::{self, unwritable},
     fault::Fault,
     page::{FOOTER, Mark, html, see_other},
     visit::Visit,
@@ -90,7 +90,6 @@ async fn send(
     return_to: LocalPath,
     asks_anew: bool,
 ) -> Result<Response<Answer>, Fault> {
-    let host = visit.host()?;
     let new = NewSession {
         app: app.clone(),
         return_to,
@@ -101,11 +100,7 @@ async fn send(
     let begun = visit
         .ask(|refrain| async move { refrain.begin_session(new).await })
         .await?;
-    let kept = login_cookie::give(&begun.login.state, &begun.browser, is_secure(host));
-    let answer = see_other(&begun.login.url).zip(kept);
-    let (mut answer, kept) = answer.ok_or_else(unwritable)?;
-    answer.headers_mut().insert(header::SET_COOKIE, kept);
-    Ok(answer.map(Answer::own))
+    login_cookie::sent_on(&begun, visit.host()?)
 }
 
 /// Begins the session of a user who has come back, and ends the one that their browser had: whoever signs in

@@ -8,7 +8,8 @@ use crate::{
     access::{ApiKeyId, Grants, KeyHash, KeyRecord},
     id::GrantName,
     store::{
-        Cause, StoreError, cause,
+        StoreError, cause,
+        columns::Columns,
         record::{json, read_json},
     },
     time::UnixMillis,
@@ -34,46 +35,36 @@ where
     String: Decode<'r, R::Database> + Type<R::Database>,
     Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
 {
-    let id: String = row.try_get("id").unwrap_or_default();
-    let error = |column, source: Cause| StoreError::Value {
-        table: TABLE,
-        column,
-        row: id.clone(),
-        source,
-    };
-    macro_rules! get {
-        ($column:literal) => {
-            row.try_get($column)
-                .map_err(|source| error($column, Arc::new(source)))?
-        };
-    }
+    let columns = Columns::of(TABLE, row);
     macro_rules! parse {
         ($column:literal, $text:expr) => {{
             let text: String = $text;
             text.parse()
-                .map_err(|source| error($column, Arc::new(source)))?
+                .map_err(|source| columns.error($column, Arc::new(source)))?
         }};
     }
-    let hash: Vec<u8> = get!("hash");
-    let hash = <[u8; 32]>::try_from(hash.as_slice());
-    let grants: Option<String> = get!("grants");
+    let grants: Option<String> = columns.get("grants")?;
     let grants = match grants {
         None => Grants::All,
         Some(names) => Grants::Only(read_json::<std::collections::BTreeSet<GrantName>>(
-            &names, TABLE, "grants", &id,
+            &names,
+            TABLE,
+            "grants",
+            columns.id(),
         )?),
     };
     let instant = |millis: Option<i64>| millis.map(UnixMillis);
     Ok(KeyRecord {
-        name: parse!("name", get!("name")),
-        hash: KeyHash::from_bytes(hash.map_err(|source| error("hash", Arc::new(source)))?),
+        name: parse!("name", columns.get("name")?),
+        hash: KeyHash::from_bytes(columns.hash("hash")?),
         grants,
-        permissions: parse!("permissions", get!("permissions")),
-        rewrite_links: get!("rewrite_links"),
-        created_at: UnixMillis(get!("created_at")),
-        expires_at: instant(get!("expires_at")),
-        last_used_at: instant(get!("last_used_at")),
-        revoked_at: instant(get!("revoked_at")),
-        id: ApiKeyId::parse(&id).ok_or_else(|| error("id", cause("not the id of a key")))?,
+        permissions: parse!("permissions", columns.get("permissions")?),
+        rewrite_links: columns.get("rewrite_links")?,
+        created_at: UnixMillis(columns.get("created_at")?),
+        expires_at: instant(columns.get("expires_at")?),
+        last_used_at: instant(columns.get("last_used_at")?),
+        revoked_at: instant(columns.get("revoked_at")?),
+        id: ApiKeyId::parse(columns.id())
+            .ok_or_else(|| columns.error("id", cause("not the id of a key")))?,
     })
 }

@@ -7,7 +7,7 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 use crate::{
     id::GrantName,
     session::{SessionHash, SessionId, SessionRecord, Whose},
-    store::{Cause, StoreError, cause},
+    store::{StoreError, cause, columns::Columns},
     time::UnixMillis,
 };
 
@@ -42,40 +42,28 @@ where
     String: Decode<'r, R::Database> + Type<R::Database>,
     Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
 {
-    let id: String = row.try_get("id").unwrap_or_default();
-    let error = |column, source: Cause| StoreError::Value {
-        table: TABLE,
-        column,
-        row: id.clone(),
-        source,
-    };
-    macro_rules! get {
-        ($column:literal) => {
-            row.try_get($column)
-                .map_err(|source| error($column, Arc::new(source)))?
-        };
-    }
-    let hash: Vec<u8> = get!("hash");
-    let hash = <[u8; 32]>::try_from(hash.as_slice());
-    let (word, grant): (String, Option<String>) = (get!("whose"), get!("grant_name"));
+    let columns = Columns::of(TABLE, row);
+    let (word, grant): (String, Option<String>) =
+        (columns.get("whose")?, columns.get("grant_name")?);
     let grant = grant.map(|grant| grant.parse::<GrantName>());
     let grant = grant
         .transpose()
-        .map_err(|source| error("grant_name", Arc::new(source)))?;
+        .map_err(|source| columns.error("grant_name", Arc::new(source)))?;
     let whose = match (word.as_str(), grant) {
         ("sign_in", None) => Whose::SignIn,
         ("admin", None) => Whose::Admin,
         ("user", Some(grant)) => Whose::User(grant),
         ("signed_out", None) => Whose::SignedOut,
-        _ => return Err(error("whose", cause("not known here"))),
+        _ => return Err(columns.error("whose", cause("not known here"))),
     };
     Ok(SessionRecord {
-        hash: SessionHash::from_bytes(hash.map_err(|source| error("hash", Arc::new(source)))?),
+        hash: SessionHash::from_bytes(columns.hash("hash")?),
         whose,
-        made_at: UnixMillis(get!("made_at")),
-        seen_at: UnixMillis(get!("seen_at")),
-        lapses_at: UnixMillis(get!("lapses_at")),
-        ends_at: UnixMillis(get!("ends_at")),
-        id: SessionId::parse(&id).ok_or_else(|| error("id", cause("not the id of a session")))?,
+        made_at: UnixMillis(columns.get("made_at")?),
+        seen_at: UnixMillis(columns.get("seen_at")?),
+        lapses_at: UnixMillis(columns.get("lapses_at")?),
+        ends_at: UnixMillis(columns.get("ends_at")?),
+        id: SessionId::parse(columns.id())
+            .ok_or_else(|| columns.error("id", cause("not the id of a session")))?,
     })
 }
