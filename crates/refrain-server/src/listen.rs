@@ -149,13 +149,23 @@ pub(super) fn refused(place: String, source: io::Error) -> StartError {
     }
 }
 
-/// Takes connections for as long as it is polled.
-pub(crate) async fn accept_all(listeners: Vec<Listener>, workers: &Workers) {
+/// Takes connections until it is told to stop. When it returns, every socket is closed: whoever opens the same
+/// one next finds it free.
+pub(crate) async fn accept_until(
+    told: impl Future<Output = ()>,
+    listeners: Vec<Listener>,
+    workers: &Workers,
+) {
     let mut accepting = JoinSet::new();
     for listener in listeners {
         accepting.spawn(accept(listener, workers.clone()));
     }
-    while accepting.join_next().await.is_some() {}
+    let all_ended = async { while accepting.join_next().await.is_some() {} };
+    tokio::select! {
+        () = all_ended => {}
+        () = told => {}
+    }
+    accepting.shutdown().await;
 }
 
 async fn accept(listener: Listener, workers: Workers) {

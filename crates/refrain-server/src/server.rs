@@ -385,11 +385,7 @@ impl Server {
         if shared.front().sessions().is_some() {
             shared.behind(sweep::run(Arc::clone(shared)));
         }
-        let accepting = listen::accept_all(self.listeners, &self.workers);
-        tokio::select! {
-            () = accepting => {}
-            () = told => {}
-        }
+        listen::accept_until(told, self.listeners, &self.workers).await;
         self.stop.send_replace(true);
         let told = async {
             if let Some(telling) = telling {
