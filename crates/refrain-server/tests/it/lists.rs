@@ -245,3 +245,13 @@ async fn a_grant_that_cannot_be_read_is_named_and_the_others_are_told() {
     let (_, page) = get(&world, &of_alice, "/refrain/v1/grants").await;
     assert_eq!(page.body["unreadable"], json!([]), "it is none of his");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_has_signed_in_the_lists_are_empty() {
+    let world = World::empty().await;
+    let key = world.key_for(Grants::All, &[Permission::Manage]).await;
+    let (status, page) = get(&world, &key, "/refrain/v1/grants").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(page.body["grants"], json!([]), "{}", page.body);
+    assert_eq!(page.next, None);
+}

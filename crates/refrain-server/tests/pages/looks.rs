@@ -1,6 +1,15 @@
 //! What the pages look like: as wide as a phone and as a desk, light and dark.
 
-use refrain::access::Permission;
+use std::time::Duration;
+
+use refrain::{
+    access::Permission,
+    lifecycle::{
+        Change,
+        row::{Status, Suspicion},
+    },
+    time::{Clock as _, Deadline},
+};
 use refrain_sim::{Action, Fault, Target};
 
 use crate::{chromium::Chromium, site::Site, world::client};
@@ -70,11 +79,7 @@ async fn a_limit_in_force_and_a_search_in_vain_are_told() {
         text.contains("the quota of the developer account"),
         "{text}"
     );
-    for (width, at) in [(1280, "desk"), (390, "phone")] {
-        browser.width(width).await;
-        fits(&browser, "limited").await;
-        browser.picture(&format!("overview-limited-{at}")).await;
-    }
+    seen(&browser, "overview-limited").await;
     browser
         .open(&site.url("/dashboard?name=nobody-of-this-name"))
         .await;
@@ -86,4 +91,58 @@ async fn a_limit_in_force_and_a_search_in_vain_are_told() {
     );
     browser.picture("found-nobody").await;
     browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_is_connected_the_first_step_is_told() {
+    let site = Site::empty().await;
+    let browser = site.browser().await;
+    let text = browser.text().await;
+    assert!(text.contains("Nobody is connected"), "{text}");
+    assert!(browser.has("a[href='/dashboard/connect']").await);
+    seen(&browser, "empty").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consents_that_end_soon_and_grants_of_a_backup_are_told() {
+    let site = Site::new().await;
+    site.world.with_many("soon-", 40).await;
+    site.sign_in_as("bob").await;
+    let refrain = &site.world.refrain;
+    let store = &refrain.parts().store;
+    let found = store.grant(&"bob".parse().unwrap()).await.unwrap().unwrap();
+    let (mut row, now) = (found.value, site.world.clock.now());
+    row.status = Status::Suspect(Suspicion {
+        since: now.wall,
+        refusals: 0,
+        next_probe: Deadline::after(&now, Duration::ZERO),
+        restored: true,
+    });
+    let change = Change {
+        row,
+        events: Vec::new(),
+        forgets: false,
+    };
+    store.replace(found.version, &change).await.unwrap();
+    let browser = site.browser().await;
+    let text = browser.text().await;
+    assert!(text.contains("Restored"), "{text}");
+    seen(&browser, "overview-restored").await;
+    for grant in ["bob", "soon-00039"] {
+        let path = format!("/dashboard/grants/{grant}");
+        browser.open(&site.url(&path)).await;
+        browser.find("main h1").await;
+        seen(&browser, grant).await;
+    }
+    browser.close().await;
+}
+
+/// At a desk and on a phone.
+async fn seen(browser: &Chromium, name: &str) {
+    for (width, at) in [(1280, "desk"), (390, "phone")] {
+        browser.width(width).await;
+        fits(browser, name).await;
+        browser.picture(&format!("{name}-{at}")).await;
+    }
 }

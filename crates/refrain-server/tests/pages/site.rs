@@ -30,6 +30,12 @@ impl Site {
         Self::with(Profile::default()).await
     }
 
+    /// Where nobody has signed in yet.
+    pub async fn empty() -> Self {
+        let (world, has_app) = (World::empty().await, false);
+        Self { world, has_app }
+    }
+
     pub async fn with(profile: Profile) -> Self {
         // Spotify shows its page, and somebody presses a button there.
         let world = World::new(Profile {

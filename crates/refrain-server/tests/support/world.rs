@@ -54,6 +54,15 @@ impl World {
         Self::with(profile, |_| ()).await
     }
 
+    /// Where nobody has signed in yet.
+    pub async fn empty() -> Self {
+        let setting = Setting {
+            empty: true,
+            ..Setting::default()
+        };
+        Self::serving(Profile::default(), |_| (), &setting).await
+    }
+
     /// Where users sign in with a browser.
     pub async fn with_sessions(profile: Profile) -> Self {
         let setting = Setting {
@@ -123,7 +132,9 @@ impl World {
         }
         change(&mut parts);
         let refrain = Refrain::from_parts(parts).unwrap();
-        sign_in(&refrain, &sim, "alice").await;
+        if !setting.empty {
+            sign_in(&refrain, &sim, "alice").await;
+        }
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("socket");
         let (address, stop, server) = serve(&refrain, socket, setting).await;
@@ -296,6 +307,7 @@ impl World {
 /// How a server is set.
 #[derive(Default)]
 struct Setting {
+    empty: bool,
     sessions: Option<&'static str>,
     in_cookies: bool,
     at: Option<SocketAddr>,

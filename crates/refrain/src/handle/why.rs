@@ -79,7 +79,10 @@ impl Why {
             Status::SignedOut { .. } | Status::Reauthorize { .. } => return next(login(), None),
             Status::Suspect(suspicion) if suspicion.restored => {
                 let name = &row.name;
-                let what = format!("nothing, until somebody runs `refrain refresh {name}`");
+                let what = format!(
+                    "nothing, until somebody tries the token (`refrain refresh {name}`) or the user signs in \
+                     again"
+                );
                 return next(what, None);
             }
             Status::Active | Status::Suspect(_) => {}
