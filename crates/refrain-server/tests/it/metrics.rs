@@ -16,7 +16,7 @@ fn value(text: &str, line: &str) -> Option<f64> {
     value.map(|value| value.parse().unwrap())
 }
 
-async fn read(world: &World, key: &str) -> String {
+pub async fn read(world: &World, key: &str) -> String {
     let request = client().get(world.url("/metrics")).bearer_auth(key);
     let answer = request.send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
