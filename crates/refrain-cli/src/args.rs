@@ -1,6 +1,8 @@
 //! What can be written after `refrain`.
 
 mod custody;
+#[cfg(test)]
+mod documents;
 mod grant;
 mod init;
 mod key;

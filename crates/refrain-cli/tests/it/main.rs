@@ -11,6 +11,7 @@ mod api;
 mod custody;
 mod dashboard;
 mod doctor;
+mod drills;
 mod grants;
 mod home;
 mod init;
