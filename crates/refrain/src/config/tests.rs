@@ -1,4 +1,4 @@
-use std::{error::Error, fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{collections::BTreeSet, error::Error, fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use tempfile::TempDir;
 
@@ -488,4 +488,19 @@ fn credentials_come_from_the_folder_that_systemd_names() {
         let home = Home::new("").with("REFRAIN_SEALING_KEY_CREDENTIAL", name);
         assert_eq!(home.refusal().0, "config_invalid_value", "{name:?}");
     }
+}
+
+/// `docs/configuration.md` has every value, and no other.
+#[test]
+fn every_value_is_in_the_documentation() {
+    let page = include_str!("../../../../docs/configuration.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let documented: BTreeSet<&str> = rows.filter_map(|it| it.split('`').next()).collect();
+    let app_keys = key::APP_KEYS.iter().map(|(name, _)| (*name).to_owned());
+    let known: BTreeSet<String> = key::Key::fixed()
+        .map(|key| key.to_string())
+        .chain(app_keys)
+        .collect();
+    let known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
+    assert_eq!(documented, known);
 }
