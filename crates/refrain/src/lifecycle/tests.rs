@@ -61,6 +61,7 @@ fn row() -> GrantRow {
         consent: Some(Consent {
             authorized_at: UnixMillis(0),
             reauthorize_by: UnixMillis(HALF_A_YEAR),
+            latest: None,
         }),
         candidates: Vec::new(),
         intent: None,

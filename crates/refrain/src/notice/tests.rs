@@ -25,6 +25,7 @@ fn row(epoch: u64, status: Status) -> GrantRow {
     let consent = Consent {
         authorized_at: UnixMillis(BEGIN),
         reauthorize_by: UnixMillis(END),
+        latest: None,
     };
     let signed_out = matches!(status, Status::SignedOut { .. });
     GrantRow {
@@ -61,6 +62,7 @@ fn suspect(epoch: u64) -> GrantRow {
         refusals: 1,
         next_probe,
         restored: false,
+imported: false,
     };
     row(epoch, Status::Suspect(suspicion))
 }

@@ -91,14 +91,21 @@ fn facts(why: &Why) -> Html {
             "</dd></div>"
         )
     });
-    let consented = row.consent.map(|it| {
-        html!(
+    let consented = row.consent.map(|it| match it.latest {
+        Some(latest) => html!(
+            "<div><dt>Consented</dt><dd>between ",
+            time::day(it.authorized_at),
+            " and ",
+            time::day(latest),
+            " <span class=\"soft\">imported: nobody knows the day</span></dd></div>"
+        ),
+        None => html!(
             "<div><dt>Consented</dt><dd>",
             time::day(it.authorized_at),
             " <span class=\"soft\">",
             time::distance(it.authorized_at, now),
             "</span></dd></div>"
-        )
+        ),
     });
     html!(
         "<dl class=\"facts\">",
@@ -150,13 +157,13 @@ fn actions(glance: &Glance, why: &Why, shell: &Shell<'_>) -> Html {
     let name = &why.row.name;
     let place = |action: &str| format!("/dashboard/grants/{name}/{action}");
     let off = glance.level == Level::Off;
-    let urgent = glance.level.needs_somebody() && !why.row.status.is_restored();
+    let urgent = glance.level.needs_somebody() && !why.row.status.is_unproven();
     let (connect, here) = match (off, urgent) {
         (true, _) => ("", "Connect in this browser"),
         (_, true) => ("", "Reconnect in this browser"),
         _ => ("quiet", "Reconnect in this browser"),
     };
-    let class = if why.row.status.is_restored() {
+    let class = if why.row.status.is_unproven() {
         ""
     } else {
         "quiet"
