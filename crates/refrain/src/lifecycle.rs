@@ -38,8 +38,8 @@ pub use import::{Imported, Origin, import};
 pub use outcome::{Commit, Minted, Replaced, Resolution, commit, resolve};
 pub use restored::{Habit, habit, restored};
 pub use row::{GrantRow, Status};
-pub(crate) use verdict::{expected, may_be_over};
 pub use verdict::{Before, Evidence, Refusal, refuse};
+pub(crate) use verdict::{expected, may_be_over};
 
 /// A row's next state and what the grant's story gains by it.
 #[derive(Debug, Clone)]

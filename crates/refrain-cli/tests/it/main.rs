@@ -13,6 +13,7 @@ mod dashboard;
 mod doctor;
 mod grants;
 mod home;
+mod import;
 mod init;
 mod keys;
 mod limits;

@@ -13,7 +13,12 @@ use crate::{
 };
 
 /// The members of an event that are instants.
-const INSTANTS: [&str; 4] = ["at", "reauthorize_by", "reauthorize_by_latest", "next_probe"];
+const INSTANTS: [&str; 4] = [
+    "at",
+    "reauthorize_by",
+    "reauthorize_by_latest",
+    "next_probe",
+];
 
 /// Something that happened to a grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -62,7 +62,7 @@ fn suspect(epoch: u64) -> GrantRow {
         refusals: 1,
         next_probe,
         restored: false,
-imported: false,
+        imported: false,
     };
     row(epoch, Status::Suspect(suspicion))
 }

@@ -61,7 +61,13 @@ mod tests {
     #[test]
     fn an_unknown_day_is_two_bounds() {
         let before = Some(NOW.before(Duration::from_secs(10 * 86_400)));
-        let consent = Consent::between(Bounds { after: None, before }, NOW);
+        let consent = Consent::between(
+            Bounds {
+                after: None,
+                before,
+            },
+            NOW,
+        );
         assert_eq!(
             given(&consent, NOW),
             "between 2026-05-18T11:06:40Z and 2026-11-08T11:06:40Z; it was imported, and nobody knows the \

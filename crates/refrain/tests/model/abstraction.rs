@@ -139,7 +139,7 @@ fn to_status(status: Status) -> lifecycle::Status {
                 refusals: refusals.into(),
                 next_probe: Deadline::after(&now(), left),
                 restored: false,
-imported: false,
+                imported: false,
             })
         }
         Status::Reauthorize(reason) => {

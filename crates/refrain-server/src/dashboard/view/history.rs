@@ -117,7 +117,9 @@ impl Axis {
             What::Refreshed { .. } | What::Recovered => {
                 html!("<rect class=\"thin\" x=\"-1\" y=\"5\" width=\"2\" height=\"14\"/>")
             }
-            What::Consented { .. } | What::Imported { .. } => html!("<circle class=\"full\" cy=\"12\" r=\"5.5\"/>"),
+            What::Consented { .. } | What::Imported { .. } => {
+                html!("<circle class=\"full\" cy=\"12\" r=\"5.5\"/>")
+            }
             What::SignedOut | What::Restored { .. } => {
                 html!("<circle class=\"ring\" cy=\"12\" r=\"5\"/>")
             }

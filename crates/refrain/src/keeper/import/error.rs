@@ -154,12 +154,12 @@ impl ImportError {
                 "run the same import again, or `refrain refresh {grant}`; to give it up: `refrain logout \
                  {grant}`"
             ),
-            Self::OtherAccount { kept, .. } => format!(
-                "use it as {kept}; to give it up: `refrain logout {kept}`"
-            ),
-            Self::AccountUnknown { kept, .. } => format!(
-                "run the same import again in a minute; until then it works as {kept}"
-            ),
+            Self::OtherAccount { kept, .. } => {
+                format!("use it as {kept}; to give it up: `refrain logout {kept}`")
+            }
+            Self::AccountUnknown { kept, .. } => {
+                format!("run the same import again in a minute; until then it works as {kept}")
+            }
             Self::Overtaken { grant } => format!("see what `refrain why {grant}` tells"),
         }
     }
