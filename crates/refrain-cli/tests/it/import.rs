@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use refrain_sim::{Action, App, Fault, Profile, Rotation, Target, TokenCall, User};
+use refrain_sim::{Action, App, EventKind, Fault, Profile, Rotation, Target, TokenCall, User};
 use serde_json::{Value, json};
 
 use crate::home::{Home, Output, SCOPES, chmod, write_private};
@@ -362,6 +362,48 @@ async fn what_could_not_be_verified_is_kept_and_presented_by_a_person_alone() {
         (&json!("alice"), &json!("Alice"))
     );
     home.run(&["token", "alice"]).ok();
+}
+
+/// Between the provider's answer and its commit: what came of it nobody here knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_it_is_verified_it_goes_on_with_what_the_provider_leaves() {
+    for (rotation, kept) in [
+        (Rotation::Omit, true),
+        (Rotation::UntilUsed, true),
+        (Rotation::Strict, false),
+    ] {
+        let home = Home::with(Profile::rotating(rotation)).await;
+        spotipy(&home, &token(&home));
+        let hold = Fault::once(Target::TokenRefresh, Action::HoldAnswer);
+        home.sim.script(hold);
+        let running = home.start(&["import", "spotipy", ".cache", "alice"]);
+        while !home
+            .sim
+            .history()
+            .iter()
+            .any(|event| matches!(event.kind, EventKind::Held { .. }))
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        // Dropped, it is killed.
+        drop(running);
+        home.sim.release();
+        let list = home.run(&["list"]).ok().stdout;
+        assert!(list.contains("suspect (imported)"), "{rotation:?}: {list}");
+        let again = import(&home, &["spotipy", ".cache", "alice"]);
+        if kept {
+            assert_eq!(
+                again.ok().json()["account"]["name"],
+                "Alice",
+                "{rotation:?}"
+            );
+            home.run(&["refresh", "alice"]).ok();
+        } else {
+            let error = again.failed(3, "import_refused");
+            let fix = error["fix"].as_str().unwrap();
+            assert!(fix.contains("was lost"), "{error}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -255,14 +255,12 @@ impl Keeper {
     /// What the provider said when it refused last.
     async fn words_of_refusal(&self, row: &GrantRow) -> Result<Option<String>, Error> {
         let story = self.parts.store.story(&row.id, STORY).await?;
-        let of_this = story.into_iter().rev().filter(|it| it.epoch == row.epoch);
-        Ok(of_this
-            .filter_map(|event| match event.what {
-                What::Refused { description, .. } => Some(description),
-                _ => None,
-            })
-            .next()
-            .flatten())
+        let mut of_this = story.into_iter().rev().filter(|it| it.epoch == row.epoch);
+        let last = of_this.find_map(|event| match event.what {
+            What::Refused { description, .. } => Some(description),
+            _ => None,
+        });
+        Ok(last.flatten())
     }
 
     /// Whose token it is, or why nobody knows: it is kept in either case.

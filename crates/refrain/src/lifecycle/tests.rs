@@ -1,5 +1,6 @@
 //! The transitions one by one, and in every order that two processes can bring them into.
 
+mod imported;
 mod intents;
 mod orders;
 mod refusals;

@@ -96,4 +96,16 @@ mod tests {
             assert!(bar.contains(words), "{bar}");
         }
     }
+
+    #[test]
+    fn a_day_that_nobody_knows_is_told_as_two() {
+        let now = UnixMillis(1_795_000_000_000);
+        let unknown = Consent::between(refrain::lifecycle::row::Bounds::default(), now);
+        let shown = bar(&unknown, now).into_string();
+        assert!(shown.contains("\"consent over\""), "{shown}");
+        assert!(shown.contains("0 to 181 days"), "{shown}");
+        assert!(shown.contains("nobody knows which"), "{shown}");
+        let over = bar(&unknown, unknown.end()).into_string();
+        assert!(over.contains("consent ended"), "{over}");
+    }
 }

@@ -91,21 +91,28 @@ fn facts(why: &Why) -> Html {
             "</dd></div>"
         )
     });
-    let consented = row.consent.map(|it| match it.latest {
-        Some(latest) => html!(
-            "<div><dt>Consented</dt><dd>between ",
-            time::day(it.authorized_at),
-            " and ",
-            time::day(latest),
-            " <span class=\"soft\">imported: nobody knows the day</span></dd></div>"
-        ),
-        None => html!(
+    let consented = row.consent.map(|it| {
+        let (day, about) = if let Some(latest) = it.latest {
+            let days = html!(
+                "between ",
+                time::day(it.authorized_at),
+                " and ",
+                time::day(latest)
+            );
+            (days, html!("imported: nobody knows the day"))
+        } else {
+            (
+                time::day(it.authorized_at),
+                time::distance(it.authorized_at, now),
+            )
+        };
+        html!(
             "<div><dt>Consented</dt><dd>",
-            time::day(it.authorized_at),
+            day,
             " <span class=\"soft\">",
-            time::distance(it.authorized_at, now),
+            about,
             "</span></dd></div>"
-        ),
+        )
     });
     html!(
         "<dl class=\"facts\">",
