@@ -5,7 +5,7 @@ use refrain::{
     json::LimitJson,
     lifecycle::{
         Event,
-        row::{Account, Reason},
+        row::{Account, Consent, Reason},
     },
     words::{self, consent as consents, limit, standing, story},
 };
@@ -97,7 +97,7 @@ impl Subject {
                 .and_then(|consent| consent.latest)
                 .map(|at| at.to_string()),
             reauthorize_by_latest: consent
-                .and_then(|consent| consent.reauthorize_by_latest())
+                .and_then(Consent::reauthorize_by_latest)
                 .map(|at| at.to_string()),
             days_left: consent.map(|consent| consent.reauthorize_by.days_since(self.0.now.wall)),
             token_expires_at: self.0.token_end().map(|at| at.to_string()),

@@ -1,6 +1,7 @@
 //! `refrain import`: tokens that other programs hold.
 
 use std::{
+    collections::BTreeMap,
     fs,
     process::Stdio,
     time::{Duration, SystemTime},
@@ -254,7 +255,7 @@ async fn the_token_of_another_client_is_told_from_a_wrong_secret() {
             content_type: "application/json".to_owned(),
             body: r#"{"error":"invalid_client","error_description":"Invalid client secret"}"#
                 .to_owned(),
-            headers: Default::default(),
+            headers: BTreeMap::default(),
         },
     ));
     import(&home, &["spotipy", ".cache", "alice"]).failed(6, "client_refused");
@@ -335,8 +336,8 @@ async fn a_second_run_knows_the_token_also_after_it_was_replaced() {
 async fn what_could_not_be_verified_is_kept_and_presented_by_a_person_alone() {
     let home = Home::with(Profile::rotating(Rotation::UntilUsed)).await;
     spotipy(&home, &token(&home));
-    let lost = Fault::times(Target::TokenRefresh, 8, Action::CutAfterCommit);
-    home.sim.script(lost);
+    let cut = Fault::times(Target::TokenRefresh, 8, Action::CutAfterCommit);
+    home.sim.script(cut);
     let error = import(&home, &["spotipy", ".cache", "alice"]).failed(5, "import_unverified");
     assert!(
         error["safe"]

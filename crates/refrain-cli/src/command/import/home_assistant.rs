@@ -67,8 +67,8 @@ struct Data {
 
 #[derive(Deserialize)]
 struct Token {
-    #[serde(default)]
-    refresh_token: Option<TokenText>,
+    #[serde(rename = "refresh_token", default)]
+    refresh: Option<TokenText>,
     #[serde(default)]
     scope: ScopeText,
     #[serde(default)]
@@ -177,7 +177,7 @@ fn take(
         return Err(fault::nabu_casa());
     }
     let token = user.data.token.as_ref();
-    let text = token.and_then(|token| token.refresh_token.as_ref());
+    let text = token.and_then(|token| token.refresh.as_ref());
     let Some((token, text)) = token.zip(text.filter(|text| !text.is_empty())) else {
         let why = "sign in to the Spotify integration there first, or run `refrain login`";
         return Err(fault::no_token(place, why));

@@ -1,4 +1,4 @@
-//! `your_spotify` keeps its users in MongoDB; mongoexport writes them as JSON, a line or an array element each.
+//! `your_spotify` keeps its users in a database; `mongoexport` writes them as JSON, a line or an array element each.
 
 use std::time::Duration;
 
