@@ -386,6 +386,11 @@ async fn killed_while_it_is_verified_it_goes_on_with_what_the_provider_leaves() 
         {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        // Another token does not take the place of one whose answer is on its way.
+        let other = home.path().join("other");
+        let text = json!({"access_token": "B", "refresh_token": token(&home)});
+        write_private(&other, &text.to_string());
+        import(&home, &["spotipy", "other", "alice"]).failed(2, "import_exists");
         // Dropped, it is killed.
         drop(running);
         home.sim.release();

@@ -24,7 +24,7 @@ use crate::{
     lifecycle::{
         self, Change, GrantRow, Imported, Origin,
         event::What,
-        row::{Account, Bounds, Consent},
+        row::{Account, Bounds, Consent, Reason},
     },
     oauth::{client::ClientId, scope::Scope},
     seal::{Field, Owner, SealError},
@@ -325,10 +325,12 @@ impl Keeper {
     }
 }
 
-/// Whether a row has a token that the provider may accept: one that was imported and never accepted makes
-/// room for another try.
+/// Whether a row has a token that the provider may accept, or is about to get one: what was imported and
+/// never accepted makes room for another try, unless an answer to it is on its way or stands by.
 fn is_taken(row: &GrantRow) -> bool {
-    row.tokens.is_some() && !row.status.is_imported()
+    let never_accepted = row.status.is_imported() || row.status.reason() == Some(Reason::Imported);
+    let awaited = row.intent.is_some() || !row.candidates.is_empty();
+    row.tokens.is_some() && (awaited || !never_accepted)
 }
 
 /// Refuses what is known to be another app's.
