@@ -1,6 +1,11 @@
 //! A grant that was imported, wherever it is shown: nobody knows its day, and none is made up.
 
-use refrain::{keeper::import::ImportRequest, lifecycle::row::Bounds, secret::RefreshToken};
+use refrain::{
+    access::{Grants, Permission},
+    keeper::import::ImportRequest,
+    lifecycle::row::Bounds,
+    secret::RefreshToken,
+};
 use refrain_sim::{Profile, Rotation};
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -39,11 +44,8 @@ async fn an_imported_grant_has_two_days_everywhere() {
     );
     assert_ne!(earliest, latest);
 
-    let permissions = [
-        refrain::access::Permission::Manage,
-        refrain::access::Permission::ProxyRead,
-    ];
-    let key = world.key(&permissions).await;
+    let permissions = [Permission::Manage, Permission::ProxyRead];
+    let key = world.key_for(Grants::All, &permissions).await;
     let get = async |path: &str| {
         let request = client().get(world.url(path)).bearer_auth(&key);
         let answer = request.send().await.unwrap();
