@@ -4,6 +4,7 @@ mod custody;
 #[cfg(test)]
 mod documents;
 mod grant;
+mod import;
 mod init;
 mod key;
 mod operate;
@@ -15,6 +16,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 pub(crate) use self::{
     custody::{BackupArgs, RestoreArgs, RotateArgs, SealingCommand},
     grant::{ApiArgs, GrantArgs, LoginArgs, TokenArgs},
+    import::{IMPORT_HELP, ImportArgs, ImportCommand},
     init::InitArgs,
     key::{CreateKeyArgs, KEY_HELP, KeyCommand, RevokeKeyArgs},
     operate::{
@@ -103,6 +105,9 @@ pub(crate) enum Command {
         /// The address
         url: String,
     },
+    /// Take over a refresh token that another program holds: spotipy, rspotify, Home Assistant and others
+    #[command(subcommand, after_help = IMPORT_HELP)]
+    Import(ImportCommand),
     /// Print an access token that works
     #[command(after_help = "Example:\n  refrain token alice --min-ttl 300")]
     Token(TokenArgs),

@@ -7,6 +7,7 @@ mod config_show;
 mod dashboard;
 mod demo;
 mod doctor;
+mod import;
 mod init;
 mod key;
 mod limit;
@@ -62,6 +63,7 @@ pub(crate) fn run(args: Args) -> Result<(), Explanation> {
         Command::Sim(args) => block_on(sim::run(&global, &args)),
         Command::OpenBrowser { url } => login::browser::run(&url),
         Command::Login(args) => block_on(login::run(&global, &args)),
+        Command::Import(command) => block_on(orderly(import::run(&global, &command))),
         Command::Logout(args) => block_on(orderly(logout::run(&global, &args))),
         Command::Why(args) => block_on(orderly(why::run(&global, &args))),
         Command::Key(command) => block_on(unwaited(key::run(&global, &command))),

@@ -14,6 +14,7 @@ use crate::{
     id::{AppName, Epoch, GrantName},
     keeper::{
         Cell, Error, Keeper, Live, Parts, Problem, Served,
+        import::{ImportRequest, TakenOver},
         login::{Begun, LoggedIn, LoginRequest},
         logout::LoggedOut,
     },
@@ -143,6 +144,12 @@ impl Refrain {
         browser: &BrowserSecret,
     ) -> Result<LoggedIn, Error> {
         self.keeper.finish_login(query, Some(browser)).await
+    }
+
+    /// Takes over a refresh token that another program holds: verifies it by a refresh, and finds out whose
+    /// it is.
+    pub async fn import(&self, request: ImportRequest) -> Result<TakenOver, Error> {
+        self.keeper.import(request).await
     }
 
     /// Asks the provider whether an app's credentials are good.

@@ -22,6 +22,7 @@ mod error;
 mod explain;
 mod feed;
 mod flight;
+pub mod import;
 pub mod keys;
 mod limits;
 pub mod links;

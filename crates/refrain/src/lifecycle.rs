@@ -14,6 +14,7 @@
 //! | no token is given up that may still be accepted: it stands by, and is tried before the verdict | [`promote`] |
 //! | a fault moves no grant towards `reauthorize` | [`resolve`] |
 //! | a token from a backup that may have been replaced since is presented by a person alone | [`restored()`] |
+//! | a token of another program is presented by a person alone, until it was accepted | [`import`] |
 //! | logout and re-login win over any refresh in flight | [`consent`], [`sign_out`] |
 //! | many refusals at once open a breaker | [`app`] |
 
@@ -22,6 +23,7 @@ mod arm;
 mod candidate;
 mod consent;
 pub mod event;
+mod import;
 mod outcome;
 mod restored;
 pub mod row;
@@ -32,11 +34,12 @@ pub use arm::{Ask, Cause, Hold, Ticket, arm, retime};
 pub use candidate::{Exchange, promote, successor};
 pub use consent::{Consented, consent, sign_out};
 pub use event::Event;
+pub use import::{Imported, Origin, import};
 pub use outcome::{Commit, Minted, Replaced, Resolution, commit, resolve};
 pub use restored::{Habit, habit, restored};
 pub use row::{GrantRow, Status};
-pub(crate) use verdict::expected;
 pub use verdict::{Before, Evidence, Refusal, refuse};
+pub(crate) use verdict::{expected, may_be_over};
 
 /// A row's next state and what the grant's story gains by it.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@
 //! An instant stands in a sentence as RFC 3339 has it, and what somebody may type in backquotes, so that
 //! whoever shows the sentence can show them as what they are.
 
+pub mod consent;
 pub mod limit;
 pub mod logout;
 pub mod standing;

@@ -4,7 +4,7 @@ use refrain::{
     Summary,
     json::LimitJson,
     time::UnixMillis,
-    words::{self, limit as limits},
+    words::{consent as consents, limit as limits},
 };
 use serde::Serialize;
 
@@ -26,12 +26,19 @@ struct Json<'a> {
     /// Whether its refresh token is from a backup, and may have been replaced since.
     restored: bool,
     token_expires_at: Option<String>,
+    /// Whether its refresh token is from another program, and was not accepted here yet.
+    imported: bool,
     authorized_at: Option<String>,
     reauthorize_by: Option<String>,
+    /// Where nobody knows when the user consented: when at the latest.
+    authorized_at_latest: Option<String>,
+    reauthorize_by_latest: Option<String>,
     /// Whole days until `reauthorize_by`.
     days_left: Option<u64>,
     /// What keeps its requests from being sent at the moment.
     limit: Option<LimitJson>,
+    #[serde(skip)]
+    consent_until: Option<String>,
 }
 
 pub(super) async fn run(global: &GlobalArgs) -> Result<(), Explanation> {
@@ -84,25 +91,38 @@ fn to_json(grant: &Summary, now: UnixMillis) -> Json<'_> {
         scopes: grant.scope.iter().collect(),
         status: grant.status.word(),
         restored: grant.status.is_restored(),
+        imported: grant.status.is_imported(),
         token_expires_at: grant.token_expires_at.map(|at| at.to_string()),
         authorized_at: grant
             .consent
             .as_ref()
             .map(|consent| consent.authorized_at.to_string()),
         reauthorize_by: due.map(|at| at.to_string()),
+        authorized_at_latest: grant
+            .consent
+            .and_then(|consent| consent.latest)
+            .map(|at| at.to_string()),
+        reauthorize_by_latest: grant
+            .consent
+            .and_then(|consent| consent.reauthorize_by_latest())
+            .map(|at| at.to_string()),
         days_left: due.map(|at| at.days_since(now)),
         limit: None,
+        consent_until: grant
+            .consent
+            .as_ref()
+            .map(|consent| consents::end_briefly(consent, now)),
     }
 }
 
 fn to_row(grant: Json<'_>) -> Vec<String> {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let user = grant.user.or(grant.account_id).map(str::to_owned);
-    let consent = grant.reauthorize_by.as_deref().zip(grant.days_left);
-    // The day is enough for a person; --json has the instant.
-    let consent =
-        consent.map(|(at, days)| format!("{} ({})", words::day(at), words::count(days, "day")));
-    let doubt = if grant.restored { " (restored)" } else { "" };
+    let doubt = match (grant.restored, grant.imported) {
+        (true, _) => " (restored)",
+        (false, true) => " (imported)",
+        (false, false) => "",
+    };
     let status = format!("{}{doubt}", grant.status);
     vec![
         grant.grant.to_owned(),
@@ -110,7 +130,7 @@ fn to_row(grant: Json<'_>) -> Vec<String> {
         grant.app.to_owned(),
         status,
         or_dash(grant.token_expires_at),
-        or_dash(consent),
+        or_dash(grant.consent_until),
         grant.scopes.join(" "),
     ]
 }

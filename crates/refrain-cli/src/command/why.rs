@@ -5,9 +5,9 @@ use refrain::{
     json::LimitJson,
     lifecycle::{
         Event,
-        row::{Account, Reason},
+        row::{Account, Consent, Reason},
     },
-    words::{self, limit, standing, story},
+    words::{self, consent as consents, limit, standing, story},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -33,6 +33,9 @@ struct Json {
     since: Option<String>,
     authorized_at: Option<String>,
     reauthorize_by: Option<String>,
+    /// Where nobody knows when the user consented: when at the latest.
+    authorized_at_latest: Option<String>,
+    reauthorize_by_latest: Option<String>,
     days_left: Option<u64>,
     token_expires_at: Option<String>,
     next: NextJson,
@@ -90,6 +93,12 @@ impl Subject {
             since: row.status.since().map(|at| at.to_string()),
             authorized_at: consent.map(|consent| consent.authorized_at.to_string()),
             reauthorize_by: consent.map(|consent| consent.reauthorize_by.to_string()),
+            authorized_at_latest: consent
+                .and_then(|consent| consent.latest)
+                .map(|at| at.to_string()),
+            reauthorize_by_latest: consent
+                .and_then(Consent::reauthorize_by_latest)
+                .map(|at| at.to_string()),
             days_left: consent.map(|consent| consent.reauthorize_by.days_since(self.0.now.wall)),
             token_expires_at: self.0.token_end().map(|at| at.to_string()),
             next: NextJson {
@@ -128,11 +137,11 @@ impl Subject {
             ("status", status),
             (
                 "consent",
-                consent.map_or_else(none, |consent| words::when(consent.authorized_at, now)),
+                consent.map_or_else(none, |consent| consents::given(consent, now)),
             ),
             (
                 "reauthorize by",
-                consent.map_or_else(none, |consent| words::when(consent.reauthorize_by, now)),
+                consent.map_or_else(none, |consent| consents::end(consent, now)),
             ),
             (
                 "access token",

@@ -14,6 +14,7 @@ mod doctor;
 mod drills;
 mod grants;
 mod home;
+mod import;
 mod init;
 mod keys;
 mod limits;

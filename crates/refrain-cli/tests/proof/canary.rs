@@ -142,7 +142,13 @@ impl Canary {
     /// What anybody on this machine may see of a process, or its user.
     fn sink_process(&mut self, label: &str, child: &Child) {
         let process = PathBuf::from(format!("/proc/{}", child.id()));
-        for (file, allowed) in [("cmdline", &[][..]), ("environ", &[CLIENT_SECRET][..])] {
+        // A token in the environment is its user's doing; see `imports`.
+        let environ: &[_] = if label.contains("import env") {
+            &[CLIENT_SECRET, REFRESH]
+        } else {
+            &[CLIENT_SECRET]
+        };
+        for (file, allowed) in [("cmdline", &[][..]), ("environ", environ)] {
             // It may have ended by now.
             let bytes = fs::read(process.join(file)).unwrap_or_default();
             self.sink(format!("{label}: {file}"), bytes, allowed);
@@ -466,6 +472,7 @@ fn member(name: &str, value: Value) -> Action {
 fn no_secret_leaves_by_any_way_but_its_own() {
     let mut canary = Canary::new();
     ordinary(&mut canary);
+    imports(&mut canary);
     faults(&mut canary);
     serve::serving(&mut canary);
     mistakes(&mut canary);
@@ -593,6 +600,87 @@ fn ordinary(canary: &mut Canary) {
         .script(Fault::once(Target::Api, Action::Spurious401));
     canary.run(&["api", "-g", "alice", "/v1/me"]).assert_done();
     canary.held();
+}
+
+/// Tokens of other programs: good, dead, of somebody else, and in files that are none.
+fn imports(canary: &mut Canary) {
+    let sim = &canary.world.sim;
+    let (client, user) = (
+        sim.default_app().client_id,
+        sim.profile().users[0].id.clone(),
+    );
+    let seed = || {
+        sim.seed_grant(&client, &user, "user-read-private")
+            .refresh_token
+    };
+    let [good, other, typed, lost] = [seed(), seed(), seed(), seed()];
+    let file = canary.aside.path().join("cache");
+    let name = file.to_str().unwrap().to_owned();
+    let cache = |token: &str| json!({ "access_token": token, "refresh_token": token }).to_string();
+    for token in [&good, &other, &typed, &lost] {
+        canary.secrets.push(text(REFRESH, token));
+    }
+    write_private(&file, &cache(&good));
+    canary
+        .run(&["import", "spotipy", &name, "iris"])
+        .assert_done();
+    canary
+        .run(&["--json", "import", "spotipy", &name, "iris"])
+        .assert_done();
+    canary.run(&["why", "iris"]).assert_done();
+    write_private(&file, &cache(&other));
+    canary
+        .run(&["import", "rspotify", &name, "iris"])
+        .assert_fails_with(2);
+    canary
+        .run(&["import", "rspotify", &name, "iris", "--replace"])
+        .assert_done();
+    canary
+        .run_with(
+            &["import", "env", "ivan"],
+            &[("SPOTIFY_REFRESH_TOKEN", &typed)],
+        )
+        .assert_done();
+    write_private(&file, &cache(&lost));
+    let cut = Fault::times(Target::TokenRefresh, 8, Action::CutAfterCommit);
+    canary.world.sim.script(cut);
+    canary
+        .run(&["import", "spotipy", &name, "ines"])
+        .assert_fails_with(5);
+    canary.world.sim.clear_scripts();
+    canary.run(&["--json", "why", "ines"]).assert_done();
+    // What is refused, and what is no token.
+    let dead = format!("AQD{}{}", random_hex(), random_hex());
+    canary.secrets.push(text(REFRESH, &dead));
+    write_private(&file, &cache(&dead));
+    canary
+        .run(&["import", "spotipy", &name, "igor"])
+        .assert_fails_with(3);
+    for odd in [
+        dead.clone(),
+        format!("{{\"refresh_token\": \"{dead}"),
+        format!("{{\"refresh_token\": [\"{dead}\"]}}"),
+        format!("{{\"refresh_token\": \"{dead} {dead}\"}}"),
+        format!("{{\"username\": \"u\", \"refreshToken\": [\"{dead}\"]}}"),
+        format!(
+            "{{\"data\": {{\"entries\": [{{\"domain\": \"spotify\", \"data\": \"{dead}\"}}]}}}}"
+        ),
+    ] {
+        write_private(&file, &odd);
+        for source in [
+            "spotipy",
+            "spotify-player",
+            "your-spotify",
+            "home-assistant",
+        ] {
+            canary
+                .run(&["import", source, &name, "igor"])
+                .assert_fails_with(2);
+        }
+    }
+    for grant in ["iris", "ivan", "ines"] {
+        canary.run(&["logout", grant]).assert_done();
+    }
 }
 
 /// Everything that can come from outside; above all answers with real tokens in them that are not whole.

@@ -79,9 +79,12 @@ async fn add(refrain: &Refrain, name: &str) {
     let consented = Consented {
         app: app.name.clone(),
         client_id: app.client.id.clone(),
+        at: now.wall,
+        origin: None,
         consent: row::Consent {
             authorized_at: now.wall,
             reauthorize_by: now.wall.after(Duration::from_secs(86_400 * 180)),
+            latest: None,
         },
         scope: Scope::default(),
         account: None,

@@ -59,7 +59,7 @@ pub(super) async fn show(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
     ))
 }
 
-/// When a grant needs a new consent, if it has one.
+/// When a grant needs a new consent, if it has one; at the earliest, where nobody knows it.
 fn day(grant: &Summary) -> Option<UnixMillis> {
     let signed_out = matches!(grant.status, Status::SignedOut { .. });
     let consent = grant.consent.filter(|_| !signed_out);
@@ -87,19 +87,28 @@ impl Calendar {
         let Some(Consent {
             authorized_at,
             reauthorize_by,
+            latest,
         }) = grant.consent
         else {
             return;
         };
         let summary = format!("Spotify: sign in again ({})", grant.name);
+        let end = grant.consent.and_then(|it| it.reauthorize_by_latest());
+        let when = match end {
+            None => format!("at {reauthorize_by}"),
+            Some(end) => format!(
+                "between {reauthorize_by} and {end} (it was imported, and nobody knows the day)"
+            ),
+        };
         let about = format!(
-            "Spotify stops honouring this sign-in at {reauthorize_by}; sign in again before: refrain login {}",
+            "Spotify stops honouring this sign-in {when}; sign in again before: refrain login {}",
             grant.name
         );
         self.line("BEGIN", "VEVENT");
         self.line("UID", &uid(grant, sealer));
         // Nothing but a consent changes what is said here.
-        self.line("DTSTAMP", &digits(authorized_at, 19, "Z"));
+        let stamp = latest.unwrap_or(authorized_at);
+        self.line("DTSTAMP", &digits(stamp, 19, "Z"));
         self.line("DTSTART;VALUE=DATE", &digits(reauthorize_by, 10, ""));
         self.line(
             "DTEND;VALUE=DATE",

@@ -41,8 +41,11 @@ pub(super) struct GrantJson<'a> {
     reason: Option<&'static str>,
     since: Option<String>,
     restored: bool,
+    imported: bool,
     authorized_at: Option<String>,
     reauthorize_by: Option<String>,
+    authorized_at_latest: Option<String>,
+    reauthorize_by_latest: Option<String>,
     days_left: Option<u64>,
     token_expires_at: Option<String>,
     limit: Option<LimitJson>,
@@ -80,6 +83,7 @@ impl<'a> GrantJson<'a> {
         let gate = Gate::holding(gates, &grant.app, &developer, now);
         Self {
             restored: grant.status.is_restored(),
+            imported: grant.status.is_imported(),
             reason: grant.status.reason().map(Reason::word),
             since: instant(grant.status.since()),
             status: grant.status.word(),
@@ -114,8 +118,11 @@ impl<'a> GrantJson<'a> {
             reason: None,
             since: None,
             restored: false,
+            imported: false,
             authorized_at: instant(consent.map(|consent| consent.authorized_at)),
             reauthorize_by: instant(due),
+            authorized_at_latest: instant(consent.and_then(|consent| consent.latest)),
+            reauthorize_by_latest: instant(consent.and_then(Consent::reauthorize_by_latest)),
             days_left: due.map(|at| at.days_since(now.wall)),
             token_expires_at: None,
             limit: None,
@@ -130,6 +137,7 @@ impl<'a> StoryJson<'a> {
         Self {
             grant: GrantJson {
                 restored: row.status.is_restored(),
+                imported: row.status.is_imported(),
                 reason: row.status.reason().map(Reason::word),
                 since: instant(row.status.since()),
                 status: row.status.word(),

@@ -47,7 +47,7 @@ struct Look {
 #[derive(Debug)]
 pub(crate) struct Census {
     by_status: BTreeMap<&'static str, i64>,
-    /// The nearest day on which somebody has to log in again.
+    /// The nearest day on which somebody has to log in again, or may have to.
     nearest: Option<UnixMillis>,
     at: UnixMillis,
 }
@@ -146,7 +146,7 @@ impl Collector for Standing {
         };
         let (name, help) = (
             "reauthorize",
-            "Until the first grant needs a new login; 0 where one is overdue",
+            "Until the first grant needs a new login, or may need one; 0 where one is overdue",
         );
         seconds(&mut encoder, name, help, nearest.since(now).as_secs())
     }

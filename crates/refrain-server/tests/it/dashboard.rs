@@ -1,5 +1,6 @@
 //! The pages for whoever runs refrain, as far as they need no browser.
 
+mod imported;
 mod markup;
 
 use http::{HeaderMap, header::SET_COOKIE};

@@ -221,6 +221,7 @@ impl World {
                 consent: Some(Consent {
                     authorized_at: now,
                     reauthorize_by: end,
+                    latest: None,
                 }),
                 ..GrantRow::blank(id, name, app, "client".parse().unwrap(), now)
             };

@@ -77,7 +77,7 @@ impl Why {
         let login = || format!("nothing, until somebody runs `refrain login {}`", row.name);
         match &row.status {
             Status::SignedOut { .. } | Status::Reauthorize { .. } => return next(login(), None),
-            Status::Suspect(suspicion) if suspicion.restored => {
+            Status::Suspect(_) if row.status.is_unproven() => {
                 let name = &row.name;
                 let what = format!(
                     "nothing, until somebody tries the token (`refrain refresh {name}`) or the user signs in \

@@ -19,7 +19,6 @@ use crate::{
         row::{Access, Account, Consent, Tokens},
     },
     oauth::{authorization::AuthorizationResponse, client::ClientId, scope::Scope},
-    provider::spotify,
     seal::{DataKey, Field, Owner, SealError},
     secret::{AccessToken, RefreshToken, Sealed},
     session::{SessionId, SessionToken},
@@ -123,6 +122,7 @@ impl Keeper {
             sent,
             refresh,
             account,
+            earlier: _,
         } = obtained;
         Ok(Carried {
             id: GrantId::random(random)?,
@@ -134,10 +134,7 @@ impl Keeper {
             },
             app: app.name.clone(),
             client_id: app.client.id.clone(),
-            consent: Consent {
-                authorized_at,
-                reauthorize_by: spotify::reauthorize_by(authorized_at),
-            },
+            consent: Consent::given(authorized_at),
             // RFC 6749 §5.1: no scope in the answer means the one that was asked for.
             scope: granted.scope.unwrap_or_else(|| terms.scope.clone()),
             account: account.ok(),

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use crate::{
     config::ConfigError,
     id::{AppName, GrantName, NameError},
-    keeper::{keys::KeyError, links::LinkError, login::LoginError, sessions::SessionError},
+    keeper::{
+        import::ImportError, keys::KeyError, links::LinkError, login::LoginError,
+        sessions::SessionError,
+    },
     lifecycle::{GrantRow, Hold, row::Reason},
     random::RandomError,
     seal::{KeyFileError, KeyId, SealError},
@@ -197,6 +200,16 @@ pub enum Problem {
         /// The restore.
         since: UnixMillis,
     },
+    /// From another program, and never accepted here.
+    #[error(
+        "the token of grant {grant} is from another program (imported {since}), and Spotify has not accepted it here yet"
+    )]
+    Imported {
+        /// The grant.
+        grant: GrantName,
+        /// The import.
+        since: UnixMillis,
+    },
     /// Many grants are refused at once.
     #[error("Spotify is refusing many logins of app {app} since {since}")]
     BreakerOpen {
@@ -273,6 +286,9 @@ pub enum Problem {
     /// A login.
     #[error(transparent)]
     Login(#[from] LoginError),
+    /// An import.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// An API key.
     #[error(transparent)]
     ApiKey(#[from] KeyError),
@@ -303,6 +319,7 @@ fn reason_text(reason: Reason) -> &'static str {
         Reason::AnswerLost => "Spotify replaced its token and the answer was lost on the way",
         Reason::Scope => "it lacks a permission that is needed now",
         Reason::Restored => "Spotify had replaced its token after the backup that was restored",
+        Reason::Imported => "Spotify does not accept the token that was imported",
     }
 }
 
@@ -359,6 +376,7 @@ impl Problem {
                 since,
             },
             Hold::Restored { since } => Self::Restored { grant, since },
+            Hold::Imported { since } => Self::Imported { grant, since },
             Hold::Suspect { since, retry } => Self::Suspect {
                 grant,
                 since,
@@ -441,8 +459,13 @@ impl Problem {
                 reason: Reason::Restored,
                 ..
             } => "reauthorize_restored",
+            Self::Reauthorize {
+                reason: Reason::Imported,
+                ..
+            } => "reauthorize_imported",
             Self::Suspect { .. } => "refused_early",
             Self::Restored { .. } => "restored",
+            Self::Imported { .. } => "imported",
             Self::BreakerOpen { .. } => "refusing_many",
             Self::Unavailable { .. } => "provider_unavailable",
             Self::Unreachable { .. } => "provider_unreachable",
@@ -453,6 +476,7 @@ impl Problem {
             Self::Closing => "closing",
             Self::BrokeOff { .. } => "broke_off",
             Self::Login(error) => error.code(),
+            Self::Import(error) => error.code(),
             Self::ApiKey(error) => error.code(),
             Self::Link(error) => error.code(),
             Self::Session(error) => error.code(),
@@ -479,6 +503,7 @@ impl Problem {
             Self::Name(_) | Self::UnknownGrant { .. } | Self::SeveralGrants { .. } => Kind::Usage,
             Self::NoGrant | Self::SignedOut { .. } | Self::Reauthorize { .. } => Kind::Reauthorize,
             Self::Suspect { .. }
+            | Self::Imported { .. }
             | Self::BreakerOpen { .. }
             | Self::Unavailable { .. }
             | Self::Unreachable { .. }
@@ -488,6 +513,7 @@ impl Problem {
             | Self::Closing
             | Self::BrokeOff { .. } => Kind::TryLater,
             Self::Login(error) => error.kind(),
+            Self::Import(error) => error.kind(),
             Self::ApiKey(error) => error.kind(),
             Self::Link(error) => error.kind(),
             Self::Session(_) => SessionError::KIND,

@@ -51,6 +51,9 @@ impl Problem {
             Self::Restored { .. } => {
                 "nothing was deleted, and the token was not presented: that could end the authorization"
             }
+            Self::Imported { .. } => {
+                "nothing was deleted, and the token was not presented: another program may still use it"
+            }
             Self::Suspect { .. } | Self::BreakerOpen { .. } => {
                 "nothing was deleted: the sealed token is kept and will be presented again"
             }
@@ -67,6 +70,7 @@ impl Problem {
             Self::Sealed { .. } => "the row was not touched; other grants are not affected",
             Self::Store(_) => "no token was presented or thrown away because of this",
             Self::Login(_) => LoginError::SAFE,
+            Self::Import(error) => error.safe(),
             Self::ApiKey(_) => KeyError::SAFE,
             Self::Link(_) => LinkError::SAFE,
             Self::Session(_) => SessionError::SAFE,
@@ -141,7 +145,7 @@ impl Problem {
             Self::SignedOut { grant } | Self::Reauthorize { grant, .. } => {
                 format!("run `refrain login {grant}`")
             }
-            Self::Restored { grant, .. } => format!(
+            Self::Restored { grant, .. } | Self::Imported { grant, .. } => format!(
                 "run `refrain refresh {grant}`, which presents the token; if Spotify refuses it, run \
                  `refrain login {grant}`"
             ),
@@ -168,6 +172,7 @@ impl Problem {
                 own("try again; if it goes on, report it with what standard error says")
             }
             Self::Login(error) => error.fix(),
+            Self::Import(error) => error.fix(),
             Self::ApiKey(error) => error.fix(),
             Self::Link(error) => error.fix(),
             Self::Session(error) => error.fix(),

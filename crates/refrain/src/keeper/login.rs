@@ -20,7 +20,10 @@ use crate::{
     hex,
     id::{AppName, GrantName},
     keeper::{Error, Keeper, Problem, sync::spawn},
-    lifecycle::{Status, row::Account},
+    lifecycle::{
+        Origin, Status,
+        row::{Account, Consent},
+    },
     oauth::{
         answer::{self, Granted, Outcome, printable},
         authorization::{AuthorizationRequest, AuthorizationResponse, CallbackError, RedirectUri},
@@ -104,6 +107,8 @@ pub(super) struct Obtained {
     pub(super) refresh: RefreshToken,
     /// Whose it is, or why nobody knows.
     pub(super) account: Result<Account, String>,
+    /// The consent and where it is from, where the user has not consented just now.
+    pub(super) earlier: Option<(Consent, Origin)>,
 }
 
 impl Keeper {
@@ -270,6 +275,7 @@ impl Keeper {
             sent,
             refresh,
             account,
+            earlier: None,
         };
         Ok((attempt.terms, obtained))
     }

@@ -113,8 +113,9 @@ impl Keeper {
         if lifecycle::expected(row, now) {
             return Ok(false);
         }
-        if row.status.is_restored() {
-            // Explained by the backup: no sign of trouble at the provider.
+        if row.status.is_unproven() || lifecycle::may_be_over(row, now) {
+            // Explained by the backup, by what another program did, or by the day that nobody knows: no sign of
+            // trouble at the provider.
             let state = self.parts.store.app_state(&row.app).await?.value;
             return Ok(state.open_breaker(now).is_some());
         }

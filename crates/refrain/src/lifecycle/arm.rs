@@ -115,6 +115,11 @@ pub enum Hold {
         /// The restore.
         since: UnixMillis,
     },
+    /// From another program, and never accepted here: for a person to present.
+    Imported {
+        /// The import.
+        since: UnixMillis,
+    },
     /// Refused once; asked again at a time of its own.
     Suspect {
         /// The first refusal.
@@ -269,6 +274,11 @@ fn may_present(row: &GrantRow, ask: &Ask<'_>) -> Result<(), Hold> {
         // Before the breaker: its canary must not present it either.
         Status::Suspect(suspicion) if suspicion.restored && !asked => {
             return Err(Hold::Restored {
+                since: suspicion.since,
+            });
+        }
+        Status::Suspect(suspicion) if suspicion.imported && !asked => {
+            return Err(Hold::Imported {
                 since: suspicion.since,
             });
         }

@@ -80,7 +80,7 @@ pub fn promote(
     next.candidates.insert(0, demoted);
     next.tokens.as_mut()?.refresh = exchange.promoted.clone();
     next.generation = row.generation.next();
-    if !row.status.is_restored() {
+    if !row.status.is_unproven() {
         next.status = Status::Active;
     }
     next.intent = None;

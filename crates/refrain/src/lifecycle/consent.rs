@@ -4,7 +4,7 @@
 use crate::{
     id::AppName,
     lifecycle::{
-        Change, Event,
+        Change, Event, Origin,
         event::What,
         row::{Access, Account, Consent, GrantRow, Status, Tokens},
     },
@@ -20,8 +20,12 @@ pub struct Consented {
     pub app: AppName,
     /// The client that the tokens were issued to.
     pub client_id: ClientId,
+    /// When it is written down.
+    pub at: UnixMillis,
     /// When, and until when.
     pub consent: Consent,
+    /// Where it is from, unless the user has consented here.
+    pub origin: Option<Origin>,
     /// What was granted.
     pub scope: Scope,
     /// Whose grant it is.
@@ -37,8 +41,13 @@ pub struct Consented {
 /// Begins the next epoch of a grant.
 pub fn consent(row: &GrantRow, consented: Consented) -> Change {
     let epoch = row.epoch.next();
-    let at = consented.consent.authorized_at;
-    let reauthorize_by = consented.consent.reauthorize_by;
+    let at = consented.at;
+    let what = match consented.origin {
+        None => What::Consented {
+            reauthorize_by: consented.consent.reauthorize_by,
+        },
+        Some(origin) => What::imported(origin, &consented.consent),
+    };
     let (id, name) = (row.id.clone(), row.name.clone());
     let row = GrantRow {
         epoch,
@@ -54,7 +63,6 @@ pub fn consent(row: &GrantRow, consented: Consented) -> Change {
         }),
         ..GrantRow::blank(id, name, consented.app, consented.client_id, at)
     };
-    let what = What::Consented { reauthorize_by };
     Change {
         row,
         events: vec![Event { at, epoch, what }],

@@ -5,12 +5,20 @@ use serde_json::Value;
 
 use crate::{
     id::{Epoch, Fence, Generation, InstanceId},
-    lifecycle::row::Reason,
+    lifecycle::{
+        Origin,
+        row::{Consent, Reason},
+    },
     time::UnixMillis,
 };
 
 /// The members of an event that are instants.
-const INSTANTS: [&str; 3] = ["at", "reauthorize_by", "next_probe"];
+const INSTANTS: [&str; 4] = [
+    "at",
+    "reauthorize_by",
+    "reauthorize_by_latest",
+    "next_probe",
+];
 
 /// Something that happened to a grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +57,17 @@ pub enum What {
     Consented {
         /// Until when.
         reauthorize_by: UnixMillis,
+    },
+    /// A token was taken over from another program.
+    Imported {
+        /// Where it was.
+        source: String,
+        /// What its text is recognised by, and cannot be told from.
+        token: String,
+        /// From when on the provider may stop honouring it.
+        reauthorize_by: UnixMillis,
+        /// When it does so at the latest.
+        reauthorize_by_latest: UnixMillis,
     },
     /// A new access token was committed.
     Refreshed {
@@ -114,6 +133,18 @@ pub enum What {
         /// Whether the provider may have replaced the refresh token since.
         doubtful: bool,
     },
+}
+
+impl What {
+    /// The import of a token with what is known of its consent.
+    pub(super) fn imported(origin: Origin, consent: &Consent) -> Self {
+        Self::Imported {
+            source: origin.source,
+            token: origin.token,
+            reauthorize_by: consent.reauthorize_by,
+            reauthorize_by_latest: consent.end(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -53,6 +53,7 @@ pub fn restored(row: &GrantRow, doubtful: bool, now: &Moment) -> Option<Change> 
             refusals: 0,
             next_probe: Deadline::after(now, std::time::Duration::ZERO),
             restored: true,
+            imported: false,
         });
     }
     let what = What::Restored { doubtful };

@@ -8,6 +8,7 @@ use crate::{
     id::{AppName, Epoch, Fence, Generation, GrantId, GrantName, InstanceId, Minting},
     lifecycle::timing,
     oauth::{client::ClientId, scope::Scope},
+    provider::spotify,
     secret::Sealed,
     time::{Deadline, StoreInstant, UnixMillis},
 };
@@ -92,7 +93,8 @@ impl GrantRow {
 pub enum Status {
     /// Refreshes work, as far as anyone knows.
     Active,
-    /// Refused once, well before its time, and to be asked again; or from a backup. Nothing was erased.
+    /// Refused once, well before its time, and to be asked again; or from a backup, or from another program
+    /// and not accepted yet. Nothing was erased.
     Suspect(Suspicion),
     /// The user has to log in again.
     Reauthorize {
@@ -112,6 +114,16 @@ impl Status {
     /// Whether the refresh token comes from a backup and has not been accepted since.
     pub fn is_restored(&self) -> bool {
         matches!(self, Self::Suspect(suspicion) if suspicion.restored)
+    }
+
+    /// Whether the refresh token comes from another program and has not been accepted since.
+    pub fn is_imported(&self) -> bool {
+        matches!(self, Self::Suspect(suspicion) if suspicion.imported)
+    }
+
+    /// Whether a person alone presents the refresh token: nobody knows what became of it elsewhere.
+    pub fn is_unproven(&self) -> bool {
+        self.is_restored() || self.is_imported()
     }
 
     /// Why a new consent is needed, where one is.
@@ -155,6 +167,10 @@ pub struct Suspicion {
     /// token may have been replaced since. Then nobody but a person presents it.
     #[serde(default)]
     pub restored: bool,
+    /// Whether the token was taken over from another program, and the provider has not accepted it here
+    /// yet. Then too nobody but a person presents it.
+    #[serde(default)]
+    pub imported: bool,
 }
 
 /// Why a new consent is needed.
@@ -171,6 +187,8 @@ pub enum Reason {
     Scope,
     /// The store was restored, and the provider had replaced the token since the backup.
     Restored,
+    /// The token was taken over from another program, and the provider has never accepted it here.
+    Imported,
 }
 
 impl Reason {
@@ -182,17 +200,68 @@ impl Reason {
             Self::AnswerLost => "answer_lost",
             Self::Scope => "scope",
             Self::Restored => "restored",
+            Self::Imported => "imported",
         }
     }
 }
 
 /// When the user consented.
+///
+/// Of a token that another program has obtained nobody here knows it, and no answer of the provider tells.
+/// Then it lies between two instants, and so does its end. Whoever has to act in time goes by the earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Consent {
-    /// The consent.
+    /// The consent, or the first instant at which it may have been.
     pub authorized_at: UnixMillis,
-    /// When the provider stops honouring it, whatever is done.
+    /// When the provider stops honouring it, whatever is done, or may do so at the earliest.
     pub reauthorize_by: UnixMillis,
+    /// The last instant at which it may have been; `None` where it is known.
+    pub latest: Option<UnixMillis>,
+}
+
+impl Consent {
+    /// The consent of somebody who has agreed just now.
+    pub fn given(authorized_at: UnixMillis) -> Self {
+        Self {
+            authorized_at,
+            reauthorize_by: spotify::reauthorize_by(authorized_at),
+            latest: None,
+        }
+    }
+
+    /// A consent of which is known what `bounds` say, and that the provider has not let go of yet.
+    pub fn between(bounds: Bounds, now: UnixMillis) -> Self {
+        let latest = bounds.before.map_or(now, |before| before.min(now));
+        let oldest = spotify::authorized_after(now);
+        let earliest = bounds.after.map_or(oldest, |after| after.max(oldest));
+        // A file that is older than any token can be: it is tried all the same, and its clock may be wrong.
+        let authorized_at = earliest.min(latest);
+        let by = spotify::reauthorize_by(authorized_at);
+        Self {
+            authorized_at,
+            reauthorize_by: if earliest > latest { by } else { by.max(now) },
+            latest: Some(latest),
+        }
+    }
+
+    /// When the provider stops honouring it at the latest, where nobody knows the instant.
+    pub fn reauthorize_by_latest(&self) -> Option<UnixMillis> {
+        self.latest.map(spotify::reauthorize_by)
+    }
+
+    /// When it is over for certain.
+    pub fn end(&self) -> UnixMillis {
+        self.reauthorize_by_latest().unwrap_or(self.reauthorize_by)
+    }
+}
+
+/// What somebody knows of the instant of a consent who was not there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// It was not before.
+    pub after: Option<UnixMillis>,
+    /// It was not after.
+    pub before: Option<UnixMillis>,
 }
 
 /// A user at the provider.

@@ -1,5 +1,6 @@
 //! The transitions one by one, and in every order that two processes can bring them into.
 
+mod imported;
 mod intents;
 mod orders;
 mod refusals;
@@ -61,6 +62,7 @@ fn row() -> GrantRow {
         consent: Some(Consent {
             authorized_at: UnixMillis(0),
             reauthorize_by: UnixMillis(HALF_A_YEAR),
+            latest: None,
         }),
         candidates: Vec::new(),
         intent: None,

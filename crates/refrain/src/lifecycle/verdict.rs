@@ -47,7 +47,8 @@ pub enum Refusal {
 
 /// Judges `invalid_grant` for the generation of this ticket.
 ///
-/// Near its day a refusal is believed. Before that the token is presented again, 15 minutes and 6 hours
+/// Near its day a refusal is believed, and so is that of a token of another program that was never accepted
+/// here. Before that the token is presented again, 15 minutes and 6 hours
 /// later, and only then believed; refusals in between count for nothing. Where an answer is known to be
 /// missing and this grant's tokens do rotate, the refusal is explained and believed at once. With the
 /// breaker open nothing is believed.
@@ -130,9 +131,18 @@ fn believed(row: &GrantRow, evidence: &Evidence, count: Count, now: &Moment) -> 
         Some(Reason::Expired)
     } else if restored {
         Some(Reason::Restored)
+    } else if row.status.is_imported() {
+        // It never worked here, and no incident explains it: there is nothing to wait for.
+        Some(if missing {
+            Reason::AnswerLost
+        } else {
+            Reason::Imported
+        })
     } else if count.refusals as usize > probes {
         Some(if doubtful {
             Reason::AnswerLost
+        } else if may_be_over(row, now) {
+            Reason::Expired
         } else {
             Reason::Revoked
         })
@@ -178,6 +188,7 @@ fn judged(
             refusals,
             next_probe,
             restored: row.status.is_restored(),
+            imported: row.status.is_imported(),
         });
         vec![refused(Some(next_probe.wall))]
     };
@@ -197,8 +208,16 @@ fn given_back(row: &GrantRow) -> GrantRow {
     }
 }
 
-/// Whether a refusal comes no sooner than it must.
+/// Whether a refusal comes no sooner than it must. Where nobody knows the day, it may come sooner, and is
+/// verified like any other that does.
 pub(crate) fn expected(row: &GrantRow, now: &Moment) -> bool {
+    row.consent
+        .is_some_and(|consent| now.wall >= consent.end().before(timing::EXPECTED_REFUSAL))
+}
+
+/// Whether a refusal may be the end of the six months: where nobody knows the day, on any of those on which
+/// it may be.
+pub(crate) fn may_be_over(row: &GrantRow, now: &Moment) -> bool {
     row.consent
         .is_some_and(|consent| now.wall >= consent.reauthorize_by.before(timing::EXPECTED_REFUSAL))
 }

@@ -136,7 +136,9 @@ fn turn(row: &GrantRow, told: Option<&Told>, since: UnixMillis) -> Option<Kind> 
             news.then_some(Kind::Recovered)
         }
         Standing::Connected => {
-            let young = row.consent.is_some_and(|it| it.authorized_at > since);
+            let young = row
+                .consent
+                .is_some_and(|it| it.latest.unwrap_or(it.authorized_at) > since);
             (told.is_some() || young).then_some(Kind::Connected)
         }
     }

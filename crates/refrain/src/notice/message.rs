@@ -83,6 +83,8 @@ struct OfGrant<'a> {
     since: Option<String>,
     authorized_at: Option<String>,
     reauthorize_by: Option<String>,
+    authorized_at_latest: Option<String>,
+    reauthorize_by_latest: Option<String>,
     days: Option<u8>,
 }
 
@@ -109,6 +111,11 @@ impl Message {
             since: row.status.since().map(text),
             authorized_at: row.consent.map(|it| text(it.authorized_at)),
             reauthorize_by: row.consent.map(|it| text(it.reauthorize_by)),
+            authorized_at_latest: row.consent.and_then(|it| it.latest).map(text),
+            reauthorize_by_latest: row
+                .consent
+                .and_then(|it| it.reauthorize_by_latest())
+                .map(text),
             days: news.days,
         };
         let body = body(news.kind, happened(row, news.kind).unwrap_or(now), of_grant);
@@ -139,7 +146,10 @@ impl Message {
 /// When it happened, where the grant knows.
 fn happened(row: &GrantRow, kind: Kind) -> Option<UnixMillis> {
     match (kind, &row.status) {
-        (Kind::Connected, _) => row.consent.map(|consent| consent.authorized_at),
+        (Kind::Connected, _) => row
+            .consent
+            .filter(|consent| consent.latest.is_none())
+            .map(|consent| consent.authorized_at),
         (
             Kind::Reauthorize | Kind::SignedOut,
             Status::Reauthorize { since, .. } | Status::SignedOut { since },

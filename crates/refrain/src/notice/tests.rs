@@ -25,6 +25,7 @@ fn row(epoch: u64, status: Status) -> GrantRow {
     let consent = Consent {
         authorized_at: UnixMillis(BEGIN),
         reauthorize_by: UnixMillis(END),
+        latest: None,
     };
     let signed_out = matches!(status, Status::SignedOut { .. });
     GrantRow {
@@ -61,6 +62,7 @@ fn suspect(epoch: u64) -> GrantRow {
         refusals: 1,
         next_probe,
         restored: false,
+        imported: false,
     };
     row(epoch, Status::Suspect(suspicion))
 }
@@ -245,6 +247,8 @@ fn a_message_holds_names_states_and_dates_and_nothing_of_the_account() {
             "since": null,
             "authorized_at": UnixMillis(BEGIN).to_string(),
             "reauthorize_by": UnixMillis(END).to_string(),
+            "authorized_at_latest": null,
+            "reauthorize_by_latest": null,
             "days": 7,
         },
     });
@@ -266,6 +270,33 @@ fn a_message_holds_names_states_and_dates_and_nothing_of_the_account() {
     assert_eq!(timestamp(&out), UnixMillis(BEGIN + 2 * DAY).to_string());
     assert_eq!(timestamp(&again), UnixMillis(BEGIN + DAY).to_string());
     assert!(again.body.contains(r#""reason":"revoked""#));
+}
+
+#[test]
+fn of_a_day_that_nobody_knows_the_earliest_counts_and_both_are_told() {
+    let mut row = active(1);
+    let latest = UnixMillis(BEGIN + 40 * DAY);
+    row.consent = row.consent.map(|consent| Consent {
+        latest: Some(latest),
+        ..consent
+    });
+    let now = UnixMillis(END - 7 * DAY);
+    let due = due(&row, None, UnixMillis(BEGIN + 30 * DAY), now);
+    let kinds: Vec<_> = due.news.iter().map(|news| (news.kind, news.days)).collect();
+    // It may have been since somebody began to tell.
+    assert_eq!(
+        kinds,
+        [(Kind::Connected, None), (Kind::ReauthorizeSoon, Some(7))]
+    );
+    for news in due.news {
+        let message = Message::about(&row, news, now, &SystemRandom).unwrap();
+        let body: Value = serde_json::from_str(&message.body).unwrap();
+        assert_eq!(body["timestamp"], now.to_string(), "nobody knows when");
+        assert_eq!(body["data"]["authorized_at_latest"], latest.to_string());
+        let end = row.consent.unwrap().end().to_string();
+        assert_eq!(body["data"]["reauthorize_by_latest"], end);
+        assert_eq!(body["data"]["reauthorize_by"], UnixMillis(END).to_string());
+    }
 }
 
 #[test]

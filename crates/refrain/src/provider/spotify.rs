@@ -60,6 +60,19 @@ pub fn reauthorize_by(authorized_at: UnixMillis) -> UnixMillis {
     by_calendar().unwrap_or_else(|| authorized_at.after(half_a_year))
 }
 
+/// The instant after which the consent must have been of a token that is honoured now.
+pub fn authorized_after(now: UnixMillis) -> UnixMillis {
+    let half_a_year = std::time::Duration::from_secs(184 * 24 * 3600);
+    let by_calendar = || {
+        let now = jiff::Timestamp::from_millisecond(now.0).ok()?;
+        let before = now
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .checked_sub(jiff::Span::new().months(6));
+        Some(UnixMillis(before.ok()?.timestamp().as_millisecond()))
+    };
+    by_calendar().unwrap_or_else(|| now.before(half_a_year))
+}
+
 /// Why Spotify would not take a redirect URI (its page on redirect URIs, and what was observed).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RedirectProblem {

@@ -60,6 +60,9 @@ struct Rest {
     client_id: ClientId,
     status: Status,
     authorized_at: Option<UnixMillis>,
+    /// Until when the consent may have been, where nobody knows the instant.
+    #[serde(default)]
+    authorized_at_latest: Option<UnixMillis>,
     scope: Scope,
     account: Option<Account>,
     access: Option<AccessLife>,
@@ -93,6 +96,7 @@ impl Record {
             client_id: row.client_id.clone(),
             status: row.status.clone(),
             authorized_at: row.consent.map(|consent| consent.authorized_at),
+            authorized_at_latest: row.consent.and_then(|consent| consent.latest),
             scope: row.scope.clone(),
             account: row.account.clone(),
             access: access.map(|access| AccessLife {
@@ -192,6 +196,7 @@ impl Record {
             (Some(authorized_at), Some(by)) => Some(Consent {
                 authorized_at,
                 reauthorize_by: UnixMillis(by),
+                latest: rest.authorized_at_latest,
             }),
             _ => None,
         };

@@ -23,6 +23,11 @@ pub fn sentence(status: &Status, trouble: Option<&Trouble>) -> String {
              nothing was deleted, and nobody presents it unasked",
             suspicion.since,
         ),
+        Status::Suspect(suspicion) if suspicion.imported => format!(
+            "suspect: imported from another program at {}, and Spotify has not accepted its token here yet; \
+             nobody presents it unasked",
+            suspicion.since,
+        ),
         Status::Suspect(suspicion) => format!(
             "suspect: Spotify refused it at {}, earlier than it should ({} so far); nothing was \
              deleted, and it is asked again",

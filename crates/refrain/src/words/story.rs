@@ -43,6 +43,9 @@ pub fn reason(reason: Reason) -> &'static str {
         Reason::AnswerLost => "Spotify replaced its token, and the answer was lost on the way",
         Reason::Scope => "it lacks a permission that is needed now",
         Reason::Restored => "Spotify had replaced its token after the backup that was restored",
+        Reason::Imported => {
+            "Spotify does not accept the token that was imported: it was replaced, ended, or is of another app"
+        }
     }
 }
 
@@ -73,6 +76,15 @@ pub fn sentence(what: &What) -> String {
         What::Consented { reauthorize_by } => {
             format!("the user consented; Spotify honours it until {reauthorize_by}")
         }
+        What::Imported {
+            source,
+            reauthorize_by,
+            reauthorize_by_latest,
+            ..
+        } => format!(
+            "imported from {source}; when the user consented is not known, and Spotify honours it until some \
+             instant between {reauthorize_by} and {reauthorize_by_latest}"
+        ),
         What::Refreshed {
             by,
             generation,

@@ -73,6 +73,7 @@ fn consent() -> real::Consent {
     real::Consent {
         authorized_at: UnixMillis(0),
         reauthorize_by: UnixMillis(i64::MAX),
+        latest: None,
     }
 }
 
@@ -138,6 +139,7 @@ fn to_status(status: Status) -> lifecycle::Status {
                 refusals: refusals.into(),
                 next_probe: Deadline::after(&now(), left),
                 restored: false,
+                imported: false,
             })
         }
         Status::Reauthorize(reason) => {
@@ -308,7 +310,9 @@ pub(crate) fn consented() -> Consented {
     Consented {
         app: row.app,
         client_id: row.client_id,
+        at: UnixMillis(0),
         consent: consent(),
+        origin: None,
         scope: row.scope,
         account: None,
         data_key: Sealed::from_bytes([0]),

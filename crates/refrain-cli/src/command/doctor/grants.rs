@@ -33,6 +33,15 @@ fn of(row: &GrantRow, now: UnixMillis) -> Option<Finding> {
             ),
             format!("try it: refrain refresh {name}"),
         )),
+        Status::Suspect(suspicion) if suspicion.imported => Some(Finding::warn(
+            CHECK,
+            "grant_imported",
+            format!(
+                "{name} was imported at {}, and Spotify has not accepted its token here yet",
+                suspicion.since
+            ),
+            format!("try it: refrain refresh {name}"),
+        )),
         Status::Suspect(suspicion) => Some(Finding::warn(
             CHECK,
             "grant_suspect",
@@ -53,8 +62,18 @@ fn active(row: &GrantRow, now: UnixMillis, fix: String) -> Finding {
     };
     let by = consent.reauthorize_by;
     let days = by.days_since(now);
-    if now >= by {
-        let detail = format!("the consent of {name} ended at {by}");
+    if let Some(end) = consent.reauthorize_by_latest().filter(|end| *end > now) {
+        let detail = format!(
+            "{name} was imported, and nobody knows when its user consented: that ends between {by} and {end}"
+        );
+        return if days < 30 {
+            Finding::warn(CHECK, "grant_consent_unknown", detail, fix)
+        } else {
+            Finding::ok(CHECK, detail)
+        };
+    }
+    if now >= consent.end() {
+        let detail = format!("the consent of {name} ended at {}", consent.end());
         return Finding::warn(CHECK, "grant_consent_over", detail, fix);
     }
     let left = words::count(days, "day");
@@ -91,6 +110,7 @@ mod tests {
             consent: Some(Consent {
                 authorized_at: NOW,
                 reauthorize_by: NOW.after(Duration::from_secs(hours_left * 3600)),
+                latest: None,
             }),
             ..GrantRow::blank(
                 GrantId::random(&SystemRandom).unwrap(),
@@ -116,6 +136,32 @@ mod tests {
             assert_eq!(found[0].code, code, "{hours}");
             assert!(found[0].detail.contains(part), "{}", found[0].detail);
         }
+    }
+
+    #[test]
+    fn the_day_that_nobody_knows_is_told_as_two() {
+        let mut row = row(1000);
+        let unknown = Consent::between(refrain::lifecycle::row::Bounds::default(), NOW);
+        row.consent = Some(unknown);
+        let found = check(&[row.clone()], NOW);
+        assert_eq!(found[0].code, "grant_consent_unknown");
+        assert!(
+            found[0]
+                .detail
+                .contains("between 2026-11-18T11:06:40Z and 2027-05-18T11:06:40Z"),
+            "{}",
+            found[0].detail
+        );
+        // Known to a day that is far off, nobody has to do anything yet; and in the end it is over.
+        let after = Some(NOW.before(Duration::from_secs(86_400)));
+        let bounds = refrain::lifecycle::row::Bounds {
+            after,
+            before: None,
+        };
+        row.consent = Some(Consent::between(bounds, NOW));
+        assert_eq!(check(&[row.clone()], NOW)[0].code, "ok");
+        let over = NOW.after(Duration::from_secs(190 * 86_400));
+        assert_eq!(check(&[row], over)[0].code, "grant_consent_over");
     }
 
     #[test]

@@ -13,7 +13,9 @@ pub(super) fn bar(consent: &Consent, now: UnixMillis) -> Html {
     let Consent {
         authorized_at,
         reauthorize_by,
+        latest: _,
     } = *consent;
+    let end = consent.reauthorize_by_latest();
     let (whole, left) = (
         reauthorize_by.since(authorized_at).as_secs().max(1),
         reauthorize_by.since(now).as_secs(),
@@ -28,8 +30,20 @@ pub(super) fn bar(consent: &Consent, now: UnixMillis) -> Html {
         days if days < NEAR => "near",
         _ => "far",
     };
-    let words = if left == 0 {
-        html!("consent ended ", time::day(reauthorize_by))
+    let words = if let Some(end) = end.filter(|end| *end > now) {
+        html!(
+            "<strong>",
+            days,
+            " to ",
+            words::count(end.days_since(now), "day"),
+            "</strong> of consent left, until a day between ",
+            time::day(reauthorize_by),
+            " and ",
+            time::day(end),
+            "; nobody knows which, because it was imported"
+        )
+    } else if left == 0 {
+        html!("consent ended ", time::day(consent.end()))
     } else {
         html!(
             "<strong>",
@@ -66,6 +80,7 @@ mod tests {
             let consent = Consent {
                 authorized_at,
                 reauthorize_by,
+                latest: None,
             };
             bar(&consent, now).into_string()
         };
@@ -80,5 +95,17 @@ mod tests {
             assert!(bar.contains(&format!("width=\"{width}\"")), "{bar}");
             assert!(bar.contains(words), "{bar}");
         }
+    }
+
+    #[test]
+    fn a_day_that_nobody_knows_is_told_as_two() {
+        let now = UnixMillis(1_795_000_000_000);
+        let unknown = Consent::between(refrain::lifecycle::row::Bounds::default(), now);
+        let shown = bar(&unknown, now).into_string();
+        assert!(shown.contains("\"consent over\""), "{shown}");
+        assert!(shown.contains("0 to 181 days"), "{shown}");
+        assert!(shown.contains("nobody knows which"), "{shown}");
+        let over = bar(&unknown, unknown.end()).into_string();
+        assert!(over.contains("consent ended"), "{over}");
     }
 }

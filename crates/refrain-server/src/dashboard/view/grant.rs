@@ -92,11 +92,25 @@ fn facts(why: &Why) -> Html {
         )
     });
     let consented = row.consent.map(|it| {
+        let (day, about) = if let Some(latest) = it.latest {
+            let days = html!(
+                "between ",
+                time::day(it.authorized_at),
+                " and ",
+                time::day(latest)
+            );
+            (days, html!("imported: nobody knows the day"))
+        } else {
+            (
+                time::day(it.authorized_at),
+                time::distance(it.authorized_at, now),
+            )
+        };
         html!(
             "<div><dt>Consented</dt><dd>",
-            time::day(it.authorized_at),
+            day,
             " <span class=\"soft\">",
-            time::distance(it.authorized_at, now),
+            about,
             "</span></dd></div>"
         )
     });
@@ -150,13 +164,13 @@ fn actions(glance: &Glance, why: &Why, shell: &Shell<'_>) -> Html {
     let name = &why.row.name;
     let place = |action: &str| format!("/dashboard/grants/{name}/{action}");
     let off = glance.level == Level::Off;
-    let urgent = glance.level.needs_somebody() && !why.row.status.is_restored();
+    let urgent = glance.level.needs_somebody() && !why.row.status.is_unproven();
     let (connect, here) = match (off, urgent) {
         (true, _) => ("", "Connect in this browser"),
         (_, true) => ("", "Reconnect in this browser"),
         _ => ("quiet", "Reconnect in this browser"),
     };
-    let class = if why.row.status.is_restored() {
+    let class = if why.row.status.is_unproven() {
         ""
     } else {
         "quiet"

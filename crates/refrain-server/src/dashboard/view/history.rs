@@ -25,7 +25,10 @@ impl Lane {
 
     pub(super) fn of(what: &What) -> Self {
         match what {
-            What::Consented { .. } | What::SignedOut | What::Restored { .. } => Self::Consent,
+            What::Consented { .. }
+            | What::Imported { .. }
+            | What::SignedOut
+            | What::Restored { .. } => Self::Consent,
             What::Refreshed { .. } | What::Promoted { .. } | What::Recovered => Self::Refresh,
             What::Faulted { .. } | What::TookOver { .. } | What::CameLate { .. } => Self::Fault,
             What::Refused { .. } | What::Condemned { .. } => Self::Refusal,
@@ -114,7 +117,9 @@ impl Axis {
             What::Refreshed { .. } | What::Recovered => {
                 html!("<rect class=\"thin\" x=\"-1\" y=\"5\" width=\"2\" height=\"14\"/>")
             }
-            What::Consented { .. } => html!("<circle class=\"full\" cy=\"12\" r=\"5.5\"/>"),
+            What::Consented { .. } | What::Imported { .. } => {
+                html!("<circle class=\"full\" cy=\"12\" r=\"5.5\"/>")
+            }
             What::SignedOut | What::Restored { .. } => {
                 html!("<circle class=\"ring\" cy=\"12\" r=\"5\"/>")
             }

@@ -48,6 +48,7 @@ impl Glance {
         match &grant.status {
             Status::Reauthorize { .. } => glance(Level::Needs, "Needs a login", told()),
             Status::Suspect(it) if it.restored => glance(Level::Needs, "Restored", told()),
+            Status::Suspect(it) if it.imported => glance(Level::Needs, "Imported", told()),
             Status::SignedOut { .. } => glance(Level::Off, "Signed out", told()),
             Status::Suspect(_) => glance(Level::Watched, "Being checked", told()),
             Status::Active => {
@@ -56,9 +57,16 @@ impl Glance {
                 match days {
                     Some(days) if days < SOON => {
                         let days = words::count(days, "whole day");
-                        let reason = format!(
-                            "works; Spotify asks for consent again in {days}, and nothing works after that"
-                        );
+                        let known = grant.consent.is_some_and(|it| it.latest.is_none());
+                        let asks = if known {
+                            format!("Spotify asks for consent again in {days}")
+                        } else {
+                            format!(
+                                "Spotify asks for consent again at some day from {days} ahead: it was imported, \
+                                 and nobody knows which"
+                            )
+                        };
+                        let reason = format!("works; {asks}, and nothing works after that");
                         glance(Level::Soon, "Renew soon", Some(reason))
                     }
                     _ if grant.trouble.is_some() => glance(Level::Watched, "Meets faults", told()),
@@ -155,6 +163,7 @@ mod tests {
             consent: Some(Consent {
                 authorized_at: NOW,
                 reauthorize_by: NOW.after(Duration::from_secs(days * 86_400)),
+                latest: None,
             }),
             status,
             trouble: None,

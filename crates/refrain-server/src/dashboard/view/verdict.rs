@@ -103,6 +103,7 @@ mod tests {
                 consent: Some(Consent {
                     authorized_at: NOW,
                     reauthorize_by: NOW.after(Duration::from_secs(days * 86_400)),
+                    latest: None,
                 }),
                 status,
                 trouble: None,

@@ -64,6 +64,7 @@ fn carried() -> Carried {
         consent: Consent {
             authorized_at: NOW,
             reauthorize_by: NOW.after(SLIDE * 180),
+            latest: None,
         },
         scope: "streaming".parse().unwrap(),
         account: None,

@@ -85,6 +85,7 @@ pub(super) fn read(bytes: &[u8], session: SessionId, step: Step) -> Option<(Carr
         consent: Consent {
             authorized_at,
             reauthorize_by,
+            latest: None,
         },
         scope: plain.s.parse().ok()?,
         account: plain

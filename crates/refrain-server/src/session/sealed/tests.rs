@@ -28,6 +28,7 @@ fn carried(refresh: &str, access: &str) -> Carried {
         consent: Consent {
             authorized_at: NOW,
             reauthorize_by: NOW.after(Duration::from_secs(9)),
+            latest: None,
         },
         scope: "user-read-private streaming".parse().unwrap(),
         account: Some(Account {

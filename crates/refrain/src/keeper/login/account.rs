@@ -15,7 +15,7 @@ use crate::{
 impl Keeper {
     /// Asks whose token it is; up to three times, because a consent is precious. `Err(why)` where the
     /// API does not say.
-    pub(super) async fn account(
+    pub(in crate::keeper) async fn account(
         &self,
         token: &AccessToken,
     ) -> Result<Result<Account, String>, Error> {

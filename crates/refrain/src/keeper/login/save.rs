@@ -12,23 +12,22 @@ use crate::{
         login::{LoggedIn, LoginError, Obtained},
     },
     lifecycle::{
-        self, Change, Consented, GrantRow,
+        self, Change, Consented, GrantRow, Origin,
         row::{Account, Consent},
         timing,
     },
     oauth::{answer::Granted, scope::Scope},
-    provider::spotify,
     seal::{Field, Owner, SealError},
     secret::{RefreshToken, Sealed},
     store::{Versioned, Written, attempt::Terms},
-    time::Moment,
+    time::{Moment, UnixMillis},
 };
 
 /// How long a finished login waits for a store that does not take it.
 const SAVING: Duration = Duration::from_secs(30);
 
 impl Keeper {
-    pub(super) async fn save_login(
+    pub(in crate::keeper) async fn save_login(
         &self,
         app: &App,
         terms: Terms,
@@ -39,15 +38,15 @@ impl Keeper {
             sent,
             refresh,
             account,
+            earlier,
         } = obtained;
-        let authorized_at = self.parts.clock.wall();
-        let reauthorize_by = spotify::reauthorize_by(authorized_at);
+        let at = self.parts.clock.wall();
+        let (consent, origin) = match earlier {
+            Some((consent, origin)) => (consent, Some(origin)),
+            None => (Consent::given(at), None),
+        };
         // RFC 6749 §5.1: no scope in the answer means the one that was asked for.
         let scope = granted.scope.clone().unwrap_or_else(|| terms.scope.clone());
-        let consent = Consent {
-            authorized_at,
-            reauthorize_by,
-        };
         let login = Login {
             app,
             terms: &terms,
@@ -56,7 +55,9 @@ impl Keeper {
             refresh: &refresh,
             account: &account,
             scope,
+            at,
             consent,
+            origin,
         };
         let begin = self.parts.clock.uptime();
         let (mut tried, mut contended) = (Tried::default(), Contended::default());
@@ -69,7 +70,7 @@ impl Keeper {
                         missing: terms.scope.missing_from(&row.scope),
                         scope: row.scope,
                         account: row.account,
-                        reauthorize_by,
+                        reauthorize_by: consent.reauthorize_by,
                     });
                 }
                 Ok(None) => {}
@@ -129,7 +130,7 @@ impl Keeper {
         Ok(Some(change.row))
     }
 
-    async fn save(
+    pub(in crate::keeper) async fn save(
         &self,
         seen: Option<&Versioned<GrantRow>>,
         change: &Change,
@@ -141,7 +142,7 @@ impl Keeper {
     }
 
     /// A row that has never had a token.
-    fn blank(&self, name: &GrantName, app: &App) -> Result<GrantRow, Error> {
+    pub(in crate::keeper) fn blank(&self, name: &GrantName, app: &App) -> Result<GrantRow, Error> {
         let id = GrantId::random(self.parts.random.as_ref())?;
         let (app, client_id) = (app.name.clone(), app.client.id.clone());
         Ok(GrantRow::blank(
@@ -165,7 +166,9 @@ impl Keeper {
         Ok(Consented {
             app: login.app.name.clone(),
             client_id: login.app.client.id.clone(),
+            at: login.at,
             consent: login.consent,
+            origin: login.origin.clone(),
             scope: login.scope.clone(),
             account: login.account.clone().ok(),
             data_key,
@@ -184,7 +187,9 @@ struct Login<'a> {
     refresh: &'a RefreshToken,
     account: &'a Result<Account, String>,
     scope: Scope,
+    at: UnixMillis,
     consent: Consent,
+    origin: Option<Origin>,
 }
 
 /// The writes of a login whose outcome is unknown.

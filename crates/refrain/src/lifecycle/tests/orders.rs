@@ -33,9 +33,12 @@ fn login(row: &GrantRow, now: &Moment) -> GrantRow {
     let consented = Consented {
         app: row.app.clone(),
         client_id: row.client_id.clone(),
+        at: now.wall,
+        origin: None,
         consent: Consent {
             authorized_at: now.wall,
             reauthorize_by: UnixMillis(now.wall.0 + HALF_A_YEAR),
+            latest: None,
         },
         scope: row.scope.clone(),
         account: None,

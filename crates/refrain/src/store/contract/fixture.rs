@@ -49,10 +49,12 @@ pub fn full_row(name: &str) -> GrantRow {
             refusals: 2,
             next_probe: deadline(),
             restored: true,
+            imported: true,
         }),
         consent: Some(Consent {
             authorized_at: UnixMillis(-1),
             reauthorize_by: UnixMillis(9),
+            latest: Some(UnixMillis(7)),
         }),
         scope: "streaming user-read-email".parse().unwrap(),
         account: Some(Account {
