@@ -25,6 +25,8 @@ mod manage;
 mod matrix;
 mod metrics;
 mod notices;
+#[path = "../support/overheard.rs"]
+mod overheard;
 mod passage;
 mod proxy;
 mod receiver;

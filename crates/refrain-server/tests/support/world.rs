@@ -72,14 +72,21 @@ impl World {
         Self::serving(profile, change, &Setting::carrying()).await
     }
 
-    /// With the web app in a folder.
-    pub async fn with_web_app(profile: Profile, folder: &Path) -> Self {
+    /// With the web app in a folder, whose sessions are kept so, over a transport.
+    pub async fn with_web_app(
+        profile: Profile,
+        folder: &Path,
+        keep: SessionKeep,
+        transport: impl FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport>,
+    ) -> Self {
         let setting = Setting {
             sessions: Some("default"),
+            in_cookies: keep == SessionKeep::Cookie,
             app_dir: Some(folder.to_owned()),
             ..Setting::default()
         };
-        Self::serving(profile, |_| (), &setting).await
+        let change = |parts: &mut Parts| parts.transport = transport(Arc::clone(&parts.transport));
+        Self::serving(profile, change, &setting).await
     }
 
     /// With somebody between it and its store.
