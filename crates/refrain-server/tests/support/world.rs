@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     future::Future,
     net::SocketAddr,
+    panic::Location,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -33,6 +34,9 @@ use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::assembled::{Owner, log_in, request};
+
+/// How long anything may take that a test waits for.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where the server may send users.
 pub const RETURN_TO: [&str; 2] = ["https://app.example/done", "http://127.0.0.1:3000"];
@@ -279,17 +283,31 @@ impl World {
     }
 
     /// Runs something while time passes by itself.
-    pub async fn in_time<T>(&self, future: impl Future<Output = T>) -> T {
+    ///
+    /// # Panics
+    /// Where it does not end: nothing that a test waits for takes that long.
+    #[track_caller]
+    pub fn in_time<T>(&self, future: impl Future<Output = T>) -> impl Future<Output = T> {
         let clock = Arc::clone(&self.clock);
-        let passing = async move {
-            loop {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-                clock.advance(Duration::from_millis(20));
+        let (begun, caller) = (clock.uptime(), Location::caller());
+        let passing = {
+            let clock = Arc::clone(&clock);
+            async move {
+                loop {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    clock.advance(Duration::from_millis(20));
+                }
             }
         };
-        tokio::select! {
-            output = future => output,
-            () = passing => unreachable!("time never ends"),
+        async move {
+            tokio::select! {
+                output = future => output,
+                () = passing => unreachable!("time never ends"),
+                () = tokio::time::sleep(PATIENCE) => {
+                    let passed = clock.uptime().since(begun);
+                    panic!("what {caller} waits for does not come: {PATIENCE:?} have passed, and {passed:?} here");
+                }
+            }
         }
     }
 
