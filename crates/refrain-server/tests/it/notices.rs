@@ -1,6 +1,8 @@
 //! Grants are told of without anybody asking: once, signed, until it has arrived.
 
+mod killed;
 mod program;
+mod turns;
 
 use std::time::Duration;
 

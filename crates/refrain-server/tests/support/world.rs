@@ -311,6 +311,13 @@ impl World {
         }
     }
 
+    /// Ends the server as a crash does: what it was about is left where it was.
+    pub async fn kill(&mut self) {
+        let server = self.server.take().unwrap();
+        server.abort();
+        assert!(server.await.unwrap_err().is_cancelled());
+    }
+
     /// Stops the server and waits for its end.
     pub async fn stop(&mut self) {
         drop(self.stop.take());

@@ -26,6 +26,8 @@ use tokio::sync::watch;
 pub enum Call {
     Read,
     Write,
+    /// Writing down what came of a delivery.
+    Settle,
     Count,
     Liveness(InstanceId),
 }
@@ -244,7 +246,7 @@ impl<B: Between> Notices for Watched<B> {
         settled: Settled,
     ) -> Result<bool, StoreError> {
         let done = self.inner.settle(claimed, outcome, at, settled);
-        self.call(Call::Write, done).await
+        self.call(Call::Settle, done).await
     }
     async fn deliveries(
         &self,
