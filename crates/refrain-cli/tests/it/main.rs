@@ -18,6 +18,7 @@ mod keys;
 mod limits;
 mod log;
 mod login;
+mod notices;
 mod plain;
 mod serve;
 mod systemd;
