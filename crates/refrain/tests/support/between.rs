@@ -152,10 +152,6 @@ impl<B: Between> Sessions for Watched<B> {
     async fn end_session(&self, id: &SessionId) -> Result<bool, StoreError> {
         self.call(Call::Write, self.inner.end_session(id)).await
     }
-    async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, StoreError> {
-        self.call(Call::Write, self.inner.end_sessions_of(grant))
-            .await
-    }
     async fn admin_sessions(
         &self,
         now: UnixMillis,
