@@ -20,6 +20,7 @@ mod keys;
 mod limits;
 mod log;
 mod login;
+mod notices;
 mod plain;
 mod serve;
 mod systemd;

@@ -4,6 +4,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "fixtures fail loudly; clippy knows test functions but not their helpers"
 )]
@@ -26,6 +27,8 @@ mod manage;
 mod matrix;
 mod metrics;
 mod notices;
+#[path = "../support/overheard.rs"]
+mod overheard;
 mod passage;
 mod proxy;
 mod receiver;

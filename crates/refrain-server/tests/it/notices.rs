@@ -1,6 +1,8 @@
 //! Grants are told of without anybody asking: once, signed, until it has arrived.
 
+mod killed;
 mod program;
+mod turns;
 
 use std::time::Duration;
 
@@ -25,6 +27,8 @@ const KEYS: [&[u8]; 2] = [
     b"the first key, made by chance...",
     b"and the second one of 32 bytes..",
 ];
+/// How often the list is asked for before what is waited for will not come.
+const ASKED: u32 = 10_000;
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -39,8 +43,9 @@ fn settings<const N: usize>(receivers: [&Receiver; N]) -> config::Notices {
 /// The list of what was told, the newest first, once there are deliveries that have come to this.
 async fn told(world: &World, key: &str, ready: impl Fn(&[Value]) -> bool) -> Vec<Value> {
     let client = client();
+    let mut last = Vec::new();
     let asking = async {
-        loop {
+        for _ in 0..ASKED {
             let answer = client
                 .get(world.url("/refrain/v1/notices"))
                 .bearer_auth(key);
@@ -51,14 +56,16 @@ async fn told(world: &World, key: &str, ready: impl Fn(&[Value]) -> bool) -> Vec
             if ready(&notices) {
                 return notices;
             }
+            last = notices;
         }
+        panic!("the deliveries do not come to what is waited for: {last:#?}");
     };
     world.in_time(asking).await
 }
 
-/// Lets a server look once more, and a minute pass.
+/// Lets a server look once more; it does so every five seconds.
 async fn looked(world: &World) {
-    world.in_time(world.clock.sleep(MINUTE)).await;
+    world.in_time(world.clock.sleep(MINUTE / 6)).await;
 }
 
 fn outcome(notices: &[Value]) -> Option<&str> {

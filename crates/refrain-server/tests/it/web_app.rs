@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use refrain::session::Whose;
+use refrain::{config::SessionKeep, session::Whose};
 use refrain_sim::Profile;
 use reqwest::{Method, StatusCode};
 
@@ -24,7 +24,13 @@ async fn world() -> (World, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     app(folder.path());
     (
-        World::with_web_app(Profile::default(), folder.path()).await,
+        World::with_web_app(
+            Profile::default(),
+            folder.path(),
+            SessionKeep::Store,
+            |it| it,
+        )
+        .await,
         folder,
     )
 }

@@ -1,14 +1,21 @@
 //! The example app, which has no back end: what its users see of it.
 
+use refrain::config::SessionKeep;
+
 use crate::{
+    both::both_ways,
     chromium::{Chromium, Setup},
     connect::decide,
     site::Site,
 };
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_user_signs_in_sees_what_he_has_listened_to_and_signs_out() {
-    let site = Site::with_app().await;
+both_ways! {
+    a_user_signs_in_sees_what_he_has_listened_to_and_signs_out,
+    without_a_script_one_still_signs_in,
+}
+
+async fn a_user_signs_in_sees_what_he_has_listened_to_and_signs_out(keep: SessionKeep) {
+    let site = Site::with_app_keeping(keep).await;
     let browser = Chromium::start().await;
     browser.open(&site.url("/")).await;
     browser.find("#sign-in:not([hidden])").await;
@@ -43,9 +50,8 @@ async fn a_user_signs_in_sees_what_he_has_listened_to_and_signs_out() {
     browser.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_a_script_one_still_signs_in() {
-    let site = Site::with_app().await;
+async fn without_a_script_one_still_signs_in(keep: SessionKeep) {
+    let site = Site::with_app_keeping(keep).await;
     let browser = Chromium::with(Setup {
         no_script: true,
         ..Setup::default()

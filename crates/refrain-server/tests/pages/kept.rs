@@ -1,16 +1,22 @@
 //! What a browser holds of a user who is signed in to the app, and what it was ever sent.
 
+use refrain::config::SessionKeep;
 use serde_json::{Value, json};
 
 use crate::{
+    both::both_ways,
     chromium::{Chromium, Setup},
     connect::decide,
     site::{HOUR, Site},
 };
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_cookie_of_a_session_is_for_this_host_and_for_no_script() {
-    let site = Site::with_app().await;
+both_ways! {
+    the_cookie_of_a_session_is_for_this_host_and_for_no_script,
+    no_token_ever_reaches_the_browser,
+}
+
+async fn the_cookie_of_a_session_is_for_this_host_and_for_no_script(keep: SessionKeep) {
+    let site = Site::with_app_keeping(keep).await;
     let browser = Chromium::start().await;
     site.enter(&browser).await;
     let held = browser.devtools("Network.getAllCookies", json!({})).await;
@@ -27,6 +33,9 @@ async fn the_cookie_of_a_session_is_for_this_host_and_for_no_script() {
     // A name with a dot in front would be for other hosts too; one without is that of the host alone.
     assert_eq!(cookie["domain"], "127.0.0.1");
     assert_eq!(cookie["session"], false);
+    // Name and value.
+    let length = cookie["size"].as_u64().unwrap();
+    assert!(length <= 4096, "{length}");
     // On plain loopback it can be neither Secure nor have the prefix that demands it.
     assert_eq!(cookie["secure"], false);
     assert_eq!(browser.script("return document.cookie").await, "");
@@ -35,9 +44,8 @@ async fn the_cookie_of_a_session_is_for_this_host_and_for_no_script() {
     browser.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_token_ever_reaches_the_browser() {
-    let site = Site::with_app().await;
+async fn no_token_ever_reaches_the_browser(keep: SessionKeep) {
+    let site = Site::with_app_keeping(keep).await;
     let browser = Chromium::with(Setup {
         overheard: true,
         ..Setup::default()
@@ -47,18 +55,17 @@ async fn no_token_ever_reaches_the_browser() {
     site.begin(&browser, "bob").await;
     decide(&browser, "bob", "allow").await;
     browser.find("#tracks li").await;
-    let mut secrets = secrets(&site).await;
+    let before = site.tokens().len();
     seen.extend(heard(&browser).await);
     // And those that come in their place.
     site.world.pass(HOUR);
     let call = "return fetch('/v1/me').then(it => it.text())";
     site.world.in_time(browser.script(call)).await;
-    secrets.extend(self::secrets(&site).await);
     seen.extend(heard(&browser).await);
-    let held = browser.devtools("Network.getAllCookies", json!({})).await;
-    let session = format!("refrain-session-{}", site.world.address.port());
-    let cookies = held["cookies"].as_array().unwrap();
-    let session = cookies.iter().find(|it| it["name"] == session).unwrap();
+    let mut secrets = site.tokens();
+    assert_eq!(secrets.len(), before + 2);
+    secrets.extend(site.world.sim.default_app().client_secret);
+    let session = site.session_cookie(&browser).await;
     let session = session["value"].as_str().unwrap().to_owned();
     // Whoever listens hears what there is to be heard.
     let all = seen.concat();
@@ -78,15 +85,6 @@ async fn no_token_ever_reaches_the_browser() {
         assert!(!page.contains(secret.as_str()), "{secret}");
     }
     browser.close().await;
-}
-
-/// The tokens of the user as they are now.
-async fn secrets(site: &Site) -> Vec<String> {
-    let grant = site.users_grant().await;
-    let access = grant.access_token().await.unwrap().expose().to_owned();
-    let refresh = site.refresh_token(grant.name().as_str()).await;
-    let secret = site.world.sim.default_app().client_secret.unwrap();
-    vec![access, refresh, secret]
 }
 
 /// What has gone over the network, heads and bodies; but the bodies of a page that is left are gone with it.

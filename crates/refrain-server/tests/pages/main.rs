@@ -16,6 +16,7 @@ mod app;
 #[expect(dead_code, reason = "the library's tests do more with it")]
 #[path = "../../../refrain/tests/support/assembled.rs"]
 mod assembled;
+mod both;
 mod chromium;
 mod closed;
 mod connect;
@@ -26,6 +27,9 @@ mod kept;
 mod keyboard;
 mod looks;
 mod open;
+#[expect(dead_code, reason = "the tests without a browser do more with it")]
+#[path = "../support/overheard.rs"]
+mod overheard;
 mod plain;
 mod sign_in;
 mod site;

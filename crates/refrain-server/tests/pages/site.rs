@@ -5,14 +5,17 @@ use std::{path::Path, time::Duration};
 use refrain::{
     Grant,
     access::{Grants, Permission},
+    config::SessionKeep,
     seal::{Field, Owner},
     session::Whose,
 };
 use refrain_sim::{Action, Fault, Profile, Rotation, Target, User};
+use serde_json::{Value, json};
 
 use crate::{
     chromium::{Chromium, Setup},
     connect::decide,
+    overheard::Overheard,
     world::World,
 };
 
@@ -20,8 +23,10 @@ pub const HOUR: Duration = Duration::from_hours(1);
 
 pub struct Site {
     pub world: World,
-    /// Whether there is the example app; the dashboard is at another name then.
-    has_app: bool,
+    /// How the sessions of the example app are kept, where there is one; the dashboard is at another name then.
+    app: Option<SessionKeep>,
+    /// The tokens of the example app's users, and of alice.
+    heard: Overheard,
 }
 
 impl Site {
@@ -43,21 +48,34 @@ impl Site {
             ..profile
         })
         .await;
-        let has_app = false;
-        Self { world, has_app }
+        let heard = Overheard::default();
+        Self {
+            world,
+            app: None,
+            heard,
+        }
     }
 
     /// With the example app, and alice and bob as its users. Spotify knows alice's consent, and not bob's.
     pub async fn with_app() -> Self {
+        Self::with_app_keeping(SessionKeep::Store).await
+    }
+
+    /// The same, with sessions that are kept so.
+    pub async fn with_app_keeping(keep: SessionKeep) -> Self {
         let profile = Profile {
             users: vec![User::new("alice"), User::new("bob")],
             auto_consent: false,
             ..Profile::default()
         };
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/web-app");
+        let heard = Overheard::default();
+        let over = |inner| heard.over(inner);
+        let world = World::with_web_app(profile, Path::new(folder), keep, over).await;
         Self {
-            world: World::with_web_app(profile, Path::new(folder)).await,
-            has_app: true,
+            world,
+            app: Some(keep),
+            heard,
         }
     }
 
@@ -72,19 +90,42 @@ impl Site {
     /// Signs bob in to the app, as he does it himself.
     pub async fn enter(&self, browser: &Chromium) {
         self.begin(browser, "bob").await;
-        if !self.is_known().await {
+        // Spotify asks nothing where bob has consented already.
+        browser
+            .find("select[name=user], #sign-out:not([hidden])")
+            .await;
+        if browser.has("select[name=user]").await {
             decide(browser, "bob", "allow").await;
         }
         browser.find("#sign-out:not([hidden])").await;
     }
 
-    /// Whether bob has consented already.
-    async fn is_known(&self) -> bool {
-        let grants = self.world.refrain.grants().await.unwrap();
-        grants.iter().any(|it| it.name.as_str().starts_with("web-"))
+    /// The cookie of the session, as the browser tells it.
+    pub async fn session_cookie(&self, browser: &Chromium) -> Value {
+        let held = browser.devtools("Network.getAllCookies", json!({})).await;
+        let name = format!("refrain-session-{}", self.world.address.port());
+        let cookies = held["cookies"].as_array().unwrap();
+        let mut ours = cookies.iter().filter(|it| it["name"] == name);
+        ours.next().unwrap().clone()
     }
 
-    /// The grant of the app's one user.
+    /// Which login the session is of, and which refresh token of that it has.
+    pub async fn generation(&self, browser: &Chromium) -> (u64, u64) {
+        if self.app == Some(SessionKeep::Cookie) {
+            let cookie = self.session_cookie(browser).await;
+            let parts: Vec<&str> = cookie["value"].as_str().unwrap().split('.').collect();
+            return (parts[2].parse().unwrap(), parts[3].parse().unwrap());
+        }
+        let row = self.users_grant().await.row().await.unwrap();
+        (row.epoch.0, row.generation.0)
+    }
+
+    /// All tokens that Spotify has given until now.
+    pub fn tokens(&self) -> Vec<String> {
+        self.heard.tokens()
+    }
+
+    /// The grant of the app's one user, where the store has it.
     pub async fn users_grant(&self) -> Grant {
         let grants = self.world.refrain.grants().await.unwrap().into_iter();
         let mut grants = grants.filter(|it| it.name.as_str().starts_with("web-"));
@@ -115,7 +156,7 @@ impl Site {
 
     /// The origin of the dashboard.
     pub fn dashboard(&self) -> String {
-        let name = if self.has_app {
+        let name = if self.app.is_some() {
             "localhost"
         } else {
             "127.0.0.1"

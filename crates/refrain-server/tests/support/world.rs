@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     future::Future,
     net::SocketAddr,
+    panic::Location,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -33,6 +34,9 @@ use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::assembled::{Owner, log_in, request};
+
+/// How long anything may take that a test waits for.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where the server may send users.
 pub const RETURN_TO: [&str; 2] = ["https://app.example/done", "http://127.0.0.1:3000"];
@@ -81,14 +85,21 @@ impl World {
         Self::serving(profile, change, &Setting::carrying()).await
     }
 
-    /// With the web app in a folder.
-    pub async fn with_web_app(profile: Profile, folder: &Path) -> Self {
+    /// With the web app in a folder, whose sessions are kept so, over a transport.
+    pub async fn with_web_app(
+        profile: Profile,
+        folder: &Path,
+        keep: SessionKeep,
+        transport: impl FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport>,
+    ) -> Self {
         let setting = Setting {
             sessions: Some("default"),
+            in_cookies: keep == SessionKeep::Cookie,
             app_dir: Some(folder.to_owned()),
             ..Setting::default()
         };
-        Self::serving(profile, |_| (), &setting).await
+        let change = |parts: &mut Parts| parts.transport = transport(Arc::clone(&parts.transport));
+        Self::serving(profile, change, &setting).await
     }
 
     /// With somebody between it and its store.
@@ -284,18 +295,39 @@ impl World {
     }
 
     /// Runs something while time passes by itself.
-    pub async fn in_time<T>(&self, future: impl Future<Output = T>) -> T {
+    ///
+    /// # Panics
+    /// Where it does not end: nothing that a test waits for takes that long.
+    #[track_caller]
+    pub fn in_time<T>(&self, future: impl Future<Output = T>) -> impl Future<Output = T> {
         let clock = Arc::clone(&self.clock);
-        let passing = async move {
-            loop {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-                clock.advance(Duration::from_millis(20));
+        let (begun, caller) = (clock.uptime(), Location::caller());
+        let passing = {
+            let clock = Arc::clone(&clock);
+            async move {
+                loop {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    clock.advance(Duration::from_millis(20));
+                }
             }
         };
-        tokio::select! {
-            output = future => output,
-            () = passing => unreachable!("time never ends"),
+        async move {
+            tokio::select! {
+                output = future => output,
+                () = passing => unreachable!("time never ends"),
+                () = tokio::time::sleep(PATIENCE) => {
+                    let passed = clock.uptime().since(begun);
+                    panic!("what {caller} waits for does not come: {PATIENCE:?} have passed, and {passed:?} here");
+                }
+            }
         }
+    }
+
+    /// Ends the server as a crash does: what it was about is left where it was.
+    pub async fn kill(&mut self) {
+        let server = self.server.take().unwrap();
+        server.abort();
+        assert!(server.await.unwrap_err().is_cancelled());
     }
 
     /// Stops the server and waits for its end.

@@ -82,9 +82,4 @@ impl Refrain {
     pub async fn end_session(&self, id: &SessionId) -> Result<bool, Error> {
         self.keeper.end_session(id).await
     }
-
-    /// Ends all sessions that reach a grant; answers how many. A logout does so by itself.
-    pub async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, Error> {
-        self.keeper.end_sessions_of(grant).await
-    }
 }

@@ -315,9 +315,4 @@ impl Keeper {
         let now = self.parts.clock.wall();
         Ok(self.parts.store.sessions_of(grant, now).await?)
     }
-
-    /// Ends all sessions that reach a grant; answers how many.
-    pub(crate) async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, Error> {
-        Ok(self.parts.store.end_sessions_of(grant).await?)
-    }
 }

@@ -29,9 +29,6 @@ pub trait Sessions: Send + Sync {
     /// Takes a session out; of several that try, one is told that it was there.
     async fn end_session(&self, id: &SessionId) -> Result<bool, StoreError>;
 
-    /// Takes out all sessions that reach a grant; answers how many.
-    async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, StoreError>;
-
     /// Reads the sessions of those who run refrain that are not over at an instant, the newest first, `most` of
     /// them.
     async fn admin_sessions(

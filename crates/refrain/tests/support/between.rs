@@ -26,6 +26,8 @@ use tokio::sync::watch;
 pub enum Call {
     Read,
     Write,
+    /// Writing down what came of a delivery.
+    Settle,
     Count,
     Liveness(InstanceId),
 }
@@ -150,10 +152,6 @@ impl<B: Between> Sessions for Watched<B> {
     async fn end_session(&self, id: &SessionId) -> Result<bool, StoreError> {
         self.call(Call::Write, self.inner.end_session(id)).await
     }
-    async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, StoreError> {
-        self.call(Call::Write, self.inner.end_sessions_of(grant))
-            .await
-    }
     async fn admin_sessions(
         &self,
         now: UnixMillis,
@@ -244,7 +242,7 @@ impl<B: Between> Notices for Watched<B> {
         settled: Settled,
     ) -> Result<bool, StoreError> {
         let done = self.inner.settle(claimed, outcome, at, settled);
-        self.call(Call::Write, done).await
+        self.call(Call::Settle, done).await
     }
     async fn deliveries(
         &self,

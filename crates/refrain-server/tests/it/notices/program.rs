@@ -1,6 +1,6 @@
 //! A program of this machine that is told.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration};
 
 use refrain::config;
 use serde_json::{Value, json};
@@ -41,6 +41,17 @@ impl Script {
     fn written(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }
+}
+
+/// Waits for something of this machine, on which no clock is moved.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    assert!(waited.is_ok(), "it never comes that {what}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,9 +116,8 @@ async fn a_program_that_does_not_end_is_killed_with_all_that_it_has_started() {
     let key = manager(&world).await;
     test(&world, &key).await;
     // It runs before half a minute has passed by the clock that is moved.
-    while !script.path("self").exists() || script.written("self").is_empty() {
-        tokio::task::yield_now().await;
-    }
+    let begun = || script.path("self").exists() && !script.written("self").is_empty();
+    until("the program has begun", begun).await;
     let notices = told(&world, &key, |it| outcome(it).is_some()).await;
     assert_eq!(outcome(&notices), Some("timed out"));
     for process in ["self", "child"] {
@@ -115,9 +125,7 @@ async fn a_program_that_does_not_end_is_killed_with_all_that_it_has_started() {
         let stat = PathBuf::from(format!("/proc/{}/stat", id.trim()));
         // Whoever is dead and not buried is dead.
         let lives = || fs::read_to_string(&stat).is_ok_and(|it| !it.contains(") Z "));
-        while lives() {
-            tokio::task::yield_now().await;
-        }
+        until(&format!("{process} has ended"), || !lives()).await;
     }
 }
 

@@ -1,17 +1,15 @@
 //! Users whose browsers carry their refresh token themselves.
 
-mod overheard;
-
 use std::{sync::Arc, time::Duration};
 
 use refrain_sim::{Profile, Rotation, User};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use self::overheard::Overheard;
 use super::{fetch, session_cookie, sign_in, told};
 use crate::{
     browser::{Browser, Seen},
+    overheard::Overheard,
     world::{World, client},
 };
 

@@ -46,13 +46,6 @@ impl Sessions for MemoryStore {
         Ok(self.tables().sessions.remove(id).is_some())
     }
 
-    async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, StoreError> {
-        let mut tables = self.tables();
-        let before = tables.sessions.len();
-        tables.sessions.retain(|_, it| !reaches(it, grant));
-        Ok((before - tables.sessions.len()) as u64)
-    }
-
     async fn admin_sessions(
         &self,
         now: UnixMillis,

@@ -87,12 +87,9 @@ impl Sessions for PostgresStore {
 
     async fn end_session(&self, id: &SessionId) -> Result<bool, StoreError> {
         let statement = "DELETE FROM refrain.sessions WHERE id = $1";
-        Ok(self.end(statement, id.as_str()).await? > 0)
-    }
-
-    async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, StoreError> {
-        let statement = "DELETE FROM refrain.sessions WHERE grant_name = $1";
-        self.end(statement, grant.as_str()).await
+        let (query, id) = (self.sessions.statement(statement), id.as_str().to_owned());
+        let done = tell!(self, |c| query.rows().bind(&id).execute(c));
+        Ok(done.await?.rows_affected() > 0)
     }
 
     async fn admin_sessions(
@@ -144,14 +141,5 @@ impl Sessions for PostgresStore {
         let row = ask!(self, |c| query.rows().bind(&grant).bind(now.0).fetch_one(c));
         let count: i64 = sqlx::Row::try_get(&row.await?, 0).map_err(|error| self.error(error))?;
         Ok(count.unsigned_abs())
-    }
-}
-
-impl PostgresStore {
-    /// Takes out the sessions with this id, or of this grant; answers how many.
-    async fn end(&self, statement: &'static str, whose: &str) -> Result<u64, StoreError> {
-        let (query, whose) = (self.sessions.statement(statement), whose.to_owned());
-        let done = tell!(self, |c| query.rows().bind(&whose).execute(c));
-        Ok(done.await?.rows_affected())
     }
 }

@@ -73,11 +73,6 @@ impl Sessions for SqliteStore {
         Ok(self.change_sessions(query).await? > 0)
     }
 
-    async fn end_sessions_of(&self, grant: &GrantName) -> Result<u64, StoreError> {
-        let query = sqlx::query("DELETE FROM sessions WHERE grant_name = ?").bind(grant.as_str());
-        self.change_sessions(query).await
-    }
-
     async fn admin_sessions(
         &self,
         now: UnixMillis,
