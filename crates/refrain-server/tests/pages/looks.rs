@@ -118,6 +118,7 @@ async fn consents_that_end_soon_and_grants_of_a_backup_are_told() {
         refusals: 0,
         next_probe: Deadline::after(&now, Duration::ZERO),
         restored: true,
+        imported: false,
     });
     let change = Change {
         row,

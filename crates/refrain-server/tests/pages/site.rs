@@ -37,8 +37,11 @@ impl Site {
 
     /// Where nobody has signed in yet.
     pub async fn empty() -> Self {
-        let (world, has_app) = (World::empty().await, false);
-        Self { world, has_app }
+        Self {
+            world: World::empty().await,
+            app: None,
+            heard: Overheard::default(),
+        }
     }
 
     pub async fn with(profile: Profile) -> Self {
