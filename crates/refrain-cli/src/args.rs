@@ -8,6 +8,8 @@ mod import;
 mod init;
 mod key;
 mod operate;
+#[cfg(test)]
+mod reference;
 
 use std::path::PathBuf;
 
