@@ -328,6 +328,15 @@ impl World {
         let server = self.server.take().unwrap();
         server.abort();
         assert!(server.await.unwrap_err().is_cancelled());
+        // Its tasks end with it, one after the other; a process that dies is gone at once.
+        let socket = self.folder.path().join("socket");
+        let gone = async {
+            while std::os::unix::net::UnixStream::connect(&socket).is_ok() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let gone = tokio::time::timeout(PATIENCE, gone).await;
+        assert!(gone.is_ok(), "its socket is still answered at");
     }
 
     /// Stops the server and waits for its end.
