@@ -52,7 +52,7 @@ struct Login<'a> {
 
 pub(super) async fn run(global: &GlobalArgs, args: &LoginArgs) -> Result<(), Explanation> {
     let scope = asked_scope(&args.scopes)?;
-    let refrain = super::open(global).await?;
+    let refrain = super::open_or_make(global).await?;
     let done = login(&refrain, global, args, scope).await;
     super::close(&refrain).await;
     let (done, tell) = done?;

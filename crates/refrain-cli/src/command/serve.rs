@@ -28,7 +28,7 @@ pub(super) async fn run(
         place.app_dir.clone_from(&args.app_dir);
     }
     // A server that cannot listen must not have presented anything by the time it ends.
-    let refrain = super::open_idle_with(config).await?;
+    let refrain = super::remember(Refrain::open_idle(config).await?);
     let started = start(inherited, &place, &refrain).await;
     let server = match started.and_then(|server| server.telling(&notices)) {
         Ok(server) => server,
