@@ -103,7 +103,9 @@ async fn a_command_that_asks_makes_neither_store_nor_key() {
     ];
     let refused = |home: &Home| {
         for args in asking {
-            let told = home.run(&[args, &["--json"]].concat()).failed(6, "no_store");
+            let told = home
+                .run(&[args, &["--json"]].concat())
+                .failed(6, "no_store");
             assert!(told["fix"].as_str().unwrap().contains("refrain init"));
         }
         assert!(!home.key_file().exists());
