@@ -6,7 +6,7 @@ mod completions;
 mod config_show;
 mod dashboard;
 mod demo;
-mod doctor;
+pub(crate) mod doctor;
 mod init;
 mod key;
 mod limit;
@@ -21,6 +21,9 @@ mod serve;
 mod sim;
 mod token;
 mod why;
+
+#[cfg(test)]
+pub(crate) use serve::failed as serve_failed;
 
 use std::{future::Future, pin::pin, sync::OnceLock, time::Duration};
 

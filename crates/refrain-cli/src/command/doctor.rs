@@ -11,7 +11,7 @@ mod app;
 mod authorization;
 mod callback;
 mod canary;
-mod complaint;
+pub(crate) mod complaint;
 mod configuration;
 mod credentials;
 mod files;
@@ -44,7 +44,7 @@ use self::complaint::Complaint;
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Level {
+pub(crate) enum Level {
     Ok,
     Warn,
     Fail,

@@ -103,7 +103,7 @@ fn check_plain(listen: SocketAddr, place: &config::Server) -> Result<(), Explana
     ))
 }
 
-fn failed(error: &StartError) -> Explanation {
+pub(crate) fn failed(error: &StartError) -> Explanation {
     let (fix, exit) = match error {
         StartError::InUse { .. } => (
             "end the other program, or choose another address with --listen",

@@ -6,20 +6,20 @@ use super::Level;
 
 /// Something that is not well.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Complaint {
+pub(crate) struct Complaint {
     /// Stable, for programs.
-    pub(super) code: &'static str,
-    pub(super) level: Level,
+    pub(crate) code: &'static str,
+    pub(crate) level: Level,
     /// What it means, for the list of all codes; a finding says more.
     #[cfg(test)]
-    pub(super) means: &'static str,
+    pub(crate) means: &'static str,
     /// What to do, where a finding does not know better.
-    pub(super) fix: &'static str,
+    pub(crate) fix: &'static str,
 }
 
 macro_rules! complaints {
     ($($name:ident: $level:ident $code:literal, $means:literal, $fix:literal;)*) => {
-        $(pub(super) const $name: Complaint = Complaint {
+        $(pub(crate) const $name: Complaint = Complaint {
             code: $code,
             level: Level::$level,
             #[cfg(test)]
@@ -29,7 +29,7 @@ macro_rules! complaints {
 
         /// All there are.
         #[cfg(test)]
-        pub(super) const ALL: &[Complaint] = &[$($name),*];
+        pub(crate) const ALL: &[Complaint] = &[$($name),*];
     };
 }
 
