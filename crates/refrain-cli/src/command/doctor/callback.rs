@@ -1,36 +1,21 @@
 //! Where a consent comes back to: whether somebody can wait there, or does.
 
-use http::{HeaderMap, Method};
-use refrain::{
-    config::App,
-    oauth::{
-        authorization::RedirectUri,
-        origin::Origin,
-        transport::{Request, Transport as _},
-    },
-    provider::spotify,
-};
-use zeroize::Zeroizing;
+use refrain::{config::App, oauth::authorization::RedirectUri, provider::spotify};
 
 use super::{
     Finding, Patient,
     complaint::{CALLBACK_ELSEWHERE, CALLBACK_UNREACHABLE, PORT_REFUSED, PORT_TAKEN},
 };
 use crate::{
-    callback::{BindError, CallbackListener},
+    callback::{
+        BindError, CallbackListener,
+        answers::{Answers, ask},
+    },
     report,
 };
 
 const PORT: &str = "port";
 const CALLBACK: &str = "callback";
-
-/// Who answers at an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Answers {
-    Refrain,
-    Other,
-    Nobody(String),
-}
 
 pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -49,9 +34,13 @@ async fn of(patient: &Patient, app: &App) -> Finding {
             let uri = listener.redirect_uri();
             Finding::ok(PORT, format!("a login can listen at {uri}"))
         }
-        Err(BindError::NotHere { .. }) => elsewhere(uri, ask(patient, uri).await),
-        Err(error @ BindError::InUse { .. }) => taken(uri, &error, &ask(patient, uri).await),
-        Err(error @ BindError::Listen { .. }) => refused(&error),
+        Err(BindError::NotHere { .. }) => {
+            elsewhere(uri, ask(patient.transport.as_ref(), uri).await)
+        }
+        Err(error @ BindError::InUse { .. }) => {
+            taken(uri, &error, &ask(patient.transport.as_ref(), uri).await)
+        }
+        Err(error @ (BindError::OwnServer { .. } | BindError::Listen { .. })) => refused(&error),
     }
 }
 
@@ -81,37 +70,6 @@ fn elsewhere(uri: &RedirectUri, answers: Answers) -> Finding {
     }
 }
 
-/// Asks for the page itself, without what a browser would bring: refrain turns that away and says so, and no
-/// login is used up.
-async fn ask(patient: &Patient, uri: &RedirectUri) -> Answers {
-    let origin: Result<Origin, _> = uri.url().origin().ascii_serialization().parse();
-    let Ok(origin) = origin else {
-        return Answers::Nobody("it is no place to connect to".to_owned());
-    };
-    let connection = match patient.transport.connect(&origin).await {
-        Ok(connection) => connection,
-        Err(error) => return Answers::Nobody(report::with_causes(&error)),
-    };
-    let request = Request {
-        method: Method::GET,
-        path: uri.url().path().to_owned(),
-        headers: HeaderMap::new(),
-        body: Zeroizing::default(),
-    };
-    match connection.send(request).await {
-        Ok(answer) => whose(&answer.headers),
-        Err(error) => Answers::Nobody(report::with_causes(&error)),
-    }
-}
-
-fn whose(headers: &HeaderMap) -> Answers {
-    if headers.contains_key("refrain-error") {
-        Answers::Refrain
-    } else {
-        Answers::Other
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,13 +90,5 @@ mod tests {
             source: std::io::ErrorKind::PermissionDenied.into(),
         };
         assert_eq!(refused(&error).code, "port_refused");
-    }
-
-    #[test]
-    fn refrain_is_known_by_its_refusal() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(whose(&headers), Answers::Other);
-        headers.insert("refrain-error", "login_over".parse().unwrap());
-        assert_eq!(whose(&headers), Answers::Refrain);
     }
 }
