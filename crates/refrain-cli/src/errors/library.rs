@@ -469,6 +469,9 @@ pub(super) fn custody() -> Vec<Row> {
         CustodyError::Unprepared,
         CustodyError::Exists { path: file() },
         CustodyError::Missing { path: file() },
+        CustodyError::NoFolder {
+            path: "/backup".into(),
+        },
         CustodyError::Empty { path: file() },
         CustodyError::NoBackup {
             path: file(),

@@ -339,6 +339,10 @@ const CASES: &[Case] = &[
         write_private(&home.key_file(), "no key\n");
         Broken::default()
     }),
+    (&["key_file_line"], 6, |home| {
+        fs::write(home.key_file(), b"rfmk1_\xff\xfe").unwrap();
+        Broken::default()
+    }),
     (&["key_file_empty"], 6, |home| {
         write_private(&home.key_file(), "");
         Broken::default()
@@ -628,6 +632,15 @@ async fn refrains_own_server_may_have_the_port() {
     assert_eq!(complaints(&output), [""; 0], "{output:?}");
     assert!(
         output.stdout.contains("refrain's own server listens"),
+        "{output:?}"
+    );
+    // A login beside it says whose page the browser will end on, and goes by pasting.
+    let mut login = home.start(&["login", "bob", "--no-browser"]);
+    let url = login.line();
+    login.type_in(&(home.sim.consent(&url).unwrap() + "\n"));
+    let output = login.wait().ok();
+    assert!(
+        output.stderr.contains("refrain's own server listens"),
         "{output:?}"
     );
 }
