@@ -87,6 +87,33 @@ async fn a_grant_that_is_not_there_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_is_said() {
+    let home = Home::new().await;
+    home.login("alice");
+    let output = home.run(&["token", "--min-ttl", "9000"]).ok();
+    assert!(
+        output.stderr.contains("warning: this token works for"),
+        "{output:?}"
+    );
+    assert!(
+        home.run(&["token", "--min-ttl", "600"])
+            .ok()
+            .stderr
+            .is_empty()
+    );
+    let config = std::fs::read_to_string(home.config_file()).unwrap();
+    let nowhere = config.replace(home.sim.api_url(), "http://127.0.0.1:9");
+    write_private(&home.config_file(), &nowhere);
+    let told = home
+        .run(&["api", "/v1/me", "--json"])
+        .failed(5, "api_unreachable");
+    assert!(
+        told["safe"].as_str().unwrap().contains("nothing was sent"),
+        "{told}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_asks_makes_neither_store_nor_key() {
     let home = Home::new().await;
     let asking: [&[&str]; 10] = [
