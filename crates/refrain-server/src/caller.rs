@@ -23,8 +23,6 @@ use crate::{
 /// The header by which a caller who reaches several grants says which one is meant.
 const GRANT: &str = "refrain-grant";
 
-/// One peer has shown too many keys that are not valid.
-
 /// A caller who is known.
 #[derive(Debug, Clone)]
 pub(crate) enum Caller {
