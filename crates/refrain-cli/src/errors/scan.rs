@@ -28,7 +28,9 @@ fn gather(folder: &Path, found: &mut Vec<(String, String)>) {
             "/errors/",
             "src/errors.rs",
         ];
-        if name.ends_with(".rs") && !tests.iter().any(|part| name.contains(part)) {
+        if path.extension().is_some_and(|it| it == "rs")
+            && !tests.iter().any(|part| name.contains(part))
+        {
             let text = fs::read_to_string(&path).unwrap();
             let text = text
                 .split("#[cfg(test)]\nmod tests {")

@@ -1,10 +1,6 @@
 //! `refrain doctor`: healthy, and with each thing broken.
 
-use std::{
-    fs,
-    net::TcpListener,
-    time::{Duration, SystemTime},
-};
+use std::{fs, net::TcpListener, time::Duration};
 
 use refrain_sim::{Action, App, Fault, Profile, Target, User};
 use serde_json::Value;
@@ -107,7 +103,7 @@ async fn a_broken_configuration_does_not_hide_the_rest() {
 struct Broken {
     env: Vec<(&'static str, String)>,
     /// Holds a port.
-    _held: Option<TcpListener>,
+    held: Option<TcpListener>,
 }
 
 /// A thing that can be wrong: how to break it, how the doctor ends, and everything that it finds then. The
@@ -292,7 +288,7 @@ const CASES: &[Case] = &[
         let answering = taken.try_clone().unwrap();
         std::thread::spawn(move || drop(answering.accept()));
         let mut broken = redirect(home, &format!("http://{address}/callback"));
-        broken._held = Some(taken);
+        broken.held = Some(taken);
         broken
     }),
     (&["callback_unreachable"], 0, |home| {
@@ -361,7 +357,8 @@ const CASES: &[Case] = &[
     }),
     (&["key_age"], 0, |home| {
         let file = fs::File::open(home.key_file()).unwrap();
-        let long_ago = SystemTime::now() - Duration::from_hours(9000);
+        let made = file.metadata().unwrap().modified().unwrap();
+        let long_ago = made - Duration::from_hours(9000);
         file.set_modified(long_ago).unwrap();
         Broken::default()
     }),
