@@ -5,6 +5,7 @@
 //! address of the redirect URI alone, and a request whose Host is another name (DNS rebinding) is turned
 //! away before anything else is looked at.
 
+pub(crate) mod answers;
 mod serve;
 
 use std::{fmt, io, net::SocketAddr, time::Duration};
@@ -31,6 +32,15 @@ pub(crate) enum BindError {
     /// Another program has the port.
     #[error("another program listens on {address}")]
     InUse {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The program that has it is refrain's server, which finishes the logins of its own links and no others.
+    #[error(
+        "refrain's own server listens on {address}, and its page will not know this login; its dashboard \
+         connects users without all this (`refrain dashboard`)"
+    )]
+    OwnServer {
         /// The address.
         address: SocketAddr,
     },

@@ -6,7 +6,7 @@ mod completions;
 mod config_show;
 mod dashboard;
 mod demo;
-mod doctor;
+pub(crate) mod doctor;
 mod import;
 mod init;
 mod key;
@@ -22,6 +22,9 @@ mod serve;
 mod sim;
 mod token;
 mod why;
+
+#[cfg(test)]
+pub(crate) use serve::failed as serve_failed;
 
 use std::{future::Future, pin::pin, sync::OnceLock, time::Duration};
 
@@ -108,20 +111,22 @@ fn block_on_runtime(
 /// The store that this process has open, so that a signal can see its refreshes through.
 static OPENED: OnceLock<Refrain> = OnceLock::new();
 
+/// Opens the store that is there: a command that asks makes none where a place was mistyped.
 async fn open(global: &GlobalArgs) -> Result<Refrain, Explanation> {
-    open_with(load(global)?).await
-}
-
-async fn open_with(config: Config) -> Result<Refrain, Explanation> {
-    let refrain = open_idle_with(config).await?;
+    let refrain = remember(Refrain::open_existing(load(global)?).await?);
     refrain.take_up_orphans();
     Ok(refrain)
 }
 
-/// The same, with nothing sent before it is asked for.
-async fn open_idle_with(config: Config) -> Result<Refrain, Explanation> {
-    let refrain = Refrain::open_idle(config).await?;
-    Ok(OPENED.get_or_init(|| refrain).clone())
+/// The same for a command that begins something, so that there may be none yet.
+async fn open_or_make(global: &GlobalArgs) -> Result<Refrain, Explanation> {
+    let refrain = remember(Refrain::open_idle(load(global)?).await?);
+    refrain.take_up_orphans();
+    Ok(refrain)
+}
+
+fn remember(refrain: Refrain) -> Refrain {
+    OPENED.get_or_init(|| refrain).clone()
 }
 
 /// Runs a command so that Ctrl-C, SIGTERM or SIGHUP ends the waiting and nothing else: a refresh that has

@@ -4,6 +4,8 @@ mod args;
 mod callback;
 mod child;
 mod command;
+#[cfg(test)]
+mod errors;
 mod output;
 mod report;
 mod systemd;

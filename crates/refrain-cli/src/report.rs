@@ -106,7 +106,7 @@ impl From<CustodyError> for Explanation {
 
 impl Explanation {
     /// What the library says, and how the process ends over it.
-    fn of(explanation: refrain::Explanation, kind: Kind) -> Self {
+    pub(crate) fn of(explanation: refrain::Explanation, kind: Kind) -> Self {
         let refrain::Explanation {
             code,
             what,

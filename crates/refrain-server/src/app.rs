@@ -15,7 +15,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use sha2::{Digest as _, Sha256};
 
-use crate::{body::Answer, fault::Fault, route::table};
+use crate::{
+    body::Answer,
+    fault::{Fault, code},
+    route::table,
+};
 
 /// What an app may weigh: it is kept in memory.
 const MOST: u64 = 64 * 1024 * 1024;
@@ -134,12 +138,12 @@ impl App {
         if !matches!(*method, Method::GET | Method::HEAD) {
             let (what, fix) = ("the app is there to be read", "use GET");
             let status = StatusCode::METHOD_NOT_ALLOWED;
-            let fault = Fault::request(status, "bad_method", what, fix);
+            let fault = Fault::request(status, code::BAD_METHOD, what, fix);
             return Err(fault.allowing("GET, HEAD"));
         }
         let file = self.find(path, headers).ok_or_else(|| {
             let (what, fix) = ("the app has nothing at this path", "go to /");
-            Fault::request(StatusCode::NOT_FOUND, "no_such_path", what, fix)
+            Fault::request(StatusCode::NOT_FOUND, code::NO_SUCH_PATH, what, fix)
         })?;
         let (status, bytes) = if file.is_held(headers) {
             (StatusCode::NOT_MODIFIED, Bytes::new())

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version, he
 
 use refrain::config::HostName;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, code};
 
 /// The names that a listener answers to.
 #[derive(Debug, Clone)]
@@ -98,7 +98,7 @@ impl Authorities {
         if !self.include(host) {
             return Err(Fault::request(
                 StatusCode::MISDIRECTED_REQUEST,
-                "wrong_host",
+                code::WRONG_HOST,
                 "this server does not go by the name in Host",
                 "add the name to server.names in the configuration, if it is yours",
             )
@@ -146,7 +146,7 @@ pub(crate) fn is_own_page(headers: &HeaderMap, origins: &[&str]) -> bool {
 pub(crate) fn foreign_page() -> Fault {
     Fault::request(
         StatusCode::FORBIDDEN,
-        "foreign_page",
+        code::FOREIGN_PAGE,
         "the request comes from a page of another origin",
         "call refrain from a program, or from a page that it serves itself",
     )
@@ -181,7 +181,7 @@ pub(crate) fn host_of<'r>(
 ) -> Result<&'r str, Fault> {
     let bad = |what: &'static str| {
         let fix = "send one Host header with name and port";
-        Fault::request(StatusCode::BAD_REQUEST, "bad_host", what, fix).closing()
+        Fault::request(StatusCode::BAD_REQUEST, code::BAD_HOST, what, fix).closing()
     };
     let mut hosts = headers.get_all(header::HOST).iter();
     let named = hosts.next().map(|host| host.to_str().unwrap_or_default());

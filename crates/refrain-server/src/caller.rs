@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     connection::Connection,
-    fault::Fault,
+    fault::{Fault, code},
     server::Shared,
     session::{Admin, User},
     shown::{Known, Remembered, Shown},
@@ -22,9 +22,6 @@ use crate::{
 
 /// The header by which a caller who reaches several grants says which one is meant.
 const GRANT: &str = "refrain-grant";
-
-/// One peer has shown too many keys that are not valid.
-const TOO_MANY: &str = "too_many_keys";
 
 /// A caller who is known.
 #[derive(Debug, Clone)]
@@ -149,7 +146,7 @@ impl Caller {
                 let what = "the path names no grant";
                 let fix = "/refrain/v1/grants lists those that there are";
                 let status = StatusCode::NOT_FOUND;
-                Err(Fault::request(status, "unknown_grant", what, fix))
+                Err(Fault::request(status, code::UNKNOWN_GRANT, what, fix))
             }
             Err(_) => Err(out_of_reach()),
         }
@@ -197,7 +194,7 @@ async fn only_of_all(shared: &Shared) -> Result<Grant, Fault> {
 
 fn several(what: &str) -> Fault {
     let fix = "say which grant is meant: Refrain-Grant: NAME";
-    Fault::request(StatusCode::BAD_REQUEST, "which_grant", what, fix)
+    Fault::request(StatusCode::BAD_REQUEST, code::WHICH_GRANT, what, fix)
 }
 
 /// Finds out who calls.
@@ -289,7 +286,7 @@ pub(crate) async fn by_key(
             };
             let fault = refused(connection, shared, "the key is not valid");
             // Whoever tries too many does not fill the log either.
-            if fault.code() != TOO_MANY {
+            if fault.code() != code::TOO_MANY_KEYS.as_str() {
                 tracing::info!(key = %key.id(), why = why.word(), peer = %connection.peer(), "a key was refused");
             }
             Err(fault)
@@ -327,7 +324,13 @@ fn refused(connection: &Connection, shared: &Shared, what: &str) -> Fault {
         Some(wait) => {
             let fix = "wait, and use a key that is valid";
             let what = "too many keys were tried from there";
-            Fault::request(StatusCode::TOO_MANY_REQUESTS, TOO_MANY, what, fix).after(wait)
+            Fault::request(
+                StatusCode::TOO_MANY_REQUESTS,
+                code::TOO_MANY_KEYS,
+                what,
+                fix,
+            )
+            .after(wait)
         }
     }
 }

@@ -21,7 +21,16 @@ use refrain::{
     keeper::{Problem, links::LinkError},
 };
 
-use crate::{authority, body::Answer, fault::Fault, route::table::Route, visit::Visit};
+use crate::{
+    authority,
+    body::Answer,
+    fault::{
+        Fault,
+        code::{self, Code},
+    },
+    route::table::Route,
+    visit::Visit,
+};
 
 /// Answers a visit. What a form sends besides is not looked at.
 pub(crate) async fn answer(visit: &Visit<'_>) -> Result<Response<Answer>, Fault> {
@@ -55,7 +64,7 @@ impl Visit<'_> {
             tracing::warn!(%app, code, "users of an app cannot consent");
             Fault::request(
                 StatusCode::CONFLICT,
-                code,
+                Code::told(code),
                 "the app that sent you here is not set up so that its users can connect",
                 "tell whoever runs it",
             )
@@ -65,7 +74,7 @@ impl Visit<'_> {
             // The cookie that is set here would not come back with the answer.
             return Err(Fault::request(
                 StatusCode::MISDIRECTED_REQUEST,
-                "wrong_host",
+                code::WRONG_HOST,
                 "this is to be opened at another address",
                 format!("open it at {origin}, with the rest of the address as it is"),
             ));
@@ -105,7 +114,7 @@ impl Visit<'_> {
                 format!("refrain could not do its part ({})", told.code)
             }
         };
-        Fault::request(status, told.code, what, error.fix_for_visitor())
+        Fault::request(status, Code::told(told.code), what, error.fix_for_visitor())
     }
 }
 

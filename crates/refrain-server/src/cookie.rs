@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use refrain::oauth::origin::is_loopback;
 use url::Host;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, code};
 
 /// Whether a browser that names this host speaks https with it: plain http comes to loopback alone.
 pub(crate) fn is_secure(host: &str) -> bool {
@@ -55,7 +55,7 @@ pub(crate) fn unwritable() -> Fault {
         StatusCode::INTERNAL_SERVER_ERROR,
         "the answer could not be written",
     );
-    Fault::request(status, "internal", what, "report this")
+    Fault::request(status, code::INTERNAL, what, "report this")
 }
 
 #[cfg(test)]

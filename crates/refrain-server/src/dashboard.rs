@@ -29,7 +29,7 @@ use crate::{
     body::{Answer, Sent},
     cookie,
     errand::Errand,
-    fault::Fault,
+    fault::{Fault, code},
     page::see_other,
     session::{self, Admin},
     visit::Visit,
@@ -128,7 +128,7 @@ pub(crate) fn see(place: &str) -> Result<Response<Answer>, Fault> {
 fn nothing_here() -> Fault {
     let fix = "the dashboard begins at /dashboard";
     let what = "there is no such page";
-    Fault::request(StatusCode::NOT_FOUND, "no_such_path", what, fix)
+    Fault::request(StatusCode::NOT_FOUND, code::NO_SUCH_PATH, what, fix)
 }
 
 impl<'a> Desk<'a> {

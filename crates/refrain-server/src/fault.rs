@@ -3,6 +3,8 @@
 //! Each fault has a status, a stable code and words. Below `/v1` it is told in the shape of Spotify's own
 //! errors, so that SDKs read it; at `/api/token` in that of RFC 6749; everywhere else as RFC 9457 has it.
 
+pub(crate) mod code;
+
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -13,6 +15,7 @@ use refrain::{
 };
 use serde_json::{Value, json};
 
+use self::code::Code;
 use crate::{
     body::Answer,
     page::{self, Page, Way},
@@ -47,7 +50,7 @@ pub(crate) enum Shape {
 #[derive(Debug)]
 pub(crate) struct Fault {
     status: StatusCode,
-    code: &'static str,
+    code: Code,
     what: Box<str>,
     fix: Box<str>,
     retry_after: Option<Duration>,
@@ -68,7 +71,7 @@ impl Fault {
     /// A fault in the request itself.
     pub(crate) fn request(
         status: StatusCode,
-        code: &'static str,
+        code: Code,
         what: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
@@ -92,7 +95,7 @@ impl Fault {
             "send a key of refrain's: Authorization: Bearer rfk_…; `refrain key create` makes one";
         Self {
             oauth: "invalid_grant",
-            ..Self::request(StatusCode::UNAUTHORIZED, "key_needed", what, fix)
+            ..Self::request(StatusCode::UNAUTHORIZED, code::KEY_NEEDED, what, fix)
         }
     }
 
@@ -100,12 +103,12 @@ impl Fault {
     pub(crate) fn not_allowed(what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             oauth: "unauthorized_client",
-            ..Self::request(StatusCode::FORBIDDEN, "not_allowed", what, fix)
+            ..Self::request(StatusCode::FORBIDDEN, code::NOT_ALLOWED, what, fix)
         }
     }
 
     /// Something that no user and no caller can do anything about right now.
-    pub(crate) fn later(code: &'static str, what: impl Into<String>, wait: Duration) -> Self {
+    pub(crate) fn later(code: Code, what: impl Into<String>, wait: Duration) -> Self {
         Self {
             retry_after: Some(wait),
             oauth: "temporarily_unavailable",
@@ -122,7 +125,7 @@ impl Fault {
     pub(crate) fn too_many_links(wait: Duration) -> Self {
         let what = "too many links that are not known were tried from there";
         let status = StatusCode::TOO_MANY_REQUESTS;
-        Self::request(status, "too_many_links", what, "wait a minute").after(wait)
+        Self::request(status, code::TOO_MANY_LINKS, what, "wait a minute").after(wait)
     }
 
     /// The connection closes behind the answer.
@@ -195,7 +198,7 @@ impl Fault {
 
     /// Its stable code.
     pub(crate) fn code(&self) -> &'static str {
-        self.code
+        self.code.as_str()
     }
 
     /// The answer that tells it.
@@ -223,7 +226,7 @@ impl Fault {
             }
         };
         let headers = answer.headers_mut();
-        headers.insert("refrain-error", HeaderValue::from_static(self.code));
+        headers.insert("refrain-error", HeaderValue::from_static(self.code()));
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge =
                 HeaderValue::from_static(if self.by_password { PASSWORD } else { BEARER });
@@ -263,14 +266,14 @@ impl Fault {
 
     fn spotify(&self) -> Value {
         let reason = match self.code {
-            "quota_exceeded" => "QUOTA_EXCEEDED",
+            code::QUOTA_EXCEEDED => "QUOTA_EXCEEDED",
             _ => "UNKNOWN",
         };
         json!({ "error": {
             "status": self.status.as_u16(),
             "message": format!("refrain: {}; {}", self.what, self.fix),
             "reason": reason,
-            "refrain_code": self.code,
+            "refrain_code": self.code(),
         }})
     }
 
@@ -278,17 +281,17 @@ impl Fault {
         json!({
             "error": self.oauth,
             "error_description": format!("{}; {}", self.what, self.fix),
-            "refrain_code": self.code,
+            "refrain_code": self.code(),
         })
     }
 
     fn problem(&self) -> Value {
         json!({
-            "type": format!("urn:refrain:error:{}", self.code),
+            "type": format!("urn:refrain:error:{}", self.code()),
             "title": self.what,
             "status": self.status.as_u16(),
             "detail": self.fix,
-            "code": self.code,
+            "code": self.code(),
         })
     }
 }
@@ -322,7 +325,7 @@ impl Fault {
         let retries = status == StatusCode::SERVICE_UNAVAILABLE;
         Self {
             status,
-            code,
+            code: Code::told(code),
             what: format!("{what}; {safe}").into(),
             fix: fix.into(),
             retry_after: wait.or(retries.then_some(SOON)),
@@ -333,6 +336,12 @@ impl Fault {
             ways: Box::default(),
         }
     }
+}
+
+/// The HTTP status that an error of the library's is answered with below `/v1`; a 401 is a 409 where the
+/// caller asks about a grant, and not as it.
+pub fn status(error: &Error) -> u16 {
+    status_of(error).0.as_u16()
 }
 
 /// A fault of store, key, network or provider is never a 401: nobody is sent to log in over it.
@@ -357,12 +366,12 @@ fn status_of(error: &Error) -> (StatusCode, &'static str) {
 impl From<TargetError> for Fault {
     fn from(error: TargetError) -> Self {
         let (status, code) = match error {
-            TargetError::Elsewhere => (StatusCode::NOT_FOUND, "no_such_path"),
-            TargetError::Key => (StatusCode::BAD_REQUEST, "key_in_url"),
+            TargetError::Elsewhere => (StatusCode::NOT_FOUND, code::NO_SUCH_PATH),
+            TargetError::Key => (StatusCode::BAD_REQUEST, code::KEY_IN_URL),
             TargetError::Dots
             | TargetError::EmptySegment
             | TargetError::Ambiguous
-            | TargetError::BadEncoding => (StatusCode::BAD_REQUEST, "bad_path"),
+            | TargetError::BadEncoding => (StatusCode::BAD_REQUEST, code::BAD_PATH),
         };
         Self::request(
             status,
@@ -378,17 +387,17 @@ impl From<UpstreamError> for Fault {
         let (status, code, fix) = match error {
             UpstreamError::Unreachable { .. } => (
                 StatusCode::BAD_GATEWAY,
-                "api_unreachable",
+                code::API_UNREACHABLE,
                 "nothing was sent; try again later, and run `refrain doctor` if it stays so",
             ),
             UpstreamError::Broken { .. } => (
                 StatusCode::BAD_GATEWAY,
-                "api_broken_off",
+                code::API_BROKEN_OFF,
                 "the call may or may not have been carried out",
             ),
             UpstreamError::Silent { .. } => (
                 StatusCode::GATEWAY_TIMEOUT,
-                "api_silent",
+                code::API_SILENT,
                 "the call may or may not have been carried out",
             ),
         };

@@ -17,7 +17,10 @@ use refrain::{
 
 use crate::{
     authority::{self, Authorities},
-    fault::Fault,
+    fault::{
+        Fault,
+        code::{self, Code},
+    },
     listen::Listener,
 };
 
@@ -102,7 +105,7 @@ impl Front {
                 format!("the redirect URI {redirect} of app {app} does not lead here: {why}");
             let fix = "set redirect_uri, there and in Spotify's dashboard, to an address of this server \
                        with the path /callback; names other than this machine's are in server.names";
-            return Err(conflict("redirect_elsewhere", what, fix));
+            return Err(conflict(code::REDIRECT_ELSEWHERE, what, fix));
         }
         Ok(redirect.url().origin().ascii_serialization())
     }
@@ -178,10 +181,10 @@ fn refused(error: &Error) -> Fault {
         Problem::Login(LoginError::Redirect { .. }) => told.fix,
         _ => "name one of the apps in the configuration".to_owned(),
     };
-    conflict(told.code, told.what, fix)
+    conflict(Code::told(told.code), told.what, fix)
 }
 
-fn conflict(code: &'static str, what: String, fix: impl Into<String>) -> Fault {
+fn conflict(code: Code, what: String, fix: impl Into<String>) -> Fault {
     Fault::request(StatusCode::CONFLICT, code, what, fix)
 }
 

@@ -74,6 +74,10 @@ mod visit;
 
 pub use crate::{
     app::AppError,
+    fault::{
+        code::{CODES, KnownCode},
+        status,
+    },
     front::dashboard_origin,
     listen::inherited::Inherited,
     route::table::{Listed, routes},

@@ -26,7 +26,7 @@ use serde::Serialize;
 use crate::{
     body::{Answer, Sent},
     errand::Errand,
-    fault::Fault,
+    fault::{Fault, code},
     route::table::{Entry, Route},
 };
 
@@ -76,7 +76,7 @@ pub(crate) async fn answer(asked: &Asked<'_>, body: Sent) -> Result<Response<Ans
         | Route::File(_)
         | Route::Dashboard(_) => Err(Fault::request(
             StatusCode::NOT_FOUND,
-            "no_such_path",
+            code::NO_SUCH_PATH,
             "there is nothing to be managed at this path",
             "look at /refrain/v1/openapi.json",
         )),
@@ -115,7 +115,7 @@ impl<'a> Deref for Asked<'a> {
 /// An answer in JSON.
 fn json(status: StatusCode, value: &impl Serialize) -> Result<Response<Answer>, Fault> {
     let bytes = serde_json::to_vec(value).map_err(|_| {
-        let (code, what) = ("internal", "the answer could not be written");
+        let (code, what) = (code::INTERNAL, "the answer could not be written");
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         Fault::request(status, code, what, "report this")
     })?;

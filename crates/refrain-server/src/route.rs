@@ -21,7 +21,7 @@ use crate::{
     connection::Connection,
     dashboard::{self, Desk},
     errand::Errand,
-    fault::{Fault, Shape},
+    fault::{Fault, Shape, code},
     health,
     listen::pulse::Pulse,
     manage, proxy,
@@ -170,7 +170,7 @@ fn is_at_app(request: &Request<Incoming>, connection: &Connection) -> bool {
 fn elsewhere() -> Fault {
     let what = "the dashboard is at another address than the web app";
     let fix = "open the link that `refrain dashboard` prints";
-    Fault::request(StatusCode::FORBIDDEN, "dashboard_elsewhere", what, fix)
+    Fault::request(StatusCode::FORBIDDEN, code::DASHBOARD_ELSEWHERE, what, fix)
 }
 
 /// Finds out who calls, and whether he may; `None` where it does not matter.
@@ -220,14 +220,14 @@ async fn identify(visit: &Visit<'_>, connection: &Connection) -> Result<Caller, 
 fn nothing_there() -> Fault {
     let what = "there is nothing at this path";
     let fix = "Spotify's Web API is below /v1/; /refrain/v1/openapi.json tells of the rest";
-    Fault::request(StatusCode::NOT_FOUND, "no_such_path", what, fix)
+    Fault::request(StatusCode::NOT_FOUND, code::NO_SUCH_PATH, what, fix)
 }
 
 fn wrong_method(entry: &Entry) -> Fault {
     let what = "the method is not known at this path";
     let fix = "Allow lists those that are";
     let status = StatusCode::METHOD_NOT_ALLOWED;
-    Fault::request(status, "bad_method", what, fix).allowing(&entry.allow())
+    Fault::request(status, code::BAD_METHOD, what, fix).allowing(&entry.allow())
 }
 
 /// Refuses a key in a URL, where logs and histories keep it, wherever the URL leads.
@@ -258,7 +258,7 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Fault> {
         "the length of the request is ambiguous",
         "send one Content-Length",
     );
-    Err(Fault::request(StatusCode::BAD_REQUEST, "bad_framing", what, fix).closing())
+    Err(Fault::request(StatusCode::BAD_REQUEST, code::BAD_FRAMING, what, fix).closing())
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use crate::{
     body::BoxError,
     dashboard::Lookout,
     doors::Doors,
-    fault::Fault,
+    fault::{Fault, code},
     front::Front,
     listen::{
         self, Listener,
@@ -258,9 +258,9 @@ impl Shared {
         let work = work.in_current_span();
         self.home.spawn(work).await.map_err(|error| {
             let code = if error.is_panic() {
-                "broke_off"
+                code::BROKE_OFF
             } else {
-                "stopping"
+                code::STOPPING
             };
             let what = "the server could not finish what was asked";
             Fault::later(code, what, Duration::from_secs(5))

@@ -15,7 +15,7 @@ use crate::{
     body::{Answer, Sent},
     caller,
     connection::Connection,
-    fault::Fault,
+    fault::{Fault, code},
     proxy::held::Held,
     request_id::RequestId,
 };
@@ -103,7 +103,7 @@ fn presented(body: &[u8]) -> Result<ApiKey, Fault> {
             let status = StatusCode::BAD_REQUEST;
             let fault = Fault::request(
                 status,
-                "unsupported_grant_type",
+                code::UNSUPPORTED_GRANT_TYPE,
                 what,
                 "users sign in with refrain",
             );
@@ -118,5 +118,5 @@ fn presented(body: &[u8]) -> Result<ApiKey, Fault> {
 
 fn invalid(what: &str) -> Fault {
     let fix = "send grant_type=refresh_token and a key of refrain's as refresh_token";
-    Fault::request(StatusCode::BAD_REQUEST, "invalid_request", what, fix)
+    Fault::request(StatusCode::BAD_REQUEST, code::INVALID_REQUEST, what, fix)
 }

@@ -23,6 +23,8 @@ pub enum Target {
     Me,
     /// The revocation endpoint.
     Revoke,
+    /// The authorization page, as a browser asks for it.
+    Authorize,
     /// Every request except those of the control surface.
     Any,
 }

@@ -78,6 +78,7 @@ impl Kind {
             Self::Revoke => vec![Target::Revoke],
             Self::Api if request.path == "/v1/me" => vec![Target::Api, Target::Me],
             Self::Api => vec![Target::Api],
+            Self::Page if request.path == "/authorize" => vec![Target::Authorize],
             Self::Page => vec![],
         }
     }

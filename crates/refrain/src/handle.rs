@@ -157,6 +157,14 @@ impl Refrain {
         self.keeper.check_client(app).await
     }
 
+    /// The same, and asks the Web API whether it answers the app: one request, with a token of the app's own.
+    ///
+    /// # Errors
+    /// [`OwnerNotPremium`](crate::keeper::login::LoginError::OwnerNotPremium) beside those of [`check_client`](Self::check_client).
+    pub async fn check_owner(&self, app: &AppName) -> Result<(), Error> {
+        self.keeper.check_owner(app).await
+    }
+
     /// The gates of the Web API's limits, for whoever sends requests to it: to be asked before each, and
     /// told of each 429. Those that the store has are among them from the first call on, and from then on
     /// all processes on the store hear of one another's within two seconds.

@@ -33,9 +33,22 @@ impl Refrain {
 
     /// The same without taking anything up: nothing is sent before the caller asks for it.
     pub async fn open_idle(config: Config) -> Result<Self, Error> {
+        Self::open_or(config, Absent::Made).await
+    }
+
+    /// As [`open_idle`](Self::open_idle), for whoever only asks: where there is no store, none is made, and
+    /// no key, so that a mistyped place is told and not taken for an empty one.
+    ///
+    /// # Errors
+    /// [`Problem::NoStore`] where there is none.
+    pub async fn open_existing(config: Config) -> Result<Self, Error> {
+        Self::open_or(config, Absent::Told).await
+    }
+
+    async fn open_or(config: Config, absent: Absent) -> Result<Self, Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
-        let (store, sealer) = open_store(&config, &clock, random.as_ref()).await?;
+        let (store, sealer) = open_store(&config, &clock, random.as_ref(), absent).await?;
         let transport = HyperTransport::new(config.network.clone(), Arc::clone(&clock));
         Self::from_parts(Parts {
             store,
@@ -50,12 +63,26 @@ impl Refrain {
     }
 }
 
+/// What becomes of a store that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Absent {
+    /// It is made, and its key.
+    Made,
+    /// It is told.
+    Told,
+}
+
 /// Opens the store and proves the key, in the order that writes nothing under a wrong one.
 async fn open_store(
     config: &Config,
     clock: &Arc<dyn Clock>,
     random: &dyn Random,
+    absent: Absent,
 ) -> Result<(Arc<dyn Store>, Sealer), Error> {
+    if absent == Absent::Told && (is_new(config) || is_empty(config)) {
+        let place = config.store.to_string();
+        return Err(Problem::NoStore { place }.into());
+    }
     let looked_in = config.sealing.key.path();
     let keyring = match Keyring::read(looked_in) {
         Err(error) if is_new(config) && !matches!(error, KeyFileError::Missing { .. }) => {
@@ -68,6 +95,10 @@ async fn open_store(
         let sealer = custody::prove(keyring, looked_in, &identity)?;
         store.prepare().await?;
         return Ok((store, sealer));
+    }
+    if absent == Absent::Told {
+        let place = config.store.to_string();
+        return Err(Problem::NoStore { place }.into());
     }
     let keyring = match (keyring, &config.sealing.key) {
         (Ok(keyring), _) => keyring,
@@ -93,6 +124,14 @@ async fn open_store(
 /// Whether there is no store yet that a key could be expected by.
 fn is_new(config: &Config) -> bool {
     matches!(&config.store, StoreLocation::Sqlite(path) if !path.exists())
+}
+
+/// Whether there is a file with nothing in it: opening it would make a database of it.
+fn is_empty(config: &Config) -> bool {
+    let StoreLocation::Sqlite(path) = &config.store else {
+        return false;
+    };
+    path.metadata().is_ok_and(|it| it.len() == 0)
 }
 
 /// Makes the key file; where another process has just made it, that one counts.

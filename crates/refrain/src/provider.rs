@@ -30,6 +30,8 @@ pub struct RevocationEndpoint {
 pub const AUTHORIZE_PATH: &str = "/authorize";
 /// The token endpoint's path.
 pub const TOKEN_PATH: &str = "/api/token";
+/// A question to the API that needs no user.
+pub const SEARCH_PATH: &str = "/v1/search?q=refrain&type=track&limit=1";
 /// Where the API says whose token it is.
 pub const ME_PATH: &str = "/v1/me";
 

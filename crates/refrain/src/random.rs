@@ -10,6 +10,15 @@ pub struct RandomError {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
+impl RandomError {
+    /// That of another source than the operating system's.
+    pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self {
+            source: source.into(),
+        }
+    }
+}
+
 /// A source of unpredictable bytes.
 pub trait Random: Send + Sync + fmt::Debug {
     /// Fills the buffer.
@@ -22,9 +31,7 @@ pub struct SystemRandom;
 
 impl Random for SystemRandom {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), RandomError> {
-        getrandom::fill(buffer).map_err(|source| RandomError {
-            source: Box::new(source),
-        })
+        getrandom::fill(buffer).map_err(RandomError::new)
     }
 }
 

@@ -132,6 +132,12 @@ pub trait Store: ApiKeys + Limits + Links + Notices + Sessions + Send + Sync + f
     /// Brings the layout up to date. Nothing but [`identity`](Self::identity) is asked before.
     async fn prepare(&self) -> Result<(), StoreError>;
 
+    /// Whether [`prepare`](Self::prepare) would change the layout; an error where a newer refrain has. Writes
+    /// nothing.
+    async fn is_outdated(&self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     /// Who it is; `None` for an empty store. Writes nothing, so that a wrong key is found first.
     async fn identity(&self) -> Result<Option<Identity>, StoreError>;
 

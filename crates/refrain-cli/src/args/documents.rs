@@ -63,12 +63,20 @@ fn arguments(line: &str) -> Option<Vec<String>> {
     let (before, rest) = line.split_once("refrain ")?;
     let begins = before.is_empty() || before.ends_with([' ', '(', '/']);
     // An account of that name, a package, a path: no command line.
-    let is_word = ["-u ", "install ", "enable --now ", "-t ", "-p ", "--bin ", "cd "];
+    let is_word = [
+        "-u ",
+        "install ",
+        "enable --now ",
+        "-t ",
+        "-p ",
+        "--bin ",
+        "cd ",
+    ];
     if !begins || is_word.iter().any(|it| before.ends_with(it)) {
         return None;
     }
     let rest = rest.split(['#', '|', '>', '<', ';', '&', ')']).next()?;
-    if rest.contains(['[', '…']) {
+    if rest.contains(['[', '…']) || rest.starts_with("COMMAND ") {
         return None;
     }
     let mut arguments = vec!["refrain".to_owned()];

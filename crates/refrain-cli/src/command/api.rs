@@ -139,6 +139,7 @@ fn head(answer: &reqwest::Response) -> Vec<u8> {
 
 /// No answer came. The library's own errors explain themselves.
 fn unsent(grant: &Grant, error: reqwest_middleware::Error) -> Explanation {
+    let mut safe = "the call may or may not have been carried out";
     let why = match error {
         reqwest_middleware::Error::Middleware(error) => {
             if let Some(BearerError::Refrain(own)) = error.downcast_ref() {
@@ -147,12 +148,17 @@ fn unsent(grant: &Grant, error: reqwest_middleware::Error) -> Explanation {
             format!("{error:#}")
         }
         // Without its URL: a query may hold what is nobody's business.
-        reqwest_middleware::Error::Reqwest(error) => with_causes(&error.without_url()),
+        reqwest_middleware::Error::Reqwest(error) => {
+            if error.is_connect() {
+                safe = "no connection came about, so that nothing was sent";
+            }
+            with_causes(&error.without_url())
+        }
     };
     Explanation {
         code: "api_unreachable",
         what: format!("{} gave no answer: {why}", grant.api()),
-        safe: "the call may or may not have been carried out".to_owned(),
+        safe: safe.to_owned(),
         fix: "check the network, and run `refrain doctor`".to_owned(),
         retry_at: None,
         exit: Exit::TryLater,

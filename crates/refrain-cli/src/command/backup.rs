@@ -50,12 +50,12 @@ pub(super) async fn run(global: &GlobalArgs, args: &BackupArgs) -> Result<(), Ex
 
 fn to_text(done: &BackedUp, store: &str, key_file: &str) -> String {
     format!(
-        "{} of {store} copied to {} ({}), and looked through.\n\
+        "{} of {store} copied to {} ({} KiB), and looked through.\n\
          It does not hold the master key, and cannot be read without it. Keep a copy of {key_file} as well, \
          in another place.\n",
         words::count(done.grants, "grant"),
         done.path.display(),
-        words::count(done.bytes.div_ceil(1024), "KiB"),
+        done.bytes.div_ceil(1024),
     )
 }
 

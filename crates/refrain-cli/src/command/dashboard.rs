@@ -28,13 +28,13 @@ struct SignedOut {
 pub(super) async fn run(global: &GlobalArgs, args: &DashboardArgs) -> Result<(), Explanation> {
     let config = super::load(global)?;
     if args.sign_out_all {
-        let refrain = super::open_idle_with(config).await?;
+        let refrain = super::remember(Refrain::open_existing(config).await?);
         let told = sign_out_all(global, &refrain).await;
         super::close(&refrain).await;
         return told;
     }
     let server = config.server.clone();
-    let refrain = super::open_idle_with(config).await?;
+    let refrain = super::remember(Refrain::open_existing(config).await?);
     let port = server.listen.map(|it| it.port());
     let app = server.sessions.app.as_ref();
     let app = app.and_then(|app| refrain.redirect_uri(app, port).ok());

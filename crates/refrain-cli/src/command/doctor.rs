@@ -3,14 +3,24 @@
 //! One finding a line. A check looks at one thing and changes nothing; the checks of one subject are in
 //! one module, and [`examine`] is the list of them all. What depends on something that is broken is
 //! left out, everything else is still looked at.
+//!
+//! What is found may be pasted into an issue: no secret is in it, no client id, no account; the names that
+//! people have given to apps, grants and keys are, and paths, redirect URIs and scopes.
 
 mod app;
+mod authorization;
+mod callback;
+mod canary;
+pub(crate) mod complaint;
 mod configuration;
 mod credentials;
 mod files;
 mod grants;
 mod key;
+mod keys;
+mod leases;
 mod network;
+mod seats;
 mod store;
 
 use std::sync::Arc;
@@ -29,10 +39,12 @@ use crate::{
     report::{self, Exit, Explanation},
 };
 
+use self::complaint::Complaint;
+
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Level {
+pub(crate) enum Level {
     Ok,
     Warn,
     Fail,
@@ -102,18 +114,24 @@ async fn examine(sources: Sources) -> Vec<Finding> {
         clock,
         transport: Arc::new(transport),
     };
+    let now = patient.clock.wall();
     findings.extend(configuration::files(&patient));
-    findings.extend(app::check(&patient).await);
+    findings.extend(app::check(&patient));
+    findings.extend(callback::check(&patient).await);
     findings.extend(key::check(&patient));
-    let (store_findings, rows) = store::check(&patient).await;
+    let (store_findings, inside) = store::check(&patient).await;
     findings.extend(store_findings);
     findings.extend(network::proxies(&patient));
     let (network_findings, reached) = network::check(&patient).await;
     findings.extend(network_findings);
     if reached {
-        findings.extend(credentials::check(&patient).await);
+        findings.extend(authorization::check(&patient).await);
+        findings.extend(credentials::check(&patient, &inside.gates).await);
     }
-    findings.extend(grants::check(&rows, patient.clock.wall()));
+    findings.extend(grants::check(&inside.rows, &patient.config.apps, now));
+    findings.extend(seats::check(&inside.rows));
+    findings.extend(leases::check(&inside.rows, inside.now));
+    findings.extend(keys::check(&inside.keys, &inside.rows, now));
     findings
 }
 
@@ -149,7 +167,19 @@ impl Finding {
         }
     }
 
-    fn warn(
+    /// One of the doctor's own.
+    fn of(check: &'static str, complaint: Complaint, detail: impl Into<String>) -> Self {
+        Self {
+            check,
+            level: complaint.level,
+            code: complaint.code,
+            detail: detail.into(),
+            fix: complaint.fix.to_owned(),
+        }
+    }
+
+    /// What the library reports, by its code.
+    fn error(
         check: &'static str,
         code: &'static str,
         detail: impl Into<String>,
@@ -157,33 +187,82 @@ impl Finding {
     ) -> Self {
         Self {
             check,
-            level: Level::Warn,
+            level: Level::Fail,
             code,
             detail: detail.into(),
             fix: fix.into(),
         }
     }
 
-    fn fail(
-        check: &'static str,
-        code: &'static str,
-        detail: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> Self {
+    /// The same with what to do in this very case.
+    fn by(self, fix: impl Into<String>) -> Self {
         Self {
-            level: Level::Fail,
-            ..Self::warn(check, code, detail, fix)
+            fix: fix.into(),
+            ..self
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use refrain::{
+        config::App,
+        id::GrantId,
+        lifecycle::{
+            GrantRow, Status,
+            row::{Account, Consent},
+        },
+        random::SystemRandom,
+        time::UnixMillis,
+    };
+
     use super::*;
+
+    pub(super) const NOW: UnixMillis = UnixMillis(1_795_000_000_000);
+
+    /// An app of the configuration, with this secret.
+    pub(super) fn app(secret: &str) -> App {
+        let env = [
+            ("REFRAIN_APPS_DEFAULT_CLIENT_ID", "0123456789abcdef"),
+            ("REFRAIN_APPS_DEFAULT_CLIENT_SECRET", secret),
+            ("REFRAIN_APPS_DEFAULT_SCOPES", "user-read-private"),
+        ];
+        let sources = Sources {
+            env: env.map(|(name, value)| (name.into(), value.into())).into(),
+            home: Some("/nowhere".into()),
+            ..Sources::default()
+        };
+        let config = Config::load_from(&sources).unwrap();
+        config.apps.into_values().next().unwrap()
+    }
+
+    /// A grant of that app's that works.
+    pub(super) fn row(name: &str) -> GrantRow {
+        GrantRow {
+            status: Status::Active,
+            scope: "user-read-private".parse().unwrap(),
+            consent: Some(Consent {
+                authorized_at: NOW,
+                reauthorize_by: NOW.after(std::time::Duration::from_hours(4000)),
+                latest: None,
+            }),
+            account: Some(Account {
+                id: name.to_owned(),
+                display_name: None,
+            }),
+            ..GrantRow::blank(
+                GrantId::random(&SystemRandom).unwrap(),
+                name.parse().unwrap(),
+                "default".parse().unwrap(),
+                "0123456789abcdef".parse().unwrap(),
+                NOW,
+            )
+        }
+    }
 
     #[test]
     fn a_finding_is_one_line() {
-        let finding = Finding::fail("key", "key_missing", "there is\nnone", "make one");
+        let finding = Finding::error("key", "key_missing", "there is\nnone", "make one");
         let line = anstream::adapter::strip_str(&to_line(&finding)).to_string();
         assert_eq!(line, "fail  key           there is none; fix: make one\n");
         let line = to_line(&Finding::ok("key", "there"));

@@ -47,7 +47,7 @@ struct Found {
 pub(super) async fn run(global: &GlobalArgs, command: &ImportCommand) -> Result<(), Explanation> {
     let (found, owner) = find(command)?;
     owner.warn_of_mode();
-    let refrain = super::open(global).await?;
+    let refrain = super::open_or_make(global).await?;
     let done = import(&refrain, global, command, (found, &owner)).await;
     let now = refrain.parts().clock.wall();
     super::close(&refrain).await;

@@ -89,7 +89,12 @@ pub(super) async fn run(global: &GlobalArgs, args: &InitArgs) -> Result<(), Expl
          URIs, Add, Save):\n  {}\nThen run: refrain login\n",
         answers.redirect_uri
     ));
-    doctor::run(&global).await
+    // What it finds does not undo what was written.
+    let examined = doctor::run(&global).await;
+    examined.map_err(|error| Explanation {
+        safe: "configuration, key and store are written, and stay".to_owned(),
+        ..error
+    })
 }
 
 fn refuse_overwriting(path: &Path, args: &InitArgs) -> Result<(), Explanation> {
@@ -128,8 +133,17 @@ fn given(args: &InitArgs, in_environment: bool) -> Result<Answers, Explanation> 
         secret_in_environment: in_environment,
         client_id,
         redirect_uri: checked_redirect(args.redirect_uri.as_deref().unwrap_or(REDIRECT))?,
-        scopes: checked_scopes(&args.scopes.join(" "))?,
+        scopes: checked_scopes(&given_scopes(args))?,
     })
+}
+
+/// The scopes that were asked for; where none were, those that a terminal would propose.
+fn given_scopes(args: &InitArgs) -> String {
+    if args.scopes.is_empty() {
+        ask::SCOPES.to_owned()
+    } else {
+        args.scopes.join(" ")
+    }
 }
 
 /// The secret of a file or of standard input, where one was named.

@@ -44,7 +44,7 @@ async fn with<T>(
     global: &GlobalArgs,
     work: impl AsyncFnOnce(&Refrain) -> Result<T, Explanation>,
 ) -> Result<T, Explanation> {
-    let refrain = Refrain::open_idle(super::load(global)?).await?;
+    let refrain = Refrain::open_existing(super::load(global)?).await?;
     let done = work(&refrain).await;
     super::close(&refrain).await;
     done

@@ -12,6 +12,7 @@ use std::{io::IsTerminal as _, time::Duration};
 
 use refrain::{
     Error, Refrain,
+    config::App,
     id::{AppName, GrantName},
     keeper::{
         Problem,
@@ -26,7 +27,10 @@ use tokio::sync::mpsc;
 use self::tell::Tell;
 use crate::{
     args::{GlobalArgs, LoginArgs},
-    callback::{CallbackListener, Callbacks},
+    callback::{
+        BindError, CallbackListener, Callbacks,
+        answers::{self, Answers},
+    },
     report::Explanation,
 };
 
@@ -52,11 +56,25 @@ struct Login<'a> {
 
 pub(super) async fn run(global: &GlobalArgs, args: &LoginArgs) -> Result<(), Explanation> {
     let scope = asked_scope(&args.scopes)?;
-    let refrain = super::open(global).await?;
+    let refrain = super::open_or_make(global).await?;
     let done = login(&refrain, global, args, scope).await;
     super::close(&refrain).await;
     let (done, tell) = done?;
     tell.result(&done, refrain.parts().clock.wall())
+}
+
+/// Opens the socket of the callback; where somebody has it, says whether that is refrain's server.
+async fn listen(refrain: &Refrain, app: &App) -> Result<CallbackListener, BindError> {
+    let uri = &app.redirect_uri;
+    let bound = CallbackListener::bind(uri).await;
+    let Err(BindError::InUse { address }) = bound else {
+        return bound;
+    };
+    let transport = refrain.parts().transport.as_ref();
+    Err(match answers::ask(transport, uri).await {
+        Answers::Refrain => BindError::OwnServer { address },
+        Answers::Other | Answers::Nobody(_) => BindError::InUse { address },
+    })
 }
 
 async fn login(
@@ -68,7 +86,7 @@ async fn login(
     let (grant, app) = names(refrain, args).await?;
     let patience = Duration::from_secs(args.wait.into());
     let listener = match refrain.parts().apps.get(&app) {
-        Some(app) => Some(CallbackListener::bind(&app.redirect_uri).await),
+        Some(app) => Some(listen(refrain, app).await),
         None => None, // The library says which apps there are.
     };
     let port = match &listener {

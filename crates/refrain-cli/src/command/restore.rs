@@ -99,7 +99,7 @@ async fn restore<'a>(config: &Config, file: &'a Path, yes: bool) -> Result<Told<
 /// Marks the grants of a store that other programs have put back.
 async fn mark(config: Config) -> Result<Told<'static>, Explanation> {
     let store = config.store.to_string();
-    let refrain = Refrain::open_idle(config).await?;
+    let refrain = Refrain::open_existing(config).await?;
     let parts = refrain.parts();
     let taken = take_over(parts.store.as_ref(), parts.clock.as_ref()).await?;
     Ok(Told {

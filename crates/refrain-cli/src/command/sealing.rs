@@ -61,7 +61,7 @@ pub(super) async fn run(global: &GlobalArgs, args: &RotateArgs) -> Result<(), Ex
         (false, true) => Step::ReplacePrepared,
         (false, false) => Step::Replace,
     };
-    let refrain = Refrain::open_idle(config).await?;
+    let refrain = Refrain::open_existing(config).await?;
     let mut rotation = rotate(refrain.parts(), &key, step).await?;
     while args.wait
         && let Some(until) = rotation.old_until

@@ -28,7 +28,7 @@ pub(super) async fn run(
         place.app_dir.clone_from(&args.app_dir);
     }
     // A server that cannot listen must not have presented anything by the time it ends.
-    let refrain = super::open_idle_with(config).await?;
+    let refrain = super::remember(Refrain::open_idle(config).await?);
     let started = start(inherited, &place, &refrain).await;
     let server = match started.and_then(|server| server.telling(&notices)) {
         Ok(server) => server,
@@ -103,7 +103,7 @@ fn check_plain(listen: SocketAddr, place: &config::Server) -> Result<(), Explana
     ))
 }
 
-fn failed(error: &StartError) -> Explanation {
+pub(crate) fn failed(error: &StartError) -> Explanation {
     let (fix, exit) = match error {
         StartError::InUse { .. } => (
             "end the other program, or choose another address with --listen",

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use refrain::{
+    time::{Clock as _, SystemClock},
+    words,
+};
 use serde::Serialize;
 
 use crate::{
@@ -32,6 +36,15 @@ pub(super) async fn run(global: &GlobalArgs, args: &TokenArgs) -> Result<(), Exp
     let served = served?;
     if let Some(warning) = served.warning {
         report::warning(&warning.into(), global.json);
+    }
+    let left = served.live.expires_at().since(SystemClock::new().wall());
+    // Rounded, because a second has passed since it was made.
+    if left.as_secs().saturating_add(5) < args.min_ttl {
+        report::notice(&format!(
+            "warning: this token works for {} and no longer: Spotify gives none that lives {}",
+            words::long(left),
+            words::long(Duration::from_secs(args.min_ttl)),
+        ));
     }
     let token = served.live.token().expose();
     if !global.json {

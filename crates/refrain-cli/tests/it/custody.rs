@@ -408,7 +408,7 @@ async fn a_backup_that_cannot_be_written_leaves_nothing() {
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
     }
     home.run(&["backup", "nowhere/copy", "--json"])
-        .failed(2, "file_missing");
+        .failed(2, "no_folder");
     let name = home.database();
     home.run(&["backup", name.to_str().unwrap(), "--force", "--json"])
         .failed(2, "file_exists");

@@ -7,6 +7,7 @@ use crate::home::Home;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_link_is_alone_on_standard_output_and_another_each_time() {
     let home = Home::with(Profile::default()).await;
+    home.found();
     // Where nobody listens, whatever else runs on this machine.
     let nobody = "[server]\nlisten = \"127.0.0.1:9\"\n";
     home.configure("http://127.0.0.1:9/callback", nobody);
@@ -35,6 +36,7 @@ async fn a_sign_in_link_is_alone_on_standard_output_and_another_each_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_is_signed_out_and_no_link_is_left() {
     let home = Home::with(Profile::default()).await;
+    home.found();
     for _ in 0..2 {
         home.run(&["dashboard"]).ok();
     }
@@ -51,6 +53,7 @@ async fn everybody_is_signed_out_and_no_link_is_left() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_no_browser_reaches_has_no_link() {
     let home = Home::with(Profile::default()).await;
+    home.found();
     home.configure(
         "http://127.0.0.1:4280/callback",
         "[server]\nlisten = \"\"\nsocket = \"/tmp/refrain.sock\"\n",

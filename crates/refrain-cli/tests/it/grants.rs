@@ -41,6 +41,7 @@ async fn a_refresh_brings_another_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_has_every_grant() {
     let home = Home::new().await;
+    home.found();
     let output = home.run(&["list"]).ok();
     assert!(output.stdout.is_empty(), "{output:?}");
     assert!(output.stderr.contains("refrain login"), "{output:?}");

@@ -146,6 +146,14 @@ impl Home {
         Running::start(&mut self.command(args))
     }
 
+    /// Makes the store, with nobody signed in: as a login does that is given up.
+    pub(crate) fn found(&self) {
+        let mut login = self.start(&["login", "nobody", "--no-browser"]);
+        login.line();
+        login.interrupt();
+        login.wait();
+    }
+
     /// Signs the simulator's user in, as a person without a browser does.
     pub(crate) fn login(&self, grant: &str) {
         let mut login = self.start(&["login", grant, "--no-browser"]);

@@ -93,6 +93,26 @@ async fn the_secret_may_be_in_a_file() {
     let args = ["--client-id", &app.client_id, "--client-secret-file", &file];
     let output = init(&home, &args, "");
     assert_eq!(output.code, 0, "{output:?}");
+    // Without a word about scopes they are those that a terminal would propose.
+    let config = fs::read_to_string(home.config_file()).unwrap();
+    let scopes = "scopes = [\"user-read-private\", \"user-read-recently-played\"]";
+    assert!(config.contains(scopes), "{config}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_stays_where_spotify_is_not_reached() {
+    let home = Home::bare(Profile::default()).await;
+    let id = home.sim.default_app().client_id;
+    let mut command = home.command(&["init", "--json", "--client-id", &id]);
+    command
+        .env("REFRAIN_SPOTIFY_ACCOUNTS_URL", "https://accounts.invalid")
+        .env("REFRAIN_SPOTIFY_API_URL", "https://api.invalid");
+    let told = Output::of(&mut command).failed(6, "doctor_failed");
+    assert!(
+        told["safe"].as_str().unwrap().contains("are written"),
+        "{told}"
+    );
+    assert!(home.config_file().exists() && home.database().exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use refrain_sim::Profile;
 
-use crate::home::Home;
+use crate::home::{Home, write_private};
 
 const COMMANDS: [&[&str]; 20] = [
     &["demo"],
@@ -75,6 +75,7 @@ async fn what_is_not_understood_is_exit_code_2() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_that_is_not_there_is_told() {
     let home = Home::new().await;
+    home.found();
     for command in ["token", "why", "refresh", "logout"] {
         home.run(&[command, "--json"]).failed(3, "no_grant");
         home.run(&[command, "nobody", "--json"])
@@ -83,6 +84,68 @@ async fn a_grant_that_is_not_there_is_told() {
     home.run(&["api", "/v1/me", "--json"]).failed(3, "no_grant");
     home.run(&["login", "--app", "other", "--no-browser", "--json"])
         .failed(6, "unknown_app");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_is_said() {
+    let home = Home::new().await;
+    home.login("alice");
+    let output = home.run(&["token", "--min-ttl", "9000"]).ok();
+    assert!(
+        output.stderr.contains("warning: this token works for"),
+        "{output:?}"
+    );
+    assert!(
+        home.run(&["token", "--min-ttl", "600"])
+            .ok()
+            .stderr
+            .is_empty()
+    );
+    let config = std::fs::read_to_string(home.config_file()).unwrap();
+    let nowhere = config.replace(home.sim.api_url(), "http://127.0.0.1:9");
+    write_private(&home.config_file(), &nowhere);
+    let told = home
+        .run(&["api", "/v1/me", "--json"])
+        .failed(5, "api_unreachable");
+    assert!(
+        told["safe"].as_str().unwrap().contains("nothing was sent"),
+        "{told}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_asks_makes_neither_store_nor_key() {
+    let home = Home::new().await;
+    let asking: [&[&str]; 10] = [
+        &["list"],
+        &["why"],
+        &["token"],
+        &["refresh"],
+        &["logout"],
+        &["api", "/v1/me"],
+        &["key", "list"],
+        &["key", "create", "x", "--all-grants"],
+        &["dashboard"],
+        &["sealing", "rotate"],
+    ];
+    let refused = |home: &Home| {
+        for args in asking {
+            let told = home
+                .run(&[args, &["--json"]].concat())
+                .failed(6, "no_store");
+            assert!(told["fix"].as_str().unwrap().contains("refrain init"));
+        }
+        assert!(!home.key_file().exists());
+        assert!(!home.path().join("state").exists());
+    };
+    refused(&home);
+    assert!(!home.path().join("data").exists());
+    // An empty file is no store either.
+    write_private(&home.database(), "");
+    refused(&home);
+    assert_eq!(std::fs::metadata(home.database()).unwrap().len(), 0);
+    home.login("alice");
+    home.run(&["list"]).ok();
 }
 
 #[tokio::test(flavor = "multi_thread")]

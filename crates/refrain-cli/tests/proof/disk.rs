@@ -506,7 +506,7 @@ fn a_key_that_is_not_the_right_one_is_named_before_anything_is_written_or_sent()
     let home = world.home();
     sign_in(&world, &home, &["alice"]);
     let stranger = world.home();
-    stranger.run(&["list"]).assert_done();
+    world.login(&stranger, "bob");
     let own = fs::read_to_string(&home.key).unwrap();
     let id = key_id(&own);
     let foreign = fs::read_to_string(&stranger.key).unwrap();
@@ -575,7 +575,7 @@ fn a_wrong_key_changes_nothing_that_a_killed_process_left_behind() {
     child.kill().unwrap();
     child.wait().unwrap();
     let stranger = world.home();
-    stranger.run(&["list"]).assert_done();
+    world.login(&stranger, "bob");
     let own = fs::read_to_string(&home.key).unwrap();
     let before = (world.newest(), rows(&world, &home));
     assert_eq!(

@@ -323,7 +323,7 @@ fn duration_of_a_refresh(world: &World, home: &Home) -> Duration {
         begun.elapsed() / EACH
     };
     // One at first: what several first users of a store meet is another test's.
-    home.run(&["list"]).assert_done();
+    world.login(home, "timed0");
     thread::scope(|threads| {
         let timed: Vec<_> = (0..THREADS)
             .map(|thread| threads.spawn(move || measure(format!("timed{thread}"))))

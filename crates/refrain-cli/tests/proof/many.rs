@@ -1,6 +1,12 @@
 //! Many processes on one grant.
 
-use std::{collections::BTreeSet, sync::Mutex, thread, time::Duration};
+use std::{
+    collections::BTreeSet,
+    io::{BufRead as _, BufReader},
+    sync::Mutex,
+    thread,
+    time::Duration,
+};
 
 use refrain::Refrain;
 use refrain_sim::{EventKind, Profile, Rotation, fingerprint};
@@ -98,8 +104,17 @@ fn eight_processes_that_find_nothing_there_make_one_key_and_one_store() {
         thread::scope(|shells| {
             for _ in 0..SHELLS {
                 shells.spawn(|| {
-                    let ran = home.run(&["--json", "list"]);
-                    assert_eq!(ran.exit, Some(0), "round {round}: {ran:?}");
+                    // Prints where to consent once it has the store open.
+                    let mut login = home
+                        .command(&["login", "alice", "--no-browser"])
+                        .spawn()
+                        .unwrap();
+                    let mut line = String::new();
+                    let stdout = login.stdout.take().unwrap();
+                    BufReader::new(stdout).read_line(&mut line).unwrap();
+                    login.kill().unwrap();
+                    login.wait().unwrap();
+                    assert!(line.starts_with("http"), "round {round}: {line}");
                 });
             }
         });

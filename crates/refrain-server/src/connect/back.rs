@@ -1,6 +1,6 @@
 //! The end of a login: the browser comes back from the provider, and goes on to the app.
 
-use http::{Method, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use refrain::{
     Error,
     keeper::{Problem, links::Returned, login::LoginError},
@@ -70,7 +70,10 @@ fn not_ours(visit: &Visit<'_>) -> Response<Answer> {
     } else {
         login::not_ours_or_late()
     };
-    let page = page.answer_with(StatusCode::BAD_REQUEST, &ways);
+    let mut page = page.answer_with(StatusCode::BAD_REQUEST, &ways);
+    // So that whoever looks for refrain at this address knows that it is here.
+    page.headers_mut()
+        .insert("refrain-error", HeaderValue::from_static("login_over"));
     page.map(Answer::own)
 }
 

@@ -26,7 +26,7 @@ use crate::{
     authority,
     body::Answer,
     connect::cookie,
-    fault::Fault,
+    fault::{Fault, code},
     html::Html,
     manage::links::{self, Place},
 };
@@ -144,7 +144,7 @@ fn check_origin(desk: &Desk<'_>, place: &Place) -> Result<(), Fault> {
     let fix = "make a link instead and open it in this browser, or open the dashboard there";
     Err(Fault::request(
         StatusCode::MISDIRECTED_REQUEST,
-        "wrong_host",
+        code::WRONG_HOST,
         what,
         fix,
     ))

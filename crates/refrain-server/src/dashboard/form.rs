@@ -4,7 +4,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use crate::{
     body::{Sent, whole},
-    fault::Fault,
+    fault::{Fault, code},
     session::Admin,
     visit::Visit,
 };
@@ -24,7 +24,7 @@ impl Form {
         if !kind.starts_with(b"application/x-www-form-urlencoded") {
             let (what, fix) = ("what was sent is no form", "use the page's own form");
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return Err(Fault::request(status, "bad_content_type", what, fix));
+            return Err(Fault::request(status, code::BAD_CONTENT_TYPE, what, fix));
         }
         let form = Self::parse(&whole::read(body).await?);
         admin.check_csrf(form.all("csrf").next())?;
@@ -55,7 +55,7 @@ impl Form {
 
 /// 400 for a field that says something else than it may.
 pub(super) fn bad(what: impl Into<String>, fix: &str) -> Fault {
-    Fault::request(StatusCode::BAD_REQUEST, "bad_form", what, fix)
+    Fault::request(StatusCode::BAD_REQUEST, code::BAD_FORM, what, fix)
 }
 
 #[cfg(test)]

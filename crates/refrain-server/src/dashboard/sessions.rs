@@ -13,7 +13,7 @@ use super::{
 use crate::{
     audit::{Action, Subject},
     body::Answer,
-    fault::Fault,
+    fault::{Fault, code},
 };
 
 /// `GET`: which sessions there are.
@@ -54,5 +54,5 @@ pub(super) async fn end(desk: &Desk<'_>) -> Result<Response<Answer>, Fault> {
 fn unknown() -> Fault {
     let fix = "nothing is left to do; the list is at /dashboard/sessions";
     let what = "there is no such session, or it is over";
-    Fault::request(StatusCode::NOT_FOUND, "session_unknown", what, fix)
+    Fault::request(StatusCode::NOT_FOUND, code::SESSION_UNKNOWN, what, fix)
 }

@@ -9,7 +9,7 @@ use serde_json::Number;
 
 use crate::{
     body::{Sent, whole},
-    fault::Fault,
+    fault::{Fault, code},
 };
 
 /// Of which nothing is to be said.
@@ -45,13 +45,13 @@ fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Fa
         let what = "the body is not application/json";
         let fix = "send Content-Type: application/json";
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Err(Fault::request(status, "bad_content_type", what, fix));
+        return Err(Fault::request(status, code::BAD_CONTENT_TYPE, what, fix));
     }
     serde_json::from_slice(bytes).map_err(|error| {
         // What it says of the text is the caller's own, and told to nobody else.
         let what = format!("the body is not what is expected here: {error}");
         let fix = "look at /refrain/v1/openapi.json";
-        Fault::request(StatusCode::BAD_REQUEST, "bad_body", what, fix)
+        Fault::request(StatusCode::BAD_REQUEST, code::BAD_BODY, what, fix)
     })
 }
 

@@ -24,7 +24,7 @@ use crate::{
     audit::{Action, Subject},
     body::{Answer, Sent},
     errand::Errand,
-    fault::Fault,
+    fault::{Fault, code},
 };
 
 /// So many are read at once, where the caller may not see them all.
@@ -177,7 +177,7 @@ pub(crate) async fn record(errand: &Errand<'_>, id: &str) -> Result<KeyRecord, F
     let missing = || {
         if everything {
             let (what, fix) = ("there is no API key of this id", "GET /refrain/v1/keys");
-            Fault::request(StatusCode::NOT_FOUND, "unknown_api_key", what, fix)
+            Fault::request(StatusCode::NOT_FOUND, code::UNKNOWN_API_KEY, what, fix)
         } else {
             // The same whether there is such a key or not.
             let what = "the key does not reach this one";
@@ -209,7 +209,7 @@ pub(crate) async fn revoke_now(errand: &Errand<'_>, id: &str) -> Result<RevokedK
 impl New {
     fn checked(self) -> Result<NewKey, Fault> {
         let bad = |what: String, fix: &str| {
-            Fault::request(StatusCode::BAD_REQUEST, "bad_body", what, fix)
+            Fault::request(StatusCode::BAD_REQUEST, code::BAD_BODY, what, fix)
         };
         if self.all_grants && !self.grants.is_empty() {
             let what = "the key is to reach all grants, and some are named";
@@ -246,11 +246,15 @@ fn refused(errand: &Errand<'_>, error: &Error) -> Fault {
     match error.problem() {
         Problem::ApiKey(KeyError::NameTaken { .. }) => {
             let what = "another API key that is not revoked has this name";
-            conflict("key_name_taken", what, "choose another name")
+            conflict(code::KEY_NAME_TAKEN, what, "choose another name")
         }
         Problem::ApiKey(KeyError::UnknownGrants { .. }) => {
             let what = "a grant that is named is not there";
-            conflict("unknown_grant", what, "GET /refrain/v1/grants lists them")
+            conflict(
+                code::UNKNOWN_GRANT,
+                what,
+                "GET /refrain/v1/grants lists them",
+            )
         }
         _ => errand.fault(error),
     }

@@ -21,7 +21,10 @@ use crate::{
     audit::{Action, Subject},
     body::{Answer, Sent},
     errand::Errand,
-    fault::Fault,
+    fault::{
+        Fault,
+        code::{self, Code},
+    },
 };
 
 /// What a caller says about a link that is to be made.
@@ -129,7 +132,7 @@ pub(crate) fn url(origin: &str, link: &ConnectLink) -> String {
 /// A place that the configuration allows to send users to.
 fn allowed(asked: &Asked<'_>, url: &str) -> Result<ReturnTo, Fault> {
     let bad = |what: String, fix: &str| {
-        let code = "return_to_not_allowed";
+        let code = code::RETURN_TO_NOT_ALLOWED;
         Fault::request(StatusCode::BAD_REQUEST, code, what, fix)
     };
     let url: ReturnTo = url.parse().map_err(|error| {
@@ -154,7 +157,12 @@ fn refused(errand: &Errand<'_>, error: &Error) -> Fault {
     match error.problem() {
         Problem::Link(LinkError::GrantThere { .. }) => {
             let told = error.explain();
-            Fault::request(StatusCode::CONFLICT, told.code, told.what, told.fix)
+            Fault::request(
+                StatusCode::CONFLICT,
+                Code::told(told.code),
+                told.what,
+                told.fix,
+            )
         }
         _ => errand.fault(error),
     }

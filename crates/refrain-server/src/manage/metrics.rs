@@ -6,7 +6,7 @@ use refrain::{Error, Refrain, access::Grants, id::GrantName};
 use super::{Asked, told};
 use crate::{
     body::Answer,
-    fault::Fault,
+    fault::{Fault, code},
     metrics::{CONTENT_TYPE, standing::Census},
 };
 
@@ -34,7 +34,7 @@ pub(super) async fn tell(asked: &Asked<'_>) -> Result<Response<Answer>, Fault> {
     let text = metrics.text().map_err(|_| {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         let what = "the metrics could not be written";
-        Fault::request(status, "internal", what, "report this")
+        Fault::request(status, code::INTERNAL, what, "report this")
     })?;
     Ok(told(StatusCode::OK, CONTENT_TYPE, text))
 }

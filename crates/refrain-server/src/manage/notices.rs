@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     body::{Answer, Sent},
-    fault::Fault,
+    fault::{Fault, code},
 };
 
 #[derive(Debug, Serialize)]
@@ -97,7 +97,7 @@ pub(super) async fn test(asked: &Asked<'_>, body: Sent) -> Result<Response<Answe
         let what = "nobody is told of grants without asking";
         return Err(Fault::request(
             StatusCode::CONFLICT,
-            "no_notices",
+            code::NO_NOTICES,
             what,
             fix,
         ));

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::{StatusCode, Uri};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, code};
 
 /// The parameters of a request, each of a known name and there once at most.
 ///
@@ -45,7 +45,7 @@ pub(super) fn number(text: &str, least: u64, most: u64) -> Result<u64, Fault> {
 /// 400 for a parameter that means nothing here.
 pub(super) fn bad(what: &str) -> Fault {
     let fix = "look at /refrain/v1/openapi.json";
-    Fault::request(StatusCode::BAD_REQUEST, "bad_query", what, fix)
+    Fault::request(StatusCode::BAD_REQUEST, code::BAD_QUERY, what, fix)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::{Asked, content, json, query};
 use crate::{
     audit,
     body::{Answer, Sent},
-    fault::Fault,
+    fault::{Fault, code},
 };
 
 /// Nobody can ask for more: Spotify's tokens live an hour.
@@ -61,7 +61,7 @@ pub(super) async fn told_how(asked: &Asked<'_>, body: Sent) -> Result<Response<A
         let what = "no access token lives longer than an hour";
         let fix = "ask for a min_ttl of 3600 at most";
         let status = StatusCode::BAD_REQUEST;
-        return Err(Fault::request(status, "bad_body", what, fix));
+        return Err(Fault::request(status, code::BAD_BODY, what, fix));
     }
     answer(asked, how.min_ttl).await
 }

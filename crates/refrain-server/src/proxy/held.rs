@@ -4,7 +4,11 @@ use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Either, Full};
 
-use crate::{body::Sent, fault::Fault, proxy::upstream::Outgoing};
+use crate::{
+    body::Sent,
+    fault::{Fault, code},
+    proxy::upstream::Outgoing,
+};
 
 /// So much of a body is held; a playlist's cover is half of that at most.
 pub(crate) const MOST: usize = 512 * 1024;
@@ -77,7 +81,7 @@ fn broken_off() -> Fault {
     let what = "the request's body broke off";
     Fault::request(
         status,
-        "body_broken_off",
+        code::BODY_BROKEN_OFF,
         what,
         "nothing was sent to Spotify",
     )

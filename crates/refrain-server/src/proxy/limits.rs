@@ -9,7 +9,11 @@ use refrain::{
 };
 use tracing::{Instrument as _, Span};
 
-use crate::{fault::Fault, request_id::RequestId, server::Shared};
+use crate::{
+    fault::{Fault, code},
+    request_id::RequestId,
+    server::Shared,
+};
 
 /// Lets a request of an app out, or says when to come back.
 pub(super) fn enter(gates: &Gates, app: &AppName) -> Result<Option<Probe>, Closed> {
@@ -23,9 +27,9 @@ pub(super) fn enter(gates: &Gates, app: &AppName) -> Result<Option<Probe>, Close
 /// What a request is told that is not sent.
 pub(super) fn refused(closed: &Closed) -> Fault {
     let (code, what) = match closed.kind {
-        Kind::Rate => ("rate_limited", "Spotify wants this app to wait"),
+        Kind::Rate => (code::RATE_LIMITED, "Spotify wants this app to wait"),
         Kind::Quota => (
-            "quota_exceeded",
+            code::QUOTA_EXCEEDED,
             "the quota of this developer account is used up for now",
         ),
     };

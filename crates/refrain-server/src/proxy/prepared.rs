@@ -11,7 +11,7 @@ use refrain::{
     secret::AccessToken,
 };
 
-use crate::fault::Fault;
+use crate::fault::{Fault, code};
 
 /// A token as a header, and what is said about it in the answer.
 #[derive(Debug)]
@@ -51,7 +51,10 @@ pub(crate) fn bearer(token: &AccessToken) -> Result<HeaderValue, Fault> {
     let text = [b"Bearer ", token.expose().as_bytes()].concat();
     let value = HeaderValue::from_maybe_shared(Bytes::from(text));
     let mut value = value.map_err(|_| {
-        let (code, what) = ("token_illegal", "Spotify's token cannot stand in a header");
+        let (code, what) = (
+            code::TOKEN_ILLEGAL,
+            "Spotify's token cannot stand in a header",
+        );
         Fault::later(code, what, Duration::from_secs(60))
     })?;
     value.set_sensitive(true);

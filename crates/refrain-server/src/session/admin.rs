@@ -9,7 +9,11 @@ use refrain::{
 use subtle::ConstantTimeEq as _;
 
 use super::cookie as own_cookie;
-use crate::{cookie, fault::Fault, visit::Visit};
+use crate::{
+    cookie,
+    fault::{Fault, code},
+    visit::Visit,
+};
 
 /// Who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +46,7 @@ impl Admin {
         }
         Err(Fault::request(
             StatusCode::FORBIDDEN,
-            "form_too_old",
+            code::FORM_TOO_OLD,
             "the form is not one of this session",
             "open the page again, and send it from there; nothing was changed",
         ))
@@ -83,7 +87,7 @@ pub(crate) async fn identify(visit: &Visit<'_>) -> Result<Admin, Fault> {
 fn nobody() -> Fault {
     Fault::request(
         StatusCode::UNAUTHORIZED,
-        "sign_in_needed",
+        code::SIGN_IN_NEEDED,
         "nobody is signed in here",
         "run `refrain dashboard` where refrain runs, and open the link that it prints",
     )

@@ -13,7 +13,7 @@ use crate::{
     body::Answer,
     connect::{ask, cookie as login_cookie},
     cookie::{self, unwritable},
-    fault::Fault,
+    fault::{Fault, code},
     page::{FOOTER, Mark, html, see_other},
     visit::Visit,
 };
@@ -41,7 +41,7 @@ pub(super) fn app<'a>(visit: &Visit<'a>) -> Result<&'a AppName, Fault> {
     app.ok_or_else(|| {
         Fault::request(
             StatusCode::NOT_FOUND,
-            "no_sessions",
+            code::NO_SESSIONS,
             "nobody signs in with a browser here",
             "set sessions.app in the configuration to the app whose users may",
         )
@@ -58,7 +58,7 @@ fn return_to(query: &str) -> Result<LocalPath, Fault> {
     LocalPath::parse(&path).ok_or_else(|| {
         Fault::request(
             StatusCode::BAD_REQUEST,
-            "return_to_not_allowed",
+            code::RETURN_TO_NOT_ALLOWED,
             "return_to is no path on this origin",
             "write it as /app, with what follows",
         )
@@ -151,11 +151,11 @@ async fn open(visit: &Visit<'_>, grant: GrantName) -> Result<(SessionId, HeaderV
 fn unsealed(error: &SealingError) -> Fault {
     let (code, fix) = match error {
         SealingError::TooLarge(_) => (
-            "session_too_large",
+            code::SESSION_TOO_LARGE,
             "have whoever runs this server set sessions.keep = \"store\"; remove the app at \
              https://www.spotify.com/account/apps/ to take your consent back",
         ),
-        SealingError::Seal(_) => ("internal", "report this"),
+        SealingError::Seal(_) => (code::INTERNAL, "report this"),
     };
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     Fault::request(status, code, error.to_string(), fix)
@@ -166,5 +166,5 @@ fn begun_otherwise() -> Fault {
         "sessions are kept in another way here since this login began",
         "sign in once more",
     );
-    Fault::request(StatusCode::CONFLICT, "login_interrupted", what, fix)
+    Fault::request(StatusCode::CONFLICT, code::LOGIN_INTERRUPTED, what, fix)
 }

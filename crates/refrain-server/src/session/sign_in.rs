@@ -11,7 +11,7 @@ use crate::{
     audit::{Action, Subject},
     body::Answer,
     cookie::unwritable,
-    fault::Fault,
+    fault::{Fault, code},
     page::{FOOTER, Mark, html, see_other},
     visit::Visit,
 };
@@ -62,7 +62,7 @@ fn refused(visit: &Visit<'_>) -> Fault {
     }
     Fault::request(
         StatusCode::GONE,
-        "sign_in_unknown",
+        code::SIGN_IN_UNKNOWN,
         "this sign-in link was used already, or is too old",
         "get a new one where refrain runs: `refrain dashboard`",
     )

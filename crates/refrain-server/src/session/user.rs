@@ -19,7 +19,7 @@ use crate::{
     body::Answer,
     caller::{self, Caller},
     cookie,
-    fault::Fault,
+    fault::{Fault, code},
     server::Shared,
     visit::Visit,
 };
@@ -230,7 +230,7 @@ fn check_origin(visit: &Visit<'_>) -> Result<(), Fault> {
     if could_be_a_form(visit.method(), visit.headers()) {
         return Err(Fault::request(
             StatusCode::FORBIDDEN,
-            "form_refused",
+            code::FORM_REFUSED,
             "a form could have sent this request",
             "send it with fetch, as application/json or with the header Refrain-Csrf: 1",
         ));
@@ -256,7 +256,7 @@ fn could_be_a_form(method: &Method, headers: &HeaderMap) -> bool {
 fn nobody() -> Fault {
     Fault::request(
         StatusCode::UNAUTHORIZED,
-        "session_over",
+        code::SESSION_OVER,
         "nobody is signed in with this browser",
         "have the user sign in: a form with method POST to /session/login",
     )

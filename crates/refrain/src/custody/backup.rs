@@ -36,18 +36,17 @@ pub async fn backup(
     force: bool,
     clock: Arc<dyn Clock>,
 ) -> Result<BackedUp, CustodyError> {
-    let missing = |path: &Path| CustodyError::Missing {
-        path: path.to_owned(),
-    };
     if !database.exists() {
-        return Err(missing(database));
+        let path = database.to_owned();
+        return Err(CustodyError::Missing { path });
     }
     let folder = match to.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
     if !folder.is_dir() {
-        return Err(missing(folder));
+        let path = folder.to_owned();
+        return Err(CustodyError::NoFolder { path });
     }
     let exists = fs::symlink_metadata(to).is_ok();
     let same = exists && same_file(database, to);

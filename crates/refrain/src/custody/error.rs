@@ -40,6 +40,12 @@ pub enum CustodyError {
         /// The file.
         path: PathBuf,
     },
+    /// There is no such folder.
+    #[error("there is no folder {}", path.display())]
+    NoFolder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// There is nothing in the store.
     #[error("the store {} is empty", path.display())]
     Empty {
@@ -126,6 +132,7 @@ impl CustodyError {
             Self::Unprepared => "rotation_unprepared",
             Self::Exists { .. } => "file_exists",
             Self::Missing { .. } => "file_missing",
+            Self::NoFolder { .. } => "no_folder",
             Self::Empty { .. } => "store_empty",
             Self::NoBackup { .. } => "no_backup",
             Self::BadCopy { .. } => "bad_copy",
@@ -143,6 +150,7 @@ impl CustodyError {
             Self::Credential | Self::Unfinished | Self::Unprepared => Kind::Configuration,
             Self::Exists { .. }
             | Self::Missing { .. }
+            | Self::NoFolder { .. }
             | Self::Empty { .. }
             | Self::NoBackup { .. } => Kind::Usage,
             Self::BadCopy { .. } | Self::Damaged { .. } | Self::File { .. } => Kind::Storage,
@@ -175,6 +183,10 @@ impl CustodyError {
                 "choose another name, or add --force".to_owned(),
             ),
             Self::Missing { .. } => ("nothing was changed", "name a file that exists".to_owned()),
+            Self::NoFolder { .. } => (
+                "nothing was changed",
+                "make that folder, or name a file in another".to_owned(),
+            ),
             Self::Empty { .. } => (
                 "nothing was changed",
                 "log in first, or let `store` name another file".to_owned(),

@@ -127,6 +127,12 @@ pub enum Problem {
         /// The kind.
         kind: &'static str,
     },
+    /// There is nothing where the store should be, and it is not to be made by asking.
+    #[error("there is no store at {place}")]
+    NoStore {
+        /// Where it was looked for.
+        place: String,
+    },
     /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -431,6 +437,7 @@ impl Problem {
             Self::Store(error) => error.code(),
             Self::NotSaved(_) => "storage_not_saved",
             Self::NoSuchStore { .. } => "storage_kind",
+            Self::NoStore { .. } => "no_store",
             Self::Random(_) => "no_randomness",
             Self::Name(_) => "not_a_name",
             Self::UnknownGrant { .. } => "unknown_grant",
@@ -492,6 +499,7 @@ impl Problem {
             | Self::KeyUnusable { .. }
             | Self::KeyCheck(_)
             | Self::NoSuchStore { .. }
+            | Self::NoStore { .. }
             | Self::UnknownApp { .. }
             | Self::ClientChanged { .. }
             | Self::Misconfigured { .. } => Kind::Configuration,

@@ -81,6 +81,7 @@ impl Problem {
             | Self::KeyUnusable { .. }
             | Self::KeyCheck(_)
             | Self::NoSuchStore { .. }
+            | Self::NoStore { .. }
             | Self::Random(_)
             | Self::Name(_)
             | Self::UnknownGrant { .. }
@@ -120,6 +121,10 @@ impl Problem {
             Self::Store(error) => store_fix(error),
             Self::NotSaved(error) => store_fix(error),
             Self::NoSuchStore { .. } => own("use a store of the form sqlite:PATH"),
+            Self::NoStore { .. } => own(
+                "`refrain init`, `refrain login` and `refrain serve` make one; where one should be there, \
+                 correct `store`",
+            ),
             Self::Random(_) => {
                 own("the operating system's random generator fails; restart the machine")
             }

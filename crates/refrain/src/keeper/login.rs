@@ -344,6 +344,17 @@ impl Keeper {
             .map(drop)
     }
 
+    /// The same, and asks the Web API with that token whether it answers the app at all: where the owner of
+    /// an app in development mode has no Premium, it answers nobody. Any other answer is none.
+    pub async fn check_owner(&self, app: &AppName) -> Result<(), Error> {
+        let app = self.app(app)?;
+        let granted = self.exchange(app, &TokenRequest::ClientCredentials).await?;
+        if self.refuses_owner(&granted.access_token).await {
+            return Err(LoginError::OwnerNotPremium.into());
+        }
+        Ok(())
+    }
+
     async fn connect_accounts(
         &self,
     ) -> Result<Box<dyn crate::oauth::transport::Connection>, Error> {

@@ -150,7 +150,14 @@ impl Keyring {
         let mut text = Zeroizing::new(String::with_capacity(4096));
         file.take(LONGEST_FILE)
             .read_to_string(&mut text)
-            .map_err(io)?;
+            .map_err(|source| match source.kind() {
+                // Bytes that are no text.
+                io::ErrorKind::InvalidData => KeyFileError::Line {
+                    path: path.to_owned(),
+                    line: 1,
+                },
+                _ => io(source),
+            })?;
         let mut keys = Vec::new();
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();

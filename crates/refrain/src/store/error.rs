@@ -104,6 +104,19 @@ impl StoreError {
         }
     }
 
+    /// Whether a store of this layout is to be brought up to date.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn outdated(place: String, found: i64, known: i64) -> Result<bool, Self> {
+        if found > known {
+            return Err(Self::Newer {
+                place,
+                found,
+                known,
+            });
+        }
+        Ok(found < known)
+    }
+
     /// The same error about another file than the one it was met at: a copy stands for its original.
     #[cfg(feature = "sqlite")]
     #[must_use]

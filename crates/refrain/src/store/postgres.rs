@@ -155,6 +155,11 @@ impl Store for PostgresStore {
         open::migrate(&self.sessions).await
     }
 
+    async fn is_outdated(&self) -> Result<bool, StoreError> {
+        let found = open::layout(&self.sessions).await?;
+        StoreError::outdated(self.place(), found, open::known())
+    }
+
     async fn identity(&self) -> Result<Option<Identity>, StoreError> {
         if open::layout(&self.sessions).await? == 0 {
             return Ok(None);

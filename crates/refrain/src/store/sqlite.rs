@@ -193,6 +193,10 @@ impl Store for SqliteStore {
         open::migrate(&self.path, self.connections.writer().await?).await
     }
 
+    async fn is_outdated(&self) -> Result<bool, StoreError> {
+        StoreError::outdated(self.place(), self.layout().await?, open::known())
+    }
+
     async fn identity(&self) -> Result<Option<Identity>, StoreError> {
         if self.layout().await? == 0 {
             return Ok(None);

@@ -3,22 +3,23 @@
 use refrain::{
     config::App,
     oauth::client::ClientAuth,
-    provider::spotify::{self, DASHBOARD_URL, SCOPES},
+    provider::spotify::{self, SCOPES},
 };
 
-use super::{Finding, Patient};
-use crate::{
-    callback::{BindError, CallbackListener},
-    command::init::shape,
+use super::{
+    Finding, Patient,
+    complaint::{
+        CLIENT_ID_SHAPE, CLIENT_SECRET_SHAPE, REDIRECT_HYPHEN, REDIRECT_SPELLING, SCOPE_UNKNOWN,
+    },
 };
+use crate::command::init::shape;
 
-pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
+pub(super) fn check(patient: &Patient) -> Vec<Finding> {
     let mut findings = Vec::new();
     for app in patient.config.apps.values() {
         findings.push(client_id(app));
         findings.extend(client_secret(app));
         findings.push(redirect(app));
-        findings.extend(port(app).await);
         findings.push(scopes(app));
     }
     findings
@@ -26,13 +27,13 @@ pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
 
 fn client_id(app: &App) -> Finding {
     let name = &app.name;
-    match shape::client_id(app.client.id.as_str()) {
-        Ok(_) => Finding::ok("client", format!("the client id of {name} looks like one")),
-        Err(problem) => Finding::warn(
+    match shape::client_id(app.client.id.as_str()).and_then(|id| alone(app.client.id.as_str(), id))
+    {
+        Ok(()) => Finding::ok("client", format!("the client id of {name} looks like one")),
+        Err(problem) => Finding::of(
             "client",
-            "client_id_shape",
+            CLIENT_ID_SHAPE,
             format!("the client id of {name}: {problem}"),
-            format!("copy it from {DASHBOARD_URL}"),
         ),
     }
 }
@@ -42,26 +43,35 @@ fn client_secret(app: &App) -> Option<Finding> {
     let ClientAuth::SecretBasic(secret) = &app.client.auth else {
         return None;
     };
-    let problem = match shape::client_secret(secret.expose()) {
+    let text = secret.expose();
+    let problem = match shape::client_secret(text).and_then(|secret| alone(text, secret)) {
         Err(problem) => problem,
-        Ok(_) if secret.expose() == app.client.id.as_str() => shape::Problem::SameAsId,
-        Ok(_) => {
+        Ok(()) if text == app.client.id.as_str() => shape::Problem::SameAsId,
+        Ok(()) => {
             let detail = format!("the client secret of {name} looks like one");
             return Some(Finding::ok("client", detail));
         }
     };
-    Some(Finding::warn(
+    Some(Finding::of(
         "client",
-        "client_secret_shape",
+        CLIENT_SECRET_SHAPE,
         format!("the client secret of {name}: {problem}"),
-        format!("copy it from {DASHBOARD_URL}"),
     ))
+}
+
+/// Whether nothing stands around it: what `init` takes off is sent from here.
+fn alone(text: &str, value: &str) -> Result<(), shape::Problem> {
+    if text == value {
+        Ok(())
+    } else {
+        Err(shape::Problem::Quoted)
+    }
 }
 
 fn redirect(app: &App) -> Finding {
     let (name, uri) = (&app.name, &app.redirect_uri);
     if let Err(problem) = spotify::check_redirect(uri) {
-        return Finding::fail(
+        return Finding::error(
             "redirect",
             problem.code(),
             format!("{uri} of {name}: {problem}"),
@@ -69,48 +79,20 @@ fn redirect(app: &App) -> Finding {
         );
     }
     if spotify::has_hyphen_bug(uri) {
-        return Finding::warn(
-            "redirect",
-            "redirect_hyphen",
-            format!(
-                "Spotify is known to refuse loopback paths with a hyphen, such as {uri} of {name}"
-            ),
-            "use a path without a hyphen, such as /callback, here and in Spotify's dashboard",
+        let detail = format!(
+            "Spotify is known to refuse loopback paths with a hyphen, such as {uri} of {name}"
         );
+        return Finding::of("redirect", REDIRECT_HYPHEN, detail);
+    }
+    let by_browsers = uri.url().as_str();
+    if by_browsers != uri.as_str() {
+        let detail = format!("{uri} of {name} is sent so, and browsers come back to {by_browsers}");
+        return Finding::of("redirect", REDIRECT_SPELLING, detail);
     }
     Finding::ok(
         "redirect",
         format!("{uri} of {name} is legal; it must stand in the dashboard exactly so"),
     )
-}
-
-/// Whether a login could listen there now.
-async fn port(app: &App) -> Option<Finding> {
-    spotify::check_redirect(&app.redirect_uri).ok()?;
-    match CallbackListener::bind(&app.redirect_uri).await {
-        Ok(listener) => {
-            let uri = listener.redirect_uri().clone();
-            Some(Finding::ok("port", format!("a login can listen at {uri}")))
-        }
-        Err(BindError::NotHere { .. }) => Some(Finding::warn(
-            "port",
-            "redirect_elsewhere",
-            format!("{} does not lead to this machine", app.redirect_uri),
-            "paste the address that the browser ends on into `refrain login --no-browser`",
-        )),
-        Err(error @ BindError::InUse { .. }) => Some(Finding::warn(
-            "port",
-            "port_taken",
-            error.to_string(),
-            "end that program while you log in, or paste the address that the browser ends on",
-        )),
-        Err(error @ BindError::Listen { .. }) => Some(Finding::warn(
-            "port",
-            "port_refused",
-            crate::report::with_causes(&error),
-            "choose a port above 1023, here and in Spotify's dashboard",
-        )),
-    }
 }
 
 fn scopes(app: &App) -> Finding {
@@ -125,13 +107,9 @@ fn scopes(app: &App) -> Finding {
         let number = refrain::words::count(number, "scope");
         return Finding::ok("scopes", format!("{name} asks for {number}, all known"));
     }
-    Finding::warn(
-        "scopes",
-        "scope_unknown",
-        format!(
-            "{name} asks for what Spotify does not document: {}",
-            unknown.join(", ")
-        ),
-        "correct the spelling; Spotify shows \"Illegal scope\" for such a login",
-    )
+    let detail = format!(
+        "{name} asks for what Spotify does not document: {}",
+        unknown.join(", ")
+    );
+    Finding::of("scopes", SCOPE_UNKNOWN, detail)
 }

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use refrain::config::{Config, ConfigError, Sources, StoreLocation};
+use refrain::config::{Config, ConfigError, Sources};
 use toml::{Table, Value};
 
-use super::{Finding, Patient, files};
+use super::{Finding, Patient, complaint::NO_APP, files};
 use crate::report;
 
 const CHECK: &str = "config";
@@ -38,18 +38,13 @@ fn read(sources: &Sources, config: &Config) -> Finding {
         (None, _) => "read from the environment; there is no file".to_owned(),
     };
     if config.apps.is_empty() {
-        return Finding::fail(
-            CHECK,
-            "config_no_app",
-            format!("{from}; it names no app"),
-            "run `refrain init`",
-        );
+        return Finding::of(CHECK, NO_APP, format!("{from}; it names no app"));
     }
     Finding::ok(CHECK, from)
 }
 
 fn broken(error: &ConfigError) -> Finding {
-    Finding::fail(CHECK, error.code(), report::with_causes(error), error.fix())
+    Finding::error(CHECK, error.code(), report::with_causes(error), error.fix())
 }
 
 /// The configuration file and its folder; files of secrets are the key's and the app's affair.
@@ -77,14 +72,6 @@ pub(super) fn files(patient: &Patient) -> Vec<Finding> {
     for secret in secrets {
         findings.push(files::private("secret", Path::new(&secret.value)));
     }
-    if let StoreLocation::Postgres(_) = &patient.config.store {
-        findings.push(Finding::fail(
-            "store",
-            "storage_kind",
-            "this refrain cannot open a PostgreSQL store",
-            "use a store of the form sqlite:PATH",
-        ));
-    }
     findings
 }
 
@@ -107,9 +94,22 @@ fn salvage(sources: &Sources) -> Option<Config> {
         .filter(|(name, _)| !name.starts_with("REFRAIN_APPS_"))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
+    // What the server and its messages need is nothing that a check depends on.
+    let needed = |name: &str| {
+        ["NOTICES", "SERVER", "SESSIONS"]
+            .iter()
+            .all(|part| !name.starts_with(&format!("REFRAIN_{part}_")))
+    };
+    let mut without_server = whole.clone();
+    without_server.retain(|name, _| needed(name));
     let apps_of_env = |name: &str| !name.starts_with("REFRAIN_APPS_");
     let nothing_of_env = |name: &str| !name.starts_with("REFRAIN_");
     attempt(sources, whole, apps_of_env)
+        .or_else(|| {
+            attempt(sources, without_server, |name| {
+                apps_of_env(name) && needed(name)
+            })
+        })
         .or_else(|| attempt(sources, without_apps, apps_of_env))
         .or_else(|| attempt(sources, BTreeMap::new(), nothing_of_env))
 }

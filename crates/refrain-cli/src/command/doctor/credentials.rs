@@ -1,4 +1,5 @@
-//! The apps' credentials, by asking Spotify for a token that belongs to no user.
+//! The apps' credentials, by asking Spotify for a token that belongs to no user; with that token the Web API
+//! is asked one thing, because it refuses every app whose owner has no Premium.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -6,6 +7,7 @@ use refrain::{
     Error, Refrain,
     config::App,
     keeper::{Parts, Problem},
+    limit::Gate,
     oauth::client::{Client, ClientAuth},
     provider::spotify::DASHBOARD_URL,
     random::SystemRandom,
@@ -14,54 +16,64 @@ use refrain::{
     store::memory::MemoryStore,
 };
 
-use super::{Finding, Patient};
+use super::{
+    Finding, Patient, canary,
+    complaint::{CLIENT_SECRET_WRONG, CLIENT_SWAPPED, CLIENT_UNKNOWN, NOT_CHECKED},
+};
 use crate::command::init::shape;
 
 const CHECK: &str = "credentials";
 
-pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
+pub(super) async fn check(patient: &Patient, gates: &[Gate]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for app in patient.config.apps.values() {
-        findings.push(of(patient, app).await);
+        let now = patient.clock.now();
+        let held_up = Gate::holding(gates, &app.name, &app.developer, &now).is_some();
+        findings.extend(of(patient, app, !held_up).await);
     }
     findings
 }
 
-async fn of(patient: &Patient, app: &App) -> Finding {
+/// `asks_api`: whether the Web API may be asked as well, which wants to be left alone at times.
+async fn of(patient: &Patient, app: &App, asks_api: bool) -> Vec<Finding> {
     let name = &app.name;
     let ClientAuth::SecretBasic(secret) = &app.client.auth else {
-        return if patient.whole {
+        return vec![if patient.whole {
             let detail =
-                format!("{name} has no secret (PKCE alone): a login shows whether its id is good");
+                format!("{name} has no secret (PKCE alone): a login shows whether all is well");
             Finding::ok(CHECK, detail)
         } else {
             let detail =
                 format!("those of {name} are not asked about while the configuration is broken");
-            Finding::warn(CHECK, "not_checked", detail, "mend the configuration first")
-        };
+            Finding::of(CHECK, NOT_CHECKED, detail)
+        }];
     };
-    match ask(patient, app.clone()).await {
+    let (log, asked) = canary::listen(ask(patient, app.clone(), asks_api)).await;
+    let mut findings = vec![match asked {
         Ok(()) => Finding::ok(CHECK, format!("Spotify accepts those of {name}")),
-        Err(error) => {
-            let swapped = matches!(error.problem(), Problem::Misconfigured { .. })
-                && is_swapped(patient, app, secret).await;
-            if swapped {
-                return Finding::fail(
-                    CHECK,
-                    "client_swapped",
-                    format!("client id and client secret of {name} are swapped"),
-                    "put each in the other's place, and make a new secret in the dashboard: the old one \
-                     stood where ids stand",
-                );
-            }
-            let told = error.explain();
-            let fix = match error.problem() {
-                Problem::Misconfigured { .. } => {
-                    format!("copy client id and client secret of {name} anew from {DASHBOARD_URL}")
-                }
-                _ => told.fix,
-            };
-            Finding::fail(CHECK, told.code, told.what, fix)
+        Err(error) => refused(patient, app, secret, &error).await,
+    }];
+    findings.push(canary::judge(app, secret, &log));
+    findings
+}
+
+async fn refused(patient: &Patient, app: &App, secret: &ClientSecret, error: &Error) -> Finding {
+    let name = &app.name;
+    let told = error.explain();
+    let Problem::Misconfigured { description, .. } = error.problem() else {
+        return Finding::error(CHECK, told.code, told.what, told.fix);
+    };
+    if is_swapped(patient, app, secret).await {
+        let detail = format!("client id and client secret of {name} are swapped");
+        return Finding::of(CHECK, CLIENT_SWAPPED, detail);
+    }
+    match description.as_deref() {
+        Some("Invalid client secret") => Finding::of(CHECK, CLIENT_SECRET_WRONG, told.what),
+        Some("Failed to get client") => Finding::of(CHECK, CLIENT_UNKNOWN, told.what),
+        _ => {
+            let fix =
+                format!("copy client id and client secret of {name} anew from {DASHBOARD_URL}");
+            Finding::error(CHECK, told.code, told.what, fix)
         }
     }
 }
@@ -80,11 +92,11 @@ async fn is_swapped(patient: &Patient, app: &App, secret: &ClientSecret) -> bool
         },
         ..app.clone()
     };
-    both && ask(patient, swapped).await.is_ok()
+    both && ask(patient, swapped, false).await.is_ok()
 }
 
 /// Asks with a keeper of its own, whose store is in memory: the user's is not touched.
-async fn ask(patient: &Patient, app: App) -> Result<(), Error> {
+async fn ask(patient: &Patient, app: App, asks_api: bool) -> Result<(), Error> {
     let random = Arc::new(SystemRandom);
     let keyring = Keyring::random(random.as_ref())?;
     let deployment = DeploymentId::random(random.as_ref())?;
@@ -101,5 +113,9 @@ async fn ask(patient: &Patient, app: App) -> Result<(), Error> {
         apps: BTreeMap::from([(name.clone(), app)]),
         network: patient.config.network.clone(),
     })?;
-    asking.check_client(&name).await
+    if asks_api {
+        asking.check_owner(&name).await
+    } else {
+        asking.check_client(&name).await
+    }
 }

@@ -2,7 +2,10 @@
 
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
-use super::Finding;
+use super::{
+    Finding,
+    complaint::{FILE_MISSING, FILE_MODE, FILE_READABLE, FOLDER_MODE},
+};
 
 /// A file that only its owner may open.
 pub(super) fn private(check: &'static str, path: &Path) -> Finding {
@@ -13,12 +16,9 @@ pub(super) fn private(check: &'static str, path: &Path) -> Finding {
 pub(super) fn written_by_owner(check: &'static str, path: &Path) -> Finding {
     let finding = judge(check, path, 0o022, "600");
     if finding.code == "ok" && mode(path).is_some_and(|mode| mode & 0o044 != 0) {
-        return Finding::warn(
-            check,
-            "file_mode",
-            format!("{} can be read by other users", path.display()),
-            format!("run: chmod 600 '{}'", path.display()),
-        );
+        let detail = format!("{} can be read by other users", path.display());
+        return Finding::of(check, FILE_READABLE, detail)
+            .by(format!("run: chmod 600 '{}'", path.display()));
     }
     finding
 }
@@ -33,15 +33,9 @@ pub(super) fn private_folder(check: &'static str, path: &Path) -> Finding {
     };
     let finding = judge(check, path, 0o022, "700");
     if finding.code == "ok" && mode(path).is_some_and(|mode| mode & 0o055 != 0) {
-        return Finding::warn(
-            check,
-            "folder_mode",
-            format!(
-                "the folder {} can be looked into by other users",
-                path.display()
-            ),
-            format!("run: chmod 700 '{}'", path.display()),
-        );
+        let shown = path.display();
+        let detail = format!("the folder {shown} can be looked into by other users");
+        return Finding::of(check, FOLDER_MODE, detail).by(format!("run: chmod 700 '{shown}'"));
     }
     finding
 }
@@ -49,18 +43,11 @@ pub(super) fn private_folder(check: &'static str, path: &Path) -> Finding {
 fn judge(check: &'static str, path: &Path, forbidden: u32, wanted: &str) -> Finding {
     let shown = path.display();
     match mode(path) {
-        None => Finding::fail(
-            check,
-            "file_missing",
-            format!("{shown} cannot be looked at"),
-            format!("see that it is there, and let this user read it: {shown}"),
-        ),
-        Some(mode) if mode & forbidden != 0 => Finding::fail(
-            check,
-            "file_mode",
-            format!("other users may open {shown} (mode {:03o})", mode & 0o777),
-            format!("run: chmod {wanted} '{shown}'"),
-        ),
+        None => Finding::of(check, FILE_MISSING, format!("{shown} cannot be looked at")),
+        Some(mode) if mode & forbidden != 0 => {
+            let detail = format!("other users may open {shown} (mode {:03o})", mode & 0o777);
+            Finding::of(check, FILE_MODE, detail).by(format!("run: chmod {wanted} '{shown}'"))
+        }
         Some(mode) => Finding::ok(check, format!("{shown} (mode {:03o})", mode & 0o777)),
     }
 }
@@ -72,6 +59,12 @@ fn mode(path: &Path) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_gone_is_told() {
+        let finding = private("store", Path::new("/no/such/file"));
+        assert_eq!(finding.code, "file_missing");
+    }
 
     #[test]
     fn a_file_without_a_folder_is_in_this_one() {

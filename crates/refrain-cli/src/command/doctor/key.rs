@@ -1,16 +1,28 @@
 //! The master key. Whether it is the store's is asked where the store is.
 
-use std::path::Path;
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use refrain::{
     config::{KeySource, StoreLocation},
     seal::{KeyFileError, Keyring},
+    time::UnixMillis,
+    words,
 };
 
-use super::{Finding, Patient, files};
+use super::{
+    Finding, Patient,
+    complaint::{KEY_AGE, KEY_OLD},
+    files,
+};
 use crate::report;
 
 const CHECK: &str = "key";
+/// After this long a key may have been copied more often than anybody remembers.
+const OLD: Duration = Duration::from_secs(366 * 24 * 3600);
 
 pub(super) fn check(patient: &Patient) -> Vec<Finding> {
     let key = &patient.config.sealing.key;
@@ -23,6 +35,7 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
                 format!("{} holds master key {id}", path.display()),
             )];
             findings.extend(old_keys(&keyring, path));
+            findings.extend(age(path, patient.clock.wall()));
             if let (KeySource::File(_), Some(folder)) = (key, path.parent()) {
                 findings.push(files::private_folder(CHECK, folder));
             }
@@ -48,16 +61,28 @@ fn old_keys(keyring: &Keyring, path: &Path) -> Option<Finding> {
         Some(until) => format!("after {until} run"),
         None => "run".to_owned(),
     };
-    Some(Finding::warn(
-        CHECK,
-        "key_old",
-        format!("{} still holds the old key {id}", path.display()),
-        format!("{when} `refrain sealing rotate`, which removes it"),
-    ))
+    let detail = format!("{} still holds the old key {id}", path.display());
+    let fix = format!("{when} `refrain sealing rotate`, which removes it");
+    Some(Finding::of(CHECK, KEY_OLD, detail).by(fix))
+}
+
+/// How long the key has been what it is: its file is written when it is made and when it is replaced.
+fn age(path: &Path, now: UnixMillis) -> Option<Finding> {
+    let written = fs::metadata(path).and_then(|it| it.modified()).ok()?;
+    let since = written.duration_since(UNIX_EPOCH).ok()?.as_millis();
+    let age = now.since(UnixMillis(i64::try_from(since).ok()?));
+    (age > OLD).then(|| {
+        let detail = format!(
+            "the master key in {} has been the same for {}",
+            path.display(),
+            words::long(age)
+        );
+        Finding::of(CHECK, KEY_AGE, detail)
+    })
 }
 
 fn broken(error: &KeyFileError) -> Finding {
-    Finding::fail(CHECK, error.code(), report::with_causes(error), error.fix())
+    Finding::error(CHECK, error.code(), report::with_causes(error), error.fix())
 }
 
 fn has_no_store(patient: &Patient) -> bool {

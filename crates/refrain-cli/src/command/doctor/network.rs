@@ -15,7 +15,10 @@ use refrain::{
 };
 use zeroize::Zeroizing;
 
-use super::{Finding, Patient};
+use super::{
+    Finding, Patient,
+    complaint::{CLOCK_SKEW, DNS_FAILED, PROXY_FAILED, PROXY_NOT_USED, TLS_FAILED},
+};
 use crate::report;
 
 /// A clock that is further off than this makes tokens look fresh or dead when they are not.
@@ -39,12 +42,8 @@ pub(super) fn proxies(patient: &Patient) -> Option<Finding> {
     if set.is_empty() || !matches!(patient.config.network.proxy, Proxy::None) {
         return None;
     }
-    Some(Finding::warn(
-        "proxy",
-        "proxy_not_used",
-        format!("{} is set, and refrain does not use it", set.join(", ")),
-        "if Spotify is reached through that proxy alone, set network.proxy = \"environment\"",
-    ))
+    let detail = format!("{} is set, and refrain does not use it", set.join(", "));
+    Some(Finding::of("proxy", PROXY_NOT_USED, detail))
 }
 
 /// The findings, and whether the authorization server was reached.
@@ -83,12 +82,29 @@ async fn reach(patient: &Patient, origin: &Origin) -> Result<HeaderMap, String> 
 fn reachable(origin: &Origin, reached: Result<(), String>) -> Finding {
     match reached {
         Ok(()) => Finding::ok("network", format!("{origin} answers")),
-        Err(why) => Finding::fail(
-            "network",
-            "provider_unreachable",
-            why,
-            "check the network, DNS, the firewall, and network.proxy",
-        ),
+        Err(why) => unreachable(why),
+    }
+}
+
+/// What kept a connection from coming about. The libraries below give it no types, and have words of their
+/// own for each.
+fn unreachable(why: String) -> Finding {
+    let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
+    if says(&["tunnel error", "tunneling", "proxy"]) {
+        Finding::of("network", PROXY_FAILED, why)
+    } else if says(&["dns error"]) {
+        Finding::of("network", DNS_FAILED, why)
+    } else if says(&[
+        "certificate",
+        "tls",
+        "TLS",
+        "corrupt message",
+        "fatal alert",
+    ]) {
+        Finding::of("network", TLS_FAILED, why)
+    } else {
+        let fix = "check the network, the firewall, and network.proxy";
+        Finding::error("network", "provider_unreachable", why, fix)
     }
 }
 
@@ -103,12 +119,8 @@ fn skew(headers: &HeaderMap, now: UnixMillis) -> Option<Finding> {
     };
     let off_by = words::long(off);
     Some(if off > SKEW {
-        Finding::warn(
-            "clock",
-            "clock_skew",
-            format!("this machine's clock is {off_by} {way} Spotify's"),
-            "set the clock, best by NTP: timedatectl set-ntp true",
-        )
+        let detail = format!("this machine's clock is {off_by} {way} Spotify's");
+        Finding::of("clock", CLOCK_SKEW, detail)
     } else {
         Finding::ok("clock", format!("within {off_by} of Spotify's"))
     })
@@ -127,6 +139,7 @@ mod tests {
 
     #[test]
     fn a_wrong_clock_is_found() {
+        assert_eq!(judged(400).code, "clock_skew");
         assert_eq!(judged(200).code, "ok");
         assert!(judged(400).detail.contains("6 minutes ahead of"));
         assert!(judged(-7300).detail.contains("2 hours behind"));

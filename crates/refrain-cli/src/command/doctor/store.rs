@@ -3,21 +3,30 @@
 use std::{ffi::OsString, path::Path, path::PathBuf, sync::Arc};
 
 use refrain::{
+    access::KeyRecord,
     config::{PostgresUrl, StoreLocation},
     id::AppName,
     lifecycle::{GrantRow, app::AppState},
     limit::{Gate, Kind},
     seal::{Keyring, SealError, Sealer},
     store::{
-        Identity, Store, StoreError,
-        postgres::PostgresStore,
+        Identity, Store, StoreError, Unreadable,
+        postgres::{self, PostgresStore},
         sqlite::{Settings, SqliteStore},
     },
-    time::{Deadline, Moment},
+    time::{Deadline, Moment, StoreInstant},
     words,
 };
 
-use super::{Finding, Patient, files};
+use super::{
+    Finding, Patient,
+    complaint::{
+        API_QUOTA_EXCEEDED, API_RATE_LIMITED, APP_REFUSED, APP_THROTTLED, KEY_ROWS_OLD,
+        ROW_UNREADABLE, STORAGE_FOLLOWS, STORAGE_JOURNAL, STORAGE_OUTDATED, STORAGE_SYNCHRONOUS,
+        STORAGE_VERSION,
+    },
+    files,
+};
 use crate::{command::limit, report};
 
 const CHECK: &str = "store";
@@ -26,31 +35,44 @@ const GRANTS: u32 = 1000;
 /// Older ones can destroy a write-ahead log that several processes write (sqlite.org/wal.html).
 const OLDEST: [u32; 3] = [3, 51, 3];
 
-/// The findings, and the grants where they could be read.
-pub(super) async fn check(patient: &Patient) -> (Vec<Finding>, Vec<GrantRow>) {
+/// What was read, as far as it could be.
+#[derive(Debug, Default)]
+pub(super) struct Inside {
+    pub(super) rows: Vec<GrantRow>,
+    pub(super) keys: Vec<KeyRecord>,
+    pub(super) gates: Vec<Gate>,
+    /// The store's own clock, which leases are counted on.
+    pub(super) now: Option<StoreInstant>,
+}
+
+/// The findings, and what is in the store.
+pub(super) async fn check(patient: &Patient) -> (Vec<Finding>, Inside) {
     let mut findings = Vec::new();
-    let rows = match &patient.config.store {
+    let inside = match &patient.config.store {
         StoreLocation::Sqlite(path) => in_file(patient, path, &mut findings).await,
         StoreLocation::Postgres(url) => on_server(patient, url, &mut findings).await,
-        _ => return (Vec::new(), Vec::new()),
+        _ => return (Vec::new(), Inside::default()),
     };
     // Opening it is also what refuses a network file system, or a server that forgets.
-    let rows = rows.unwrap_or_else(|error| {
+    let inside = inside.unwrap_or_else(|error| {
         findings.push(broken(&error));
-        Vec::new()
+        Inside::default()
     });
-    (findings, rows)
+    (findings, inside)
 }
 
 async fn in_file(
     patient: &Patient,
     path: &Path,
     findings: &mut Vec<Finding>,
-) -> Result<Vec<GrantRow>, StoreError> {
+) -> Result<Inside, StoreError> {
     if !path.exists() {
-        let detail = format!("{} is made on first use", path.display());
+        let detail = format!(
+            "there is none at {} yet: `refrain login` makes it",
+            path.display()
+        );
         findings.push(Finding::ok(CHECK, detail));
-        return Ok(Vec::new());
+        return Ok(Inside::default());
     }
     findings.extend(modes(path));
     let store = SqliteStore::open(path, Arc::clone(&patient.clock)).await?;
@@ -62,56 +84,86 @@ async fn on_server(
     patient: &Patient,
     url: &PostgresUrl,
     findings: &mut Vec<Finding>,
-) -> Result<Vec<GrantRow>, StoreError> {
+) -> Result<Inside, StoreError> {
     let store = PostgresStore::open(url, patient.clock.as_ref(), None).await?;
     let settings = store.settings().await?;
+    findings.push(server(&store.place(), &settings));
+    look_inside(patient, &store, findings).await
+}
+
+fn server(place: &str, settings: &postgres::Settings) -> Finding {
+    if settings.in_recovery {
+        let detail = format!("{place} follows another server and takes no writes");
+        return Finding::of(CHECK, STORAGE_FOLLOWS, detail);
+    }
     let (major, minor) = (settings.version / 10_000, settings.version % 10_000);
     let commit = &settings.synchronous_commit;
-    findings.push(Finding::ok(
-        CHECK,
-        format!("PostgreSQL {major}.{minor}, synchronous_commit is {commit}"),
-    ));
-    if settings.in_recovery {
-        findings.push(Finding::fail(
-            CHECK,
-            "storage_read_only",
-            format!(
-                "{} follows another server and takes no writes",
-                store.place()
-            ),
-            "let `store` name the server that it follows",
-        ));
-    }
-    look_inside(patient, &store, findings).await
+    let detail = format!("PostgreSQL {major}.{minor}, synchronous_commit is {commit}");
+    Finding::ok(CHECK, detail)
 }
 
 async fn look_inside(
     patient: &Patient,
     store: &dyn Store,
     findings: &mut Vec<Finding>,
-) -> Result<Vec<GrantRow>, StoreError> {
+) -> Result<Inside, StoreError> {
     let Some(identity) = store.identity().await? else {
         findings.push(Finding::ok(CHECK, "it is empty"));
-        return Ok(Vec::new());
+        return Ok(Inside::default());
     };
     let Some(right) = right_key(patient, &identity) else {
-        return Ok(Vec::new());
+        return Ok(Inside::default());
     };
     let is_right = right.code == "ok";
     findings.push(right);
     if !is_right {
-        return Ok(Vec::new());
+        return Ok(Inside::default());
     }
-    // A store of an older refrain gets its new layout, as by any other command.
-    store.prepare().await?;
+    if store.is_outdated().await? {
+        let detail = format!("{} has the layout of an older refrain", store.place());
+        findings.push(Finding::of(CHECK, STORAGE_OUTDATED, detail));
+        return Ok(Inside::default());
+    }
+    findings.extend(retired(store, &identity).await);
     for app in patient.config.apps.keys() {
         let state = store.app_state(app).await?.value;
         findings.extend(held_up(app, &state, &patient.clock.now()));
     }
     let gates = store.limits().await?.into_iter().map(|gate| gate.value);
-    findings.extend(limited(gates.collect(), &patient.clock.now()));
-    let rows = store.grants(None, GRANTS).await?;
-    Ok(rows.into_iter().map(|row| row.value).collect())
+    let gates = limit::closed(gates.collect(), &patient.clock.now());
+    findings.extend(gates.iter().map(|gate| limited(gate, &patient.clock.now())));
+    let mut inside = Inside {
+        gates,
+        keys: store.api_keys().await?,
+        now: Some(store.now().await?),
+        ..Inside::default()
+    };
+    for row in store.list(None, GRANTS).await? {
+        match row {
+            Ok(row) => inside.rows.push(row.value),
+            Err(unreadable) => findings.push(unread(&unreadable)),
+        }
+    }
+    Ok(inside)
+}
+
+fn unread(unreadable: &Unreadable) -> Finding {
+    let (name, why) = (&unreadable.name, report::with_causes(&unreadable.why));
+    let fix = format!("restore the store from a backup, or run `refrain login {name}`");
+    Finding::of("grants", ROW_UNREADABLE, format!("{name}: {why}")).by(fix)
+}
+
+/// Grants under a master key that is not the store's any more.
+async fn retired(store: &dyn Store, identity: &Identity) -> Option<Finding> {
+    // A key check that does not say its key, and rows that cannot be read, are told elsewhere.
+    let key = identity.key_check.key_id().ok()?;
+    let rows = store.sealed_otherwise(key, GRANTS).await.ok()?;
+    let number = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    (number > 0).then(|| {
+        let grants = words::count(number, "grant");
+        let detail = format!("{grants} sealed under another master key than {key}, the store's");
+        Finding::of("key", KEY_ROWS_OLD, detail)
+    })
 }
 
 /// What keeps all grants of an app from being refreshed at the moment.
@@ -122,8 +174,7 @@ fn held_up(app: &AppName, state: &AppState, now: &Moment) -> Vec<Finding> {
         .filter(|deadline| !deadline.passed(now))
         .map(|deadline| {
             let detail = format!("Spotify wants {app} to wait until {}", until(deadline));
-            let fix = "wait; a token that still works is served meanwhile";
-            Finding::warn("limit", "app_throttled", detail, fix)
+            Finding::of("limit", APP_THROTTLED, detail)
         });
     let refusing = state.open_breaker(now).map(|breaker| {
         let since = breaker.since;
@@ -133,26 +184,19 @@ fn held_up(app: &AppName, state: &AppState, now: &Moment) -> Vec<Finding> {
             "wait; one grant asks again at {}",
             until(breaker.next_canary)
         );
-        Finding::warn("limit", "app_refused", detail, fix)
+        Finding::of("limit", APP_REFUSED, detail).by(fix)
     });
     throttled.into_iter().chain(refusing).collect()
 }
 
 /// What keeps requests from being sent at the moment.
-fn limited(gates: Vec<Gate>, now: &Moment) -> Vec<Finding> {
-    let gates = limit::closed(gates, now).into_iter();
-    let findings = gates.map(|gate| {
-        let code = match gate.kind() {
-            Kind::Rate => "api_rate_limited",
-            Kind::Quota => "api_quota_exceeded",
-        };
-        let (detail, fix) = (
-            words::limit::sentence(&gate, now),
-            words::limit::advice(gate.kind()),
-        );
-        Finding::warn("limit", code, detail, fix)
-    });
-    findings.collect()
+fn limited(gate: &Gate, now: &Moment) -> Finding {
+    let complaint = match gate.kind() {
+        Kind::Rate => API_RATE_LIMITED,
+        Kind::Quota => API_QUOTA_EXCEEDED,
+    };
+    Finding::of("limit", complaint, words::limit::sentence(gate, now))
+        .by(words::limit::advice(gate.kind()))
 }
 
 /// Whether the key file holds the key of this store; what is wrong with the file is told elsewhere.
@@ -162,7 +206,7 @@ fn right_key(patient: &Patient, identity: &Identity) -> Option<Finding> {
     let opened = Sealer::open(keyring, identity.deployment, &identity.key_check);
     Some(match opened {
         Ok(_) => Finding::ok("key", "it is the key of this store"),
-        Err(SealError::UnknownKey { expected }) => Finding::fail(
+        Err(SealError::UnknownKey { expected }) => Finding::error(
             "key",
             "key_wrong",
             format!(
@@ -171,7 +215,7 @@ fn right_key(patient: &Patient, identity: &Identity) -> Option<Finding> {
             ),
             format!("put the file with key {expected} back, or point sealing.key_file at it"),
         ),
-        Err(error) => Finding::fail(
+        Err(error) => Finding::error(
             "key",
             "key_check",
             format!(
@@ -195,29 +239,26 @@ fn settings(settings: &Settings) -> Vec<Finding> {
         .filter_map(|part| part.parse().ok())
         .collect();
     if parts.as_slice() < OLDEST.as_slice() {
-        findings.push(Finding::fail(
+        findings.push(Finding::of(
             CHECK,
-            "storage_version",
+            STORAGE_VERSION,
             format!("SQLite {version} can damage a store that several processes write"),
-            "use a refrain with SQLite 3.51.3 or newer",
         ));
     }
     if journal != "wal" {
-        findings.push(Finding::fail(
+        findings.push(Finding::of(
             CHECK,
-            "storage_journal",
+            STORAGE_JOURNAL,
             format!("the journal mode is {journal} and not wal"),
-            "put the store on a local file system that has shared memory",
         ));
     }
     if *synchronous != 2 {
-        findings.push(Finding::fail(
+        findings.push(Finding::of(
             CHECK,
-            "storage_synchronous",
+            STORAGE_SYNCHRONOUS,
             format!(
                 "synchronous is {synchronous} and not 2 (FULL): a power cut could lose a token"
             ),
-            "use refrain's own settings",
         ));
     }
     if findings.is_empty() {
@@ -257,12 +298,47 @@ fn broken(error: &StoreError) -> Finding {
         }
         _ => "see why it cannot be reached, and try again",
     };
-    Finding::fail(CHECK, error.code(), report::with_causes(error), fix)
+    Finding::error(CHECK, error.code(), report::with_causes(error), fix)
 }
 
 #[cfg(test)]
 mod tests {
+    use refrain::{
+        id::GrantId,
+        random::SystemRandom,
+        time::{BootId, UnixMillis, Uptime},
+    };
+
     use super::*;
+
+    #[test]
+    fn a_server_that_only_follows_is_found() {
+        let settings = |in_recovery| postgres::Settings {
+            version: 150_018,
+            synchronous_commit: "on".to_owned(),
+            fsync: true,
+            in_recovery,
+        };
+        assert_eq!(server("db", &settings(false)).code, "ok");
+        assert_eq!(server("db", &settings(true)).code, "storage_follows");
+    }
+
+    #[test]
+    fn many_refusals_at_once_are_told_as_an_incident() {
+        let now = Moment {
+            wall: UnixMillis(1_795_000_000_000),
+            uptime: Uptime(0),
+            boot: BootId(1),
+        };
+        let app = "default".parse().unwrap();
+        let mut state = AppState::default();
+        assert_eq!(held_up(&app, &state, &now), []);
+        for _ in 0..5 {
+            let grant = GrantId::random(&SystemRandom).unwrap();
+            state = state.refused(&grant, 5, &now);
+        }
+        assert_eq!(held_up(&app, &state, &now)[0].code, "app_refused");
+    }
 
     #[test]
     fn settings_that_could_lose_a_token_are_found() {

@@ -11,7 +11,7 @@ use super::{
 use crate::report::{Explanation, notice};
 
 /// Scopes that read and change nothing: a start that most programs can live with.
-const SCOPES: &str = "user-read-private user-read-recently-played";
+pub(super) const SCOPES: &str = "user-read-private user-read-recently-played";
 
 pub(super) fn answers(args: &InitArgs, in_environment: bool) -> Result<Answers, Explanation> {
     if args.client_id.is_none() {

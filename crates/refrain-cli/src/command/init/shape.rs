@@ -7,6 +7,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 pub(in crate::command) enum Problem {
     #[error("there is nothing")]
     Empty,
+    #[error("it has quotes or spaces around it, which are sent along")]
+    Quoted,
     #[error("it has a space or a line break in it")]
     Space,
     #[error("it is id and secret together, as they stand in a Basic header: paste each alone")]

@@ -8,7 +8,7 @@ use crate::{
     keeper::{Error, Keeper, login::LoginError, present::chain},
     lifecycle::{row::Account, timing},
     oauth::{answer::printable, transport::Request},
-    provider::{ME_PATH, spotify::AccountProblem},
+    provider::{ME_PATH, SEARCH_PATH, spotify::AccountProblem},
     secret::AccessToken,
 };
 
@@ -30,7 +30,7 @@ impl Keeper {
             let answer = match self.parts.transport.connect(&self.parts.provider.api).await {
                 Err(error) => Err(chain(&error)),
                 Ok(connection) => {
-                    let answer = connection.send(me_request(token)).await;
+                    let answer = connection.send(request(ME_PATH, token)).await;
                     answer.map_err(|error| chain(&error))
                 }
             };
@@ -52,9 +52,22 @@ impl Keeper {
         }
         Ok(Err(why))
     }
+
+    /// Whether the API says that the app's owner has no Premium.
+    pub(super) async fn refuses_owner(&self, token: &AccessToken) -> bool {
+        let connection = self.parts.transport.connect(&self.parts.provider.api).await;
+        let Ok(connection) = connection else {
+            return false;
+        };
+        let answer = connection.send(request(SEARCH_PATH, token)).await;
+        answer.is_ok_and(|answer| {
+            answer.status.as_u16() == 403
+                && AccountProblem::from_body(&answer.body) == AccountProblem::OwnerNotPremium
+        })
+    }
 }
 
-fn me_request(token: &AccessToken) -> Request {
+fn request(path: &str, token: &AccessToken) -> Request {
     let mut headers = HeaderMap::new();
     let text = Zeroizing::new(format!("Bearer {}", token.expose()));
     // A token is printable ASCII, checked when it was read.
@@ -65,7 +78,7 @@ fn me_request(token: &AccessToken) -> Request {
     let body = Zeroizing::new(Vec::new());
     Request {
         method: Method::GET,
-        path: ME_PATH.to_owned(),
+        path: path.to_owned(),
         headers,
         body,
     }

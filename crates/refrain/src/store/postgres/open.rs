@@ -166,6 +166,11 @@ pub(super) fn check(settings: &Settings, sessions: &Sessions) -> Result<(), Stor
     })
 }
 
+/// The newest layout.
+pub(super) fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
 /// The database's layout; 0 where there is none yet.
 pub(super) async fn layout(sessions: &Sessions) -> Result<i64, StoreError> {
     sessions
@@ -191,7 +196,7 @@ async fn found(connection: &mut sqlx::PgConnection) -> Result<i64, sqlx::Error> 
 
 /// Brings the layout up to date; of several nodes that try, one does it and the rest find it done.
 pub(super) async fn migrate(sessions: &Sessions) -> Result<(), StoreError> {
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = known();
     let mut found = layout(sessions).await?;
     if found != known {
         found = sessions
