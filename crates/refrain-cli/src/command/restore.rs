@@ -101,7 +101,8 @@ async fn mark(config: Config) -> Result<Told<'static>, Explanation> {
     let store = config.store.to_string();
     let refrain = Refrain::open_idle(config).await?;
     let parts = refrain.parts();
-    let taken = take_over(parts.store.as_ref(), parts.clock.as_ref()).await?;
+    let (store_itself, clock) = (parts.store.as_ref(), parts.clock.as_ref());
+    let taken = take_over(store_itself, clock, parts.random.as_ref()).await?;
     Ok(Told {
         store,
         file: None,
