@@ -1,6 +1,7 @@
 //! Users whose browsers carry their refresh token themselves.
 
 mod overheard;
+mod trouble;
 
 use std::{sync::Arc, time::Duration};
 
