@@ -140,6 +140,7 @@ impl Tables {
         if let Status::SignedOut { .. } = change.row.status {
             let name = &change.row.name;
             self.sessions.retain(|_, it| !sessions::reaches(it, name));
+            self.notices.retain(|it| !it.is_about(name));
         }
         Written::Durably(version)
     }
