@@ -114,7 +114,7 @@ impl Place {
             panic!("nobody is in the way");
         };
         let grants = world.refrain.grants().await.unwrap();
-        let user = (grants[0].name.clone(), session);
+        let user = (grants.first().unwrap().name.clone(), session);
         Self { world, user }
     }
 
@@ -147,22 +147,22 @@ impl Place {
 
     /// What has to hold when both are through: there is a grant where there is a session, and none where there
     /// is none; and with a grant that has gone, the next login asks.
-    async fn check(&self, came: &Came, case: &str) {
-        assert!(!self.is_there(&self.user.1).await, "{case}: it has left");
+    async fn check(&self, came: &Came, round: &str) {
+        assert!(!self.is_there(&self.user.1).await, "{round}: it has left");
         let signed_in = match came {
             Came::SignedIn(session) => self.is_there(session).await,
             Came::NotAsked => false,
         };
-        assert_eq!(signed_in, !self.is_signed_out().await, "{case}: {came:?}");
+        assert_eq!(signed_in, !self.is_signed_out().await, "{round}: {came:?}");
         let left = self
             .world
             .store
             .sessions_of(&self.user.0, None, self.world.clock_wall());
-        assert_eq!(left.await.unwrap(), u64::from(signed_in), "{case}");
+        assert_eq!(left.await.unwrap(), u64::from(signed_in), "{round}");
         if !signed_in {
             let coming = go_to_spotify(&self.world.refrain, &self.world.sim, false).await;
             let next = come_back(&self.world.refrain, &coming).await;
-            assert!(matches!(next, Came::NotAsked), "{case}: {next:?}");
+            assert!(matches!(next, Came::NotAsked), "{round}: {next:?}");
         }
     }
 }
@@ -175,7 +175,7 @@ fn was_done(watched: &Watched<Before>) -> bool {
 async fn whoever_leaves_while_another_browser_comes_has_left_and_that_one_is_in_or_is_asked() {
     for (asks_anew, everywhere) in [(false, false), (false, true), (true, false), (true, true)] {
         for nth in 1.. {
-            let case = format!("asks {asks_anew}, everywhere {everywhere}, before call {nth}");
+            let round = format!("asks {asks_anew}, everywhere {everywhere}, before call {nth}");
             let place = Place::new().await;
             let coming = go_to_spotify(&place.world.refrain, &place.world.sim, asks_anew).await;
             let (leaving, user) = (place.world.another(), place.user.clone());
@@ -188,15 +188,15 @@ async fn whoever_leaves_while_another_browser_comes_has_left_and_that_one_is_in_
             let (node, watched) = place.interrupted(nth, by);
             let came = come_back(&node, &coming).await;
             if !was_done(&watched) {
-                assert!(nth > 4, "{case}: {nth} calls are too few to mean anything");
+                assert!(nth > 4, "{round}: {nth} calls are too few to mean anything");
                 break;
             }
-            place.check(&came, &case).await;
+            place.check(&came, &round).await;
             let signed_out = gone.lock().unwrap().unwrap();
             if let Came::SignedIn(session) = &came
                 && place.is_there(session).await
             {
-                assert!(asks_anew || !signed_out, "{case}: waved through");
+                assert!(asks_anew || !signed_out, "{round}: waved through");
             }
         }
     }
@@ -206,7 +206,7 @@ async fn whoever_leaves_while_another_browser_comes_has_left_and_that_one_is_in_
 async fn whoever_comes_while_another_browser_leaves_is_in_or_is_asked() {
     for (asks_anew, everywhere) in [(false, false), (false, true), (true, false), (true, true)] {
         for nth in 1.. {
-            let case = format!("asks {asks_anew}, everywhere {everywhere}, before call {nth}");
+            let round = format!("asks {asks_anew}, everywhere {everywhere}, before call {nth}");
             let place = Place::new().await;
             let coming = go_to_spotify(&place.world.refrain, &place.world.sim, asks_anew).await;
             let (node, came) = (place.world.another(), Arc::new(Mutex::new(None)));
@@ -218,11 +218,11 @@ async fn whoever_comes_while_another_browser_leaves_is_in_or_is_asked() {
             let (leaving, watched) = place.interrupted(nth, by);
             leave(&leaving, &place.user, everywhere).await;
             if !was_done(&watched) {
-                assert!(nth > 3, "{case}: {nth} calls are too few to mean anything");
+                assert!(nth > 3, "{round}: {nth} calls are too few to mean anything");
                 break;
             }
             let came = came.lock().unwrap().take().unwrap();
-            place.check(&came, &case).await;
+            place.check(&came, &round).await;
         }
     }
 }
