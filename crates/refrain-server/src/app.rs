@@ -2,7 +2,8 @@
 //!
 //! Its files are read when the server starts, and nothing is looked for on the disk later: whatever a path
 //! says, it names one of them or nothing. Paths that belong to none are the app's own, where a browser opens
-//! them as pages: they are answered with `index.html`, whose script knows what to do.
+//! them as pages: they are answered with `index.html`, whose script knows what to do. A dot in one changes
+//! nothing about that (`/user/john.doe`); what a page loads, and does not find, is 404.
 
 use std::{
     collections::HashMap,
@@ -65,6 +66,8 @@ pub enum AppError {
 #[derive(Debug)]
 pub(crate) struct App {
     files: HashMap<String, File>,
+    /// What lies in the folder and is never served, because its path is the server's own.
+    hidden: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -79,7 +82,7 @@ impl App {
     /// Reads a folder. Names that begin with a dot are passed over.
     pub(crate) fn read(folder: &Path) -> Result<Self, AppError> {
         let root = folder.canonicalize().map_err(unreadable(folder))?;
-        let (mut files, mut weight) = (HashMap::new(), 0_u64);
+        let (mut files, mut weight, mut hidden) = (HashMap::new(), 0_u64, Vec::new());
         let mut folders = vec![(root.clone(), String::new())];
         while let Some((inside, prefix)) = folders.pop() {
             for entry in fs::read_dir(&inside).map_err(unreadable(&inside))? {
@@ -93,6 +96,10 @@ impl App {
                     return Err(AppError::Outside { path });
                 }
                 let (at, about) = (format!("{prefix}/{name}"), fs::symlink_metadata(&real));
+                if !Self::has(&at) {
+                    hidden.push(at);
+                    continue;
+                }
                 let about = about.map_err(unreadable(&path))?;
                 if about.is_dir() {
                     folders.push((real, at));
@@ -111,7 +118,13 @@ impl App {
             let folder = folder.to_owned();
             return Err(AppError::NoIndex { folder });
         }
-        Ok(Self { files })
+        hidden.sort_unstable();
+        Ok(Self { files, hidden })
+    }
+
+    /// What lies in the folder and is never served, because its path is the server's own.
+    pub(crate) fn hidden(&self) -> &[String] {
+        &self.hidden
     }
 
     /// Whether a path is the app's, and of no other part of this server.
@@ -161,8 +174,8 @@ impl App {
         let path = decoded.ok()?;
         let index = format!("{}{INDEX}", path.trim_end_matches('/'));
         let found = self.files.get(&*path).or_else(|| self.files.get(&index));
-        // A file that is missing is missing, also where a browser opens it as a page.
-        let is_page = !path.contains('.') && opens_a_page(headers);
+        // No app has pages at names that are passed over.
+        let is_page = !path.contains("/.") && opens_a_page(headers);
         found.or_else(|| is_page.then(|| self.files.get(INDEX)).flatten())
     }
 }
@@ -279,7 +292,15 @@ mod tests {
             ),
             ("/playlists/7", &[("sec-fetch-dest", "image"), page], None),
             ("/playlists/7", &[], None),
-            ("/missing.js", &[page], None),
+            ("/user/john.doe", &[page], Some(html)),
+            (
+                "/user/john.doe",
+                &[("sec-fetch-dest", "document")],
+                Some(html),
+            ),
+            ("/missing.js", &[], None),
+            ("/missing.js", &[("sec-fetch-dest", "script"), page], None),
+            ("/missing.js", &[("accept", "*/*")], None),
             ("/%ff", &[page], None),
         ] {
             let expected = match expected {
@@ -288,6 +309,21 @@ mod tests {
             };
             assert_eq!(asked(&app, path, lines), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn what_lies_at_paths_of_the_server_is_named_and_not_served() {
+        let folder = folder();
+        for path in ["api", "session"] {
+            fs::create_dir(folder.path().join(path)).unwrap();
+            fs::write(folder.path().join(path).join("x.json"), "{}").unwrap();
+        }
+        fs::write(folder.path().join("callback"), "").unwrap();
+        fs::write(folder.path().join("callback.html"), "").unwrap();
+        let app = App::read(folder.path()).unwrap();
+        assert_eq!(app.hidden(), ["/api", "/callback", "/session"]);
+        assert_eq!(asked(&app, "/api/x.json", &[]).0, StatusCode::NOT_FOUND);
+        assert_eq!(asked(&app, "/callback.html", &[]).0, StatusCode::OK);
     }
 
     #[test]

@@ -370,6 +370,11 @@ impl Server {
         self.listeners.iter().map(Listener::place).collect()
     }
 
+    /// What lies in the folder of the web app and is never served, because its path is the server's own.
+    pub fn hidden(&self) -> &[String] {
+        self.shared.app.as_ref().map_or(&[], App::hidden)
+    }
+
     /// The TCP address that it listens on.
     pub fn address(&self) -> Option<SocketAddr> {
         self.listeners.iter().find_map(Listener::address)

@@ -4,9 +4,11 @@
 //! gets in by a sign-in link, which a command prints and which is good once; whoever signs in gets a session
 //! of a new name, so that nobody can be given one beforehand. Nothing here does any I/O.
 
+mod incarnation;
 mod path;
 mod record;
 
+pub use self::incarnation::Incarnation;
 pub use self::path::{LocalPath, LocalPathError};
 pub use self::record::{ADMIN, Life, SIGN_IN, SessionRecord, USER, Whose};
 use crate::access::{Credential, CredentialHash, CredentialId, CredentialKind};

@@ -195,7 +195,7 @@ pub trait Store: ApiKeys + Limits + Links + Notices + Sessions + Send + Sync + f
     async fn insert(&self, change: &Change) -> Result<Written, StoreError>;
 
     /// Replaces a grant, and adds to its story, if it still is the version that was read. With a grant that
-    /// signs out go the sessions that reach it.
+    /// signs out go the sessions that reach it, and what was told of it.
     async fn replace(&self, seen: Version, change: &Change) -> Result<Written, StoreError>;
 
     /// The last events of a grant, oldest first.

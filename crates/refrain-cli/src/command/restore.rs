@@ -101,7 +101,8 @@ async fn mark(config: Config) -> Result<Told<'static>, Explanation> {
     let store = config.store.to_string();
     let refrain = Refrain::open_existing(config).await?;
     let parts = refrain.parts();
-    let taken = take_over(parts.store.as_ref(), parts.clock.as_ref()).await?;
+    let (store_itself, clock) = (parts.store.as_ref(), parts.clock.as_ref());
+    let taken = take_over(store_itself, clock, parts.random.as_ref()).await?;
     Ok(Told {
         store,
         file: None,
@@ -183,6 +184,9 @@ impl Told<'_> {
         let signed_out = "Whoever logged out after the backup was made is signed in here again: for them run \
                           `refrain logout GRANT`.";
         lines.push(signed_out.to_owned());
+        let sessions = "Every browser that was signed in to a web app or the dashboard has to sign in again, also \
+                        where it carries its tokens itself.";
+        lines.push(sessions.to_owned());
         if !keys.is_empty() {
             lines.push(format!(
                 "API keys: {}{}\n\
@@ -237,6 +241,7 @@ mod tests {
         );
         assert!(text.contains("In doubt: 2 grants: bob, carol.\n"), "{text}");
         assert!(text.contains("`refrain refresh GRANT`"), "{text}");
+        assert!(text.contains("has to sign in again"), "{text}");
         assert!(text.contains("API keys: 1 key: phone.\n"), "{text}");
         let without = Taken {
             keys: vec![],

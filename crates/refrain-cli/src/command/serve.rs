@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use refrain::{Refrain, config};
+use refrain::{
+    Refrain,
+    config::{self, SessionKeep, StoreLocation},
+};
 use refrain_server::{Inherited, Server, StartError};
 
 use super::{Signals, close};
@@ -18,6 +21,7 @@ pub(super) async fn run(
     inherited: Vec<Inherited>,
 ) -> Result<(), Explanation> {
     let config = super::load(global)?;
+    let shared = matches!(config.store, StoreLocation::Postgres { .. });
     let (mut place, notices) = (config.server.clone(), config.notices.clone());
     if let Some(listen) = args.listen {
         check_alone(listen, &inherited)?;
@@ -40,6 +44,12 @@ pub(super) async fn run(
     refrain.take_up_orphans();
     // Whoever hears where it serves may tell it to stop.
     let mut signals = Signals::new().map_err(|error| deaf(&error))?;
+    for path in server.hidden() {
+        report::warning(&hidden(path), false);
+    }
+    if shared && place.sessions.app.is_some() && place.sessions.keep == SessionKeep::Cookie {
+        report::warning(&several(), false);
+    }
     for place in server.places() {
         report::notice(&format!("refrain serves at {place}"));
     }
@@ -65,6 +75,36 @@ async fn start(
         return Server::bind(place, refrain.clone()).await;
     }
     Server::adopt(inherited, place, refrain.clone()).await
+}
+
+/// Something of the web app that nobody will ever see.
+fn hidden(path: &str) -> Explanation {
+    Explanation {
+        code: "app_path_hidden",
+        what: format!(
+            "{path} of the web app is never served: paths that begin so are this server's own"
+        ),
+        safe: "the rest of the app is served".to_owned(),
+        fix: "give it another name in the app".to_owned(),
+        retry_at: None,
+        exit: Exit::Configuration,
+    }
+}
+
+/// Several servers may share this store, and one cookie must not come to two of them.
+fn several() -> Explanation {
+    Explanation {
+        code: "sessions_need_one_server",
+        what: "sessions are kept in cookies, and other servers may share this store: two that are shown one \
+               cookie both use its refresh token up"
+            .to_owned(),
+        safe: "with one server, or as long as Spotify keeps refresh tokens, nothing is at stake".to_owned(),
+        fix: "with several, let the proxy in front send each browser to one and the same (sticky sessions), or \
+              set sessions.keep = \"store\""
+            .to_owned(),
+        retry_at: None,
+        exit: Exit::Configuration,
+    }
 }
 
 fn deaf(error: &std::io::Error) -> Explanation {

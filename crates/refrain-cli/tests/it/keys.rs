@@ -289,7 +289,7 @@ async fn a_backup_from_before_there_were_keys_is_brought_up() {
         "DROP TABLE api_keys; DROP TABLE limits; DROP TABLE links; DROP TABLE sessions; DROP TRIGGER grants_news; \
          DROP INDEX grants_look_at; ALTER TABLE grants DROP COLUMN look_at; DROP TABLE told; \
          DROP TABLE notices; DROP TABLE notices_refused; DROP TABLE notices_targets; \
-         DROP TABLE notices_since",
+         DROP TABLE notices_since; ALTER TABLE store DROP COLUMN incarnation",
     )
     .await;
     restore().failed(7, "storage_damaged");

@@ -2,9 +2,7 @@
 
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use refrain::{
-    Error,
-    keeper::{Problem, links::Returned, login::LoginError},
-    oauth::authorization::AuthorizationResponse,
+    Error, keeper::links::Returned, oauth::authorization::AuthorizationResponse,
     secret::AuthorizationState,
 };
 
@@ -48,7 +46,7 @@ pub(super) async fn finish(visit: &Visit<'_>) -> Result<Response<Answer>, Fault>
                 .await
                 .map_err(|fault| fault.offering(ways::again(path)))?
         }
-        (Some(path), Err(error)) if is_not_asked(error) => {
+        (Some(path), Err(error)) if log_in::is_not_asked(error) => {
             let asking = log_in::ask_anew(visit, path.clone()).await;
             asking.map_err(|fault| fault.offering(ways::again(path)))?
         }
@@ -56,10 +54,6 @@ pub(super) async fn finish(visit: &Visit<'_>) -> Result<Response<Answer>, Fault>
     };
     clear(&mut answer, &state, secure);
     Ok(answer)
-}
-
-fn is_not_asked(error: &Error) -> bool {
-    matches!(error.problem(), Problem::Login(LoginError::NotAsked))
 }
 
 /// The answer belongs to no login of this browser: nothing was looked at, and nothing is used up.

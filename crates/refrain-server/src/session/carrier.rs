@@ -23,7 +23,7 @@ use refrain::{
     },
     random::RandomError,
     seal::{DeploymentId, Keyring, SealError, Sealer},
-    session::SessionId,
+    session::{Incarnation, SessionId},
     store::memory::MemoryStore,
     time::{UnixMillis, Uptime},
 };
@@ -68,7 +68,7 @@ impl Opened {
     }
 }
 
-/// What the store has of it: nothing, unless it is signed out.
+/// What the store has of it: nothing, unless it is signed out; and whether it still is in the same life.
 impl Shown for Opened {
     type Id = SessionId;
     type Record = Times;
@@ -94,8 +94,10 @@ impl Shown for Opened {
     }
 
     async fn verify(&self, refrain: &Refrain) -> Result<Times, Error> {
-        refrain.check_session_goes_on(self.session()).await?;
-        Ok(*self.times())
+        let times = self.times();
+        let going_on = refrain.check_session_goes_on(self.session(), times.began_in);
+        going_on.await?;
+        Ok(*times)
     }
 }
 
@@ -203,10 +205,11 @@ impl Carrier {
     pub(super) fn begin(
         &self,
         carried: &Carried,
+        began_in: Incarnation,
         belongs: &Belongs,
     ) -> Result<Option<HeaderValue>, SealingError> {
         let now = self.cookies.parts().clock.wall();
-        self.make(carried, &Times::beginning(now), belongs)
+        self.make(carried, &Times::beginning(now, began_in), belongs)
     }
 
     /// The cookie that is to take the place of the one that was shown; `None` where that is as new as any,
@@ -229,7 +232,7 @@ impl Carrier {
         if let Some(newest) = entry.newest.as_ref().filter(good) {
             return Some(newest.header.clone());
         }
-        let times = Times::used(now, shown.ends);
+        let times = shown.used(now);
         let made = self.make(&carried, &times, &opened.0.belongs);
         let header = made.unwrap_or_else(|error| {
             // It goes on from memory.

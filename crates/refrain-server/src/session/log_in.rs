@@ -2,8 +2,9 @@
 
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use refrain::{
+    Error,
     id::{AppName, GrantName},
-    keeper::{carried::Carried, sessions::NewSession},
+    keeper::{Problem, carried::Carried, login::LoginError, sessions::NewSession},
     session::{LocalPath, SessionId, Whose},
 };
 
@@ -114,9 +115,16 @@ pub(crate) async fn finish(
     let (host, shared) = (visit.host()?, visit.shared());
     let before = user::held(visit)?;
     let (session, kept) = match (brought, shared.carrier()) {
-        (None, None) => open(visit, grant.clone()).await?,
+        (None, None) => match open(visit, grant.clone()).await? {
+            Some(opened) => opened,
+            // Signed out with another browser meanwhile, and all that this one has just brought is gone.
+            None => return ask_anew(visit, path.clone()).await,
+        },
         (Some(brought), Some(carrier)) => {
-            let made = carrier.begin(&brought, &own_cookie::belongs(visit)?);
+            let began_in = visit
+                .ask(|refrain| async move { refrain.incarnation().await })
+                .await?;
+            let made = carrier.begin(&brought, began_in, &own_cookie::belongs(visit)?);
             let kept = made.map_err(|error| unsealed(&error))?;
             (brought.session, kept.ok_or_else(unwritable)?)
         }
@@ -138,14 +146,28 @@ pub(crate) async fn finish(
     Ok(answer.map(Answer::own))
 }
 
-/// A session of the store, and the cookie that names it.
-async fn open(visit: &Visit<'_>, grant: GrantName) -> Result<(SessionId, HeaderValue), Fault> {
+/// A session of the store, and the cookie that names it; `None` where its user has signed out meanwhile.
+async fn open(
+    visit: &Visit<'_>,
+    grant: GrantName,
+) -> Result<Option<(SessionId, HeaderValue)>, Fault> {
     let (host, whose) = (visit.host()?, Whose::User(grant));
-    let (token, record) = visit
-        .ask(|refrain| async move { refrain.open_session(whose).await })
-        .await?;
+    let opened = visit.ask(|refrain| async move {
+        match refrain.open_session(whose).await {
+            Err(error) if is_not_asked(&error) => Ok(None),
+            opened => opened.map(Some),
+        }
+    });
+    let Some((token, record)) = opened.await? else {
+        return Ok(None);
+    };
     let kept = own_cookie::give(&own_cookie::user(host), host, (&token, &record));
-    Ok((record.id, kept.ok_or_else(unwritable)?))
+    Ok(Some((record.id, kept.ok_or_else(unwritable)?)))
+}
+
+/// Whether a user has signed out who was not asked since what they agree to.
+pub(crate) fn is_not_asked(error: &Error) -> bool {
+    matches!(error.problem(), Problem::Login(LoginError::NotAsked))
 }
 
 fn unsealed(error: &SealingError) -> Fault {

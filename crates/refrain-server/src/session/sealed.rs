@@ -16,7 +16,7 @@ use refrain::{
     random::Random,
     seal::{SealError, Sealer},
     secret::Sealed,
-    session::{SessionId, USER},
+    session::{Incarnation, SessionId, USER},
     time::UnixMillis,
 };
 
@@ -45,24 +45,28 @@ pub(crate) struct Times {
     pub(super) lapses: UnixMillis,
     /// From when on it is over in any case.
     pub(super) ends: UnixMillis,
+    /// In which life of the store it began; it does not outlive that.
+    pub(super) began_in: Incarnation,
 }
 
 impl Times {
     /// Of a session that begins.
-    pub(super) fn beginning(now: UnixMillis) -> Self {
+    pub(super) fn beginning(now: UnixMillis, began_in: Incarnation) -> Self {
         let ends = now.after(USER.most);
-        Self {
-            ends,
-            ..Self::used(now, ends)
-        }
-    }
-
-    /// Of one that goes on: its end stays where it is.
-    pub(super) fn used(now: UnixMillis, ends: UnixMillis) -> Self {
         Self {
             issued: now,
             lapses: now.after(USER.idle).min(ends),
             ends,
+            began_in,
+        }
+    }
+
+    /// Of one that goes on: where it began and ends stays.
+    pub(super) fn used(&self, now: UnixMillis) -> Self {
+        Self {
+            issued: now,
+            lapses: now.after(USER.idle).min(self.ends),
+            ..*self
         }
     }
 

@@ -3,14 +3,28 @@
 mod carried;
 mod foreign;
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
-use refrain::{id::GrantName, lifecycle::Status, session::SessionToken};
+use async_trait::async_trait;
+use refrain::{
+    Refrain,
+    id::GrantName,
+    lifecycle::Status,
+    session::SessionToken,
+    store::{Store, StoreError},
+};
 use refrain_sim::{Profile, User};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
+    between::{Between, Call, Watched},
     browser::{Browser, Seen},
     world::World,
 };
@@ -203,6 +217,54 @@ async fn whoever_has_signed_out_is_asked_again_in_every_browser() {
     assert_eq!(told(&world, &other).await["signed_in"], json!(false));
     let callback = world.sim.consent(&asked).unwrap();
     assert_eq!(other.visit(&callback).await.location(), "/app?a=b");
+    assert_eq!(told(&world, &other).await["signed_in"], json!(true));
+}
+
+/// Signs the user of a grant out before the write of a number.
+#[derive(Debug, Clone, Default)]
+struct SignsOut {
+    left: Arc<AtomicU32>,
+    whom: Arc<OnceLock<(Refrain, GrantName)>>,
+}
+
+#[async_trait]
+impl Between for SignsOut {
+    async fn before(&self, call: Call) -> Result<(), StoreError> {
+        let counts = call == Call::Write && self.left.load(Ordering::SeqCst) > 0;
+        if counts && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            let (refrain, grant) = self.whom.get().unwrap();
+            refrain.grant_named(grant).logout().await.unwrap();
+        }
+        Ok(())
+    }
+}
+
+/// Their login is saved, and their session not begun.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_signs_out_elsewhere_while_a_login_ends_is_asked_in_that_browser() {
+    let between = SignsOut::default();
+    let watched = {
+        let between = between.clone();
+        |inner| Arc::new(Watched { inner, between }) as Arc<dyn Store>
+    };
+    let world = World::with_sessions_behind(Profile::default(), watched).await;
+    let (one, other) = (Browser::new(), Browser::new());
+    sign_in(&world, &one).await;
+    let grant = grants(&world).await.pop().unwrap();
+    between.whom.set((world.refrain.clone(), grant)).unwrap();
+    let at_spotify = other.begin(&world.url("/session/login")).await;
+    let callback = world.sim.consent(&at_spotify).unwrap();
+    // The attempt is taken, the login saved, and then its session would begin.
+    between.left.store(3, Ordering::SeqCst);
+    let asked = other.visit(&callback).await.location();
+    assert_eq!(between.left.load(Ordering::SeqCst), 0);
+    assert!(asked.starts_with(world.sim.accounts_url()) && asked.contains("show_dialog=true"));
+    for browser in [&one, &other] {
+        world.pass(Duration::from_secs(5));
+        assert_eq!(told(&world, browser).await["signed_in"], json!(false));
+    }
+    let callback = world.sim.consent(&asked).unwrap();
+    assert_eq!(other.visit(&callback).await.location(), "/");
     assert_eq!(told(&world, &other).await["signed_in"], json!(true));
 }
 

@@ -85,6 +85,28 @@ impl World {
         Self::serving(profile, change, &Setting::carrying()).await
     }
 
+    /// The same, with somebody between the server and its store.
+    pub async fn carrying_behind(
+        profile: Profile,
+        between: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Self {
+        let change = |parts: &mut Parts| parts.store = between(Arc::clone(&parts.store));
+        Self::serving(profile, change, &Setting::carrying()).await
+    }
+
+    /// Where users sign in with a browser, with somebody between the server and its store.
+    pub async fn with_sessions_behind(
+        profile: Profile,
+        between: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Self {
+        let setting = Setting {
+            sessions: Some("default"),
+            ..Setting::default()
+        };
+        let change = |parts: &mut Parts| parts.store = between(Arc::clone(&parts.store));
+        Self::serving(profile, change, &setting).await
+    }
+
     /// With the web app in a folder, whose sessions are kept so, over a transport.
     pub async fn with_web_app(
         profile: Profile,

@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use crate::{
     custody::CustodyError,
     id::{ApiKeyName, AppName, GrantName},
+    keeper::Error,
     lifecycle::{self, GrantRow, Habit, Status},
+    random::Random,
+    session::Incarnation,
     store::{Store, Versioned, Written},
     time::Clock,
 };
@@ -33,7 +36,11 @@ pub struct Taken {
 }
 
 /// Takes every grant of a store over from a backup. Nobody may work with the store meanwhile.
-pub async fn take_over(store: &dyn Store, clock: &dyn Clock) -> Result<Taken, CustodyError> {
+pub async fn take_over(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<Taken, CustodyError> {
     let habits = habits(store).await?;
     let mut taken = Taken::default();
     let mut after = None;
@@ -50,8 +57,9 @@ pub async fn take_over(store: &dyn Store, clock: &dyn Clock) -> Result<Taken, Cu
             mark(store, row, doubtful, clock).await?;
         }
     }
-    // Who has signed out since the backup stays signed out.
-    store.end_all_sessions().await?;
+    // Who has signed out since the backup stays signed out, also where their browser carries its tokens.
+    let next = Incarnation::random(random).map_err(Error::from)?;
+    store.end_all_sessions(next).await?;
     let keys = store.api_keys().await?.into_iter();
     let live = keys.filter(|key| key.revoked_at.is_none());
     taken.keys = live.map(|key| key.name).collect();
@@ -130,6 +138,7 @@ mod from_file {
         },
         id::GrantName,
         lifecycle::GrantRow,
+        random::SystemRandom,
         seal::{Field, KeyFileLock, Keyring, Owner, SealError, Sealer},
         store::{
             Store as _,
@@ -215,7 +224,7 @@ mod from_file {
                 let sealer = prove(Keyring::read(path), path, &identity)?;
                 store.prepare().await?;
                 all_open(&store, &sealer, &successor.path).await?;
-                take_over(&store, clock.as_ref()).await
+                take_over(&store, clock.as_ref(), &SystemRandom).await
             }
             .await;
             store.close().await;

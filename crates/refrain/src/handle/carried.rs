@@ -6,7 +6,7 @@ use crate::{
         Error, Keeper, Parts,
         carried::{Carried, Step},
     },
-    session::SessionId,
+    session::{Incarnation, SessionId},
     time::UnixMillis,
 };
 
@@ -54,11 +54,20 @@ impl Refrain {
         self.keeper.sign_session_out(session, ends_at).await
     }
 
-    /// Lets a session pass of which that is not noted.
+    /// Which of its lives the store is in: what somebody carries is good in the one in which it began.
+    pub async fn incarnation(&self) -> Result<Incarnation, Error> {
+        self.keeper.incarnation().await
+    }
+
+    /// Lets a session pass of which that is not noted, and that began in the present life of the store.
     ///
     /// # Errors
-    /// [`SessionError::Unknown`](crate::keeper::sessions::SessionError::Unknown) where it is.
-    pub async fn check_session_goes_on(&self, session: &SessionId) -> Result<(), Error> {
-        self.keeper.check_session_goes_on(session).await
+    /// [`SessionError::Unknown`](crate::keeper::sessions::SessionError::Unknown) where it is over.
+    pub async fn check_session_goes_on(
+        &self,
+        session: &SessionId,
+        began_in: Incarnation,
+    ) -> Result<(), Error> {
+        self.keeper.check_session_goes_on(session, began_in).await
     }
 }

@@ -24,6 +24,10 @@ impl Refrain {
     }
 
     /// Makes a session. Its text is in the answer and nowhere else.
+    ///
+    /// # Errors
+    /// [`LoginError::NotAsked`](crate::keeper::login::LoginError::NotAsked) where it is of a user who has signed
+    /// out meanwhile.
     pub async fn open_session(&self, whose: Whose) -> Result<(SessionToken, SessionRecord), Error> {
         self.keeper.open_session(whose).await
     }

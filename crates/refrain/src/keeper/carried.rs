@@ -16,7 +16,7 @@ use crate::{
     },
     lifecycle::{
         Change, GrantRow, Status,
-        row::{Access, Account, Consent, Tokens},
+        row::{Access, Account, Consent, Tokens, Unanswered},
     },
     oauth::{authorization::AuthorizationResponse, client::ClientId, scope::Scope},
     seal::{DataKey, Field, Owner, SealError},
@@ -91,6 +91,18 @@ impl Carried {
     /// What the grant of a session is called.
     pub fn grant_of(session: &SessionId) -> Result<GrantName, Error> {
         Ok(format!("web-{session}").parse().map_err(Problem::Name)?)
+    }
+}
+
+/// What is shown and was not here may have been presented by a process that has died since, or by another one,
+/// and what came of it has not reached the browser. So a refusal of it is explained, and whoever shows it is told
+/// to sign in again instead of to wait.
+fn shown_once_more(carried: &Carried, now: UnixMillis) -> Unanswered {
+    Unanswered {
+        generation: carried.step.generation,
+        since: now,
+        presentations: 1,
+        missing: true,
     }
 }
 
@@ -192,6 +204,7 @@ impl Keeper {
         let Carried { id, app, .. } = carried;
         let (id, client_id) = (id.clone(), carried.client_id.clone());
         let since = carried.consent.authorized_at;
+        let now = self.parts.clock.wall();
         let blank = GrantRow::blank(id, name.clone(), app.clone(), client_id, since);
         let seen = seen.map(|seen| &seen.value);
         let same = seen.filter(|seen| seen.epoch == carried.step.epoch && seen.tokens.is_some());
@@ -205,6 +218,7 @@ impl Keeper {
             consent: Some(carried.consent),
             scope: carried.scope.clone(),
             account: carried.account.clone(),
+            unanswered: Some(shown_once_more(carried, now)),
             ..blank
         };
         let sealed = self

@@ -230,7 +230,6 @@ impl Keeper {
         let app = self.app(&terms.app)?;
         if terms.session.is_some() {
             terms.grant = self.grant_of_session(app, obtained.account.as_ref())?;
-            self.check_asked(&terms).await?;
         }
         self.save_login(app, terms, obtained).await
     }

@@ -113,9 +113,10 @@ impl Keeper {
         if lifecycle::expected(row, now) {
             return Ok(false);
         }
-        if row.status.is_unproven() || lifecycle::may_be_over(row, now) {
-            // Explained by the backup, by what another program did, or by the day that nobody knows: no sign of
-            // trouble at the provider.
+        let is_told = row.status.is_unproven() || lifecycle::may_be_over(row, now);
+        if is_told || self.is_explained(row) {
+            // Explained by the backup, by what another program did, by the day that nobody knows, or by a cookie
+            // that is older than what it was exchanged for: no sign of trouble at the provider.
             let state = self.parts.store.app_state(&row.app).await?.value;
             return Ok(state.open_breaker(now).is_some());
         }
@@ -123,6 +124,14 @@ impl Keeper {
         let change = |state: &AppState| Some(state.refused(&row.id, grants, now));
         let state = self.update_app(&row.app, change).await?;
         Ok(state.is_some_and(|state| state.open_breaker(now).is_some()))
+    }
+
+    /// Whether a token was refused that its browser has shown after it was used up.
+    fn is_explained(&self, row: &GrantRow) -> bool {
+        let rotates = row.generation.0 > 0;
+        let unanswered = row.unanswered.as_ref();
+        let missing = unanswered.is_some_and(|it| it.missing && it.generation == row.generation);
+        !self.looks_ahead && rotates && missing
     }
 
     /// A success is the end of an incident. The token is committed already; a store that fails now

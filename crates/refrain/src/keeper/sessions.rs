@@ -17,8 +17,8 @@ use crate::{
     },
     lifecycle::row::{Account, Status},
     oauth::pkce,
-    session::{LocalPath, SessionHash, SessionId, SessionRecord, SessionToken, Whose},
-    store::{Written, attempt::Terms},
+    session::{Incarnation, LocalPath, SessionHash, SessionId, SessionRecord, SessionToken, Whose},
+    store::Written,
     time::UnixMillis,
 };
 
@@ -92,19 +92,6 @@ impl Keeper {
         Ok(name.parse().map_err(Problem::Name)?)
     }
 
-    /// Whoever has signed out sees what they agree to before they are signed in again, in whatever browser.
-    ///
-    /// # Errors
-    /// [`LoginError::NotAsked`]: the login is to be begun again, so that they are asked.
-    pub(super) async fn check_asked(&self, terms: &Terms) -> Result<(), Error> {
-        let row = self.parts.store.grant(&terms.grant).await?;
-        let gone = row.is_some_and(|row| matches!(row.value.status, Status::SignedOut { .. }));
-        if gone && !terms.asked_anew {
-            return Err(LoginError::NotAsked.into());
-        }
-        Ok(())
-    }
-
     /// Refuses to put an account under the name that belongs to another one's sessions.
     pub(super) fn fits(
         &self,
@@ -120,6 +107,10 @@ impl Keeper {
     }
 
     /// Makes a session. Its text is in the answer and nowhere else.
+    ///
+    /// # Errors
+    /// [`LoginError::NotAsked`] where its user has signed out, with another browser, since their login was saved:
+    /// there is nothing that it could reach.
     pub(crate) async fn open_session(
         &self,
         whose: Whose,
@@ -136,11 +127,21 @@ impl Keeper {
                 lapses_at: now.after(life.idle),
                 ends_at: now.after(life.most),
             };
-            // Two ids may be the same by chance.
             if let Written::Durably(_) = self.parts.store.insert_session(&record).await? {
                 return Ok((token, record));
             }
+            // Else two ids are the same by chance.
+            if let Whose::User(grant) = &whose
+                && self.is_gone(grant).await?
+            {
+                return Err(LoginError::NotAsked.into());
+            }
         }
+    }
+
+    async fn is_gone(&self, grant: &GrantName) -> Result<bool, Error> {
+        let row = self.parts.store.grant(grant).await?;
+        Ok(row.is_none_or(|row| matches!(row.value.status, Status::SignedOut { .. })))
     }
 
     /// The record of a session that is not over, and notes that it was used.
@@ -197,15 +198,21 @@ impl Keeper {
         grant: &GrantName,
         everywhere: bool,
     ) -> Result<(u64, Option<LoggedOut>), Error> {
-        if everywhere || self.sessions_of(grant).await? <= 1 {
+        // The others, and not all but one: this one may have been ended already.
+        if everywhere || self.others_of(grant, id).await? == 0 {
             return self.leave_for_good(id, grant).await;
         }
         self.end_session(id).await?;
-        match self.sessions_of(grant).await? {
+        match self.others_of(grant, id).await? {
             // Two browsers that leave at once are each the last but one.
             0 => self.leave_for_good(id, grant).await,
             left => Ok((left, None)),
         }
+    }
+
+    async fn others_of(&self, grant: &GrantName, but: &SessionId) -> Result<u64, Error> {
+        let now = self.parts.clock.wall();
+        Ok(self.parts.store.sessions_of(grant, Some(but), now).await?)
     }
 
     async fn leave_for_good(
@@ -301,8 +308,21 @@ impl Keeper {
         Ok(())
     }
 
-    /// Lets a session pass of which that is not noted.
-    pub(crate) async fn check_session_goes_on(&self, session: &SessionId) -> Result<(), Error> {
+    /// Which of its lives the store is in.
+    pub(crate) async fn incarnation(&self) -> Result<Incarnation, Error> {
+        Ok(self.parts.store.incarnation().await?)
+    }
+
+    /// Lets a session pass of which that is not noted, and that did not begin before the store was brought back
+    /// from a backup: that does not know what was noted since it was made.
+    pub(crate) async fn check_session_goes_on(
+        &self,
+        session: &SessionId,
+        began_in: Incarnation,
+    ) -> Result<(), Error> {
+        if self.incarnation().await? != began_in {
+            return Err(SessionError::Unknown.into());
+        }
         let record = self.parts.store.session(session).await?;
         match record.map(|it| it.whose) {
             Some(Whose::SignedOut) => Err(SessionError::Unknown.into()),
@@ -313,6 +333,6 @@ impl Keeper {
     /// How many sessions reach a grant.
     pub(crate) async fn sessions_of(&self, grant: &GrantName) -> Result<u64, Error> {
         let now = self.parts.clock.wall();
-        Ok(self.parts.store.sessions_of(grant, now).await?)
+        Ok(self.parts.store.sessions_of(grant, None, now).await?)
     }
 }

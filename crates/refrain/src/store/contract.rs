@@ -55,8 +55,10 @@ where
     sessions::a_session_is_over_at_its_time_and_gone(open_pair().await).await;
     sessions::a_use_is_noted_and_never_moves_backwards(open_pair().await).await;
     sessions::whoever_signs_out_ends_the_sessions(open_pair().await).await;
+    sessions::a_session_begins_beside_a_grant_that_is_there(open_pair().await).await;
+    sessions::no_session_outlives_a_logout_that_it_races(open_pair().await).await;
+    sessions::with_another_life_of_the_store_all_sessions_are_over(open_pair().await).await;
     sessions::grants_that_no_session_reaches_are_told(open_pair().await).await;
-    sessions::all_sessions_end_but_what_says_who_has_signed_out(open_pair().await).await;
     sessions::whoever_runs_refrain_is_listed_and_all_end_together(open_pair().await).await;
     notices::a_grant_is_news_until_it_is_told_of_as_it_is(open_pair().await).await;
     notices::a_grant_is_looked_at_again_when_its_time_has_come(open_pair().await).await;

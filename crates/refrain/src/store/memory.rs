@@ -23,7 +23,7 @@ use crate::{
     limit::{Bucket, Gate},
     notice::{Target, TargetId, Told},
     seal::{self, KeyCheck, KeyId},
-    session::{SessionId, SessionRecord},
+    session::{Incarnation, SessionId, SessionRecord},
     store::{
         Changed, Changes, Identity, Liveness, Mark, Store, StoreError, Version, Versioned, Written,
         attempt::Attempt, memory::notices::DeliveryRow,
@@ -58,6 +58,7 @@ struct Tables {
     limits: BTreeMap<Bucket, (Version, Option<Gate>)>,
     links: BTreeMap<LinkId, LinkRecord>,
     sessions: BTreeMap<SessionId, SessionRecord>,
+    incarnation: Incarnation,
     /// When to look whether there is something to tell of a grant.
     news: BTreeMap<GrantName, UnixMillis>,
     told: HashMap<GrantId, Versioned<Told>>,
@@ -139,6 +140,7 @@ impl Tables {
         if let Status::SignedOut { .. } = change.row.status {
             let name = &change.row.name;
             self.sessions.retain(|_, it| !sessions::reaches(it, name));
+            self.notices.retain(|it| !it.is_about(name));
         }
         Written::Durably(version)
     }

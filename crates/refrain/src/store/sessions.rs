@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::{
     id::GrantName,
-    session::{SessionId, SessionRecord},
+    session::{Incarnation, SessionId, SessionRecord},
     store::{StoreError, Written},
     time::UnixMillis,
 };
@@ -12,7 +12,9 @@ use crate::{
 /// Keeps sessions, until they are over.
 #[async_trait]
 pub trait Sessions: Send + Sync {
-    /// Adds a session; a conflict where its id is taken. Those that were over when it was made are gone.
+    /// Adds a session; a conflict where its id is taken, and where it is of a user whose grant is not there or
+    /// signed out: one that signs out at the same instant takes the session with it, or is seen. Those that were
+    /// over when it was made are gone.
     async fn insert_session(&self, session: &SessionRecord) -> Result<Written, StoreError>;
 
     /// Reads a session by its id.
@@ -41,9 +43,12 @@ pub trait Sessions: Send + Sync {
     /// many.
     async fn end_admin_sessions(&self) -> Result<u64, StoreError>;
 
-    /// Takes out all of them: of what is restored nobody knows who has signed out since. What says that
-    /// somebody has signed out stays.
-    async fn end_all_sessions(&self) -> Result<(), StoreError>;
+    /// Which of its lives the store is in; what browsers carry is good in that one alone.
+    async fn incarnation(&self) -> Result<Incarnation, StoreError>;
+
+    /// Takes out all of them, and begins another life, at one stroke: of what is restored nobody knows who has
+    /// signed out since.
+    async fn end_all_sessions(&self, next: Incarnation) -> Result<(), StoreError>;
 
     /// The grants whose names begin so that are not signed out, and that no session reaches at an instant; by
     /// name, some at a time, beginning behind one.
@@ -54,6 +59,11 @@ pub trait Sessions: Send + Sync {
         now: UnixMillis,
     ) -> Result<Vec<GrantName>, StoreError>;
 
-    /// How many sessions reach a grant that are not over at an instant.
-    async fn sessions_of(&self, grant: &GrantName, now: UnixMillis) -> Result<u64, StoreError>;
+    /// How many sessions reach a grant that are not over at an instant, but for one.
+    async fn sessions_of(
+        &self,
+        grant: &GrantName,
+        but: Option<&SessionId>,
+        now: UnixMillis,
+    ) -> Result<u64, StoreError>;
 }

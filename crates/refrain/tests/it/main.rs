@@ -22,6 +22,7 @@ mod deaf;
 mod incidents;
 mod keys;
 mod layering;
+mod leaving;
 mod limits;
 mod links;
 mod login;

@@ -9,6 +9,7 @@ use refrain::{
     Grant, Refrain,
     custody::{Taken, take_over},
     lifecycle::Change,
+    random::SystemRandom,
     store::{Store, memory::MemoryStore},
     time::Clock,
 };
@@ -68,7 +69,9 @@ async fn put_back(world: &World, backup: &[Change]) -> (Taken, Refrain) {
     for change in backup {
         store.insert(change).await.unwrap();
     }
-    let taken = take_over(store.as_ref(), clock.as_ref()).await.unwrap();
+    let taken = take_over(store.as_ref(), clock.as_ref(), &SystemRandom)
+        .await
+        .unwrap();
     let refrain = world.another_on(&store);
     refrain.take_up_orphans();
     (taken, refrain)

@@ -11,7 +11,7 @@ use refrain::{
     limit::{Bucket, Gate},
     notice::{Delivery, Message, Target, TargetId, delivery::Settled},
     seal::{KeyCheck, KeyId},
-    session::{SessionId, SessionRecord},
+    session::{Incarnation, SessionId, SessionRecord},
     store::{
         ApiKeys, Changes, Identity, Limits, Links, Liveness, Mark, NewsMark, NewsPage, Noted,
         Notices, Sessions, Store, StoreError, Telling, Unreadable, Version, Versioned, Written,
@@ -164,8 +164,12 @@ impl<B: Between> Sessions for Watched<B> {
         self.call(Call::Write, self.inner.end_admin_sessions())
             .await
     }
-    async fn end_all_sessions(&self) -> Result<(), StoreError> {
-        self.call(Call::Write, self.inner.end_all_sessions()).await
+    async fn incarnation(&self) -> Result<Incarnation, StoreError> {
+        self.call(Call::Read, self.inner.incarnation()).await
+    }
+    async fn end_all_sessions(&self, next: Incarnation) -> Result<(), StoreError> {
+        self.call(Call::Write, self.inner.end_all_sessions(next))
+            .await
     }
     async fn unreached(
         &self,
@@ -176,8 +180,13 @@ impl<B: Between> Sessions for Watched<B> {
         self.call(Call::Read, self.inner.unreached(prefix, after, now))
             .await
     }
-    async fn sessions_of(&self, grant: &GrantName, now: UnixMillis) -> Result<u64, StoreError> {
-        self.call(Call::Read, self.inner.sessions_of(grant, now))
+    async fn sessions_of(
+        &self,
+        grant: &GrantName,
+        but: Option<&SessionId>,
+        now: UnixMillis,
+    ) -> Result<u64, StoreError> {
+        self.call(Call::Read, self.inner.sessions_of(grant, but, now))
             .await
     }
 }

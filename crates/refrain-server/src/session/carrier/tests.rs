@@ -88,7 +88,10 @@ fn value(header: &HeaderValue) -> &str {
 
 impl Place {
     async fn begin(&self) -> Opened {
-        let header = self.carrier.begin(&self.carried, &belongs()).unwrap();
+        let header = self
+            .carrier
+            .begin(&self.carried, Incarnation(0), &belongs())
+            .unwrap();
         self.show(&header.unwrap()).await
     }
 

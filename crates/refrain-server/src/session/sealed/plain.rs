@@ -8,7 +8,7 @@ use refrain::{
     lifecycle::row::{Account, Consent},
     seal::SealError,
     secret::{AccessToken, RefreshToken},
-    session::SessionId,
+    session::{Incarnation, SessionId},
     time::UnixMillis,
 };
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,9 @@ use super::{MOST, Times};
 struct Plain<'a> {
     /// Issued, lapses, ends.
     t: [i64; 3],
+    /// In which life of the store it began; most stores have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    i: Option<i64>,
     /// Which grant.
     g: String,
     /// App and client.
@@ -46,6 +49,7 @@ pub(super) fn write(carried: &Carried, times: &Times) -> Result<Zeroizing<Vec<u8
     let life = |it: &CarriedAccess| u64::try_from(it.life.as_millis()).unwrap_or(u64::MAX);
     let plain = Plain {
         t: [times.issued.0, times.lapses.0, times.ends.0],
+        i: (times.began_in != Incarnation::default()).then_some(times.began_in.0),
         g: carried.id.to_string(),
         a: (carried.app.to_string(), carried.client_id.to_string()),
         c: [
@@ -98,6 +102,7 @@ pub(super) fn read(bytes: &[u8], session: SessionId, step: Step) -> Option<(Carr
         issued,
         lapses,
         ends,
+        began_in: plain.i.map(Incarnation).unwrap_or_default(),
     };
     Some((carried, times))
 }

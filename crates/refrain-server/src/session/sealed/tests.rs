@@ -59,7 +59,7 @@ fn sealer() -> Sealer {
 }
 
 fn sealed(carried: &Carried, sealer: &Sealer) -> Result<String, SealingError> {
-    let times = Times::beginning(NOW);
+    let times = Times::beginning(NOW, Incarnation(7));
     seal(carried, &times, &belongs(), (sealer, &SystemRandom))
 }
 
@@ -71,7 +71,7 @@ fn a_cookie_reads_back_whole() {
     let legal = |it: char| it.is_ascii_alphanumeric() || ".-_".contains(it);
     assert!(text.chars().all(legal), "{text}");
     let (read, times) = open(&text, &belongs(), &sealer).unwrap();
-    assert_eq!(times, Times::beginning(NOW));
+    assert_eq!(times, Times::beginning(NOW, Incarnation(7)));
     assert_eq!(read.refresh.expose(), carried.refresh.expose());
     let (here, there) = (
         read.access.as_ref().unwrap(),
@@ -196,12 +196,12 @@ fn an_access_token_that_does_not_fit_stays_behind() {
 #[test]
 fn a_session_lapses_unused_and_ends_in_any_case() {
     let day = Duration::from_secs(24 * 60 * 60);
-    let begun = Times::beginning(NOW);
+    let begun = Times::beginning(NOW, Incarnation(7));
     assert!(!begun.is_over(NOW.after(day * 29)));
     assert!(begun.is_over(NOW.after(day * 30)));
-    let used = Times::used(NOW.after(day * 29), begun.ends);
+    let used = begun.used(NOW.after(day * 29));
     assert!(!used.is_over(NOW.after(day * 58)));
-    let late = Times::used(NOW.after(day * 179), begun.ends);
+    let late = begun.used(NOW.after(day * 179));
     assert!(
         late.is_over(NOW.after(day * 180)),
         "its end stays where it is"

@@ -1,5 +1,7 @@
 //! Users whose browsers carry their refresh token themselves.
 
+mod trouble;
+
 use std::{sync::Arc, time::Duration};
 
 use refrain_sim::{Profile, Rotation, User};

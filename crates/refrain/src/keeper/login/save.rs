@@ -13,7 +13,7 @@ use crate::{
     },
     lifecycle::{
         self, Change, Consented, GrantRow, Origin,
-        row::{Account, Consent},
+        row::{Account, Consent, Status},
         timing,
     },
     oauth::{answer::Granted, scope::Scope},
@@ -105,6 +105,7 @@ impl Keeper {
             return Ok(Some(seen.value.clone()));
         }
         login.bound(seen.as_ref().map(|seen| &seen.value))?;
+        login.asked(seen.as_ref().map(|seen| &seen.value))?;
         self.fits(login.app, &login.terms.grant, login.account.as_ref())?;
         if let Some(seen) = &seen {
             pinned(&seen.value, login.account, login.terms.other_account)?;
@@ -236,6 +237,16 @@ impl Login<'_> {
         Err(LinkError::Overtaken {
             grant: self.terms.grant.clone(),
         })
+    }
+
+    /// Refuses to sign a user in again who has signed out, in whatever browser, and has not seen since what they
+    /// agree to: the login is to be begun once more.
+    fn asked(&self, row: Option<&GrantRow>) -> Result<(), LoginError> {
+        let gone = row.is_some_and(|row| matches!(row.status, Status::SignedOut { .. }));
+        if gone && self.terms.session.is_some() && !self.terms.asked_anew {
+            return Err(LoginError::NotAsked);
+        }
+        Ok(())
     }
 }
 

@@ -6,8 +6,10 @@ use super::fixture::{Shared, change, full_row, name};
 use crate::{
     lifecycle::Status,
     random::SystemRandom,
-    session::{SessionHash, SessionId, SessionRecord, SessionToken, Whose},
-    store::{Version, Written},
+    seal::{DeploymentId, KeyCheck},
+    secret::Sealed,
+    session::{Incarnation, SessionHash, SessionId, SessionRecord, SessionToken, Whose},
+    store::{Identity, Version, Written},
     time::UnixMillis,
 };
 
@@ -33,12 +35,34 @@ fn of(whose: Whose) -> SessionRecord {
     }
 }
 
+/// Users who have something that their sessions reach.
+async fn grants(store: &Shared, names: &[&str]) {
+    for name in names {
+        store.insert(&change(full_row(name))).await.unwrap();
+    }
+}
+
+/// Signs a grant out as whoever reads before they write.
+async fn sign_out(store: &Shared, grant: &str) {
+    loop {
+        let seen = store.grant(&name(grant)).await.unwrap().unwrap();
+        let mut gone = seen.value;
+        let since = UnixMillis(9);
+        gone.status = Status::SignedOut { since };
+        let written = store.replace(seen.version, &change(gone)).await.unwrap();
+        if written != Written::Conflict {
+            return;
+        }
+    }
+}
+
 async fn insert(store: &Shared, session: &SessionRecord) -> bool {
     let written = store.insert_session(session).await.unwrap();
     matches!(written, Written::Durably(_))
 }
 
 pub(super) async fn a_session_reads_back_whole((one, other): (Shared, Shared)) {
+    grants(&one, &["alice"]).await;
     let signed_out = of(Whose::SignedOut);
     for session in [user(), of(Whose::Admin), of(Whose::SignIn), signed_out] {
         assert_eq!(one.session(&session.id).await.unwrap(), None);
@@ -83,12 +107,20 @@ pub(super) async fn a_session_is_over_at_its_time_and_gone((one, other): (Shared
         ends_at: UnixMillis(50),
         ..user()
     };
+    grants(&one, &["alice"]).await;
     for session in [&lapsed, &used, &ended] {
         assert!(insert(&one, session).await);
     }
     let alice = name("alice");
-    assert_eq!(other.sessions_of(&alice, UnixMillis(49)).await.unwrap(), 3);
-    assert_eq!(other.sessions_of(&alice, UnixMillis(50)).await.unwrap(), 1);
+    let count = async |but: Option<&SessionRecord>, now| {
+        let count = other.sessions_of(&alice, but.map(|it| &it.id), UnixMillis(now));
+        count.await.unwrap()
+    };
+    assert_eq!(count(None, 49).await, 3);
+    assert_eq!(count(None, 50).await, 1);
+    assert_eq!(count(Some(&lapsed), 49).await, 2);
+    assert_eq!(count(Some(&lapsed), 50).await, 1);
+    assert_eq!(count(Some(&used), 50).await, 0);
     let next = SessionRecord {
         made_at: UnixMillis(50),
         lapses_at: UnixMillis(100),
@@ -101,6 +133,7 @@ pub(super) async fn a_session_is_over_at_its_time_and_gone((one, other): (Shared
 }
 
 pub(super) async fn a_use_is_noted_and_never_moves_backwards((one, other): (Shared, Shared)) {
+    grants(&one, &["alice"]).await;
     let (session, nobody) = (user(), SessionId::parse("NobodysOwn").unwrap());
     assert!(insert(&one, &session).await);
     let note = async |id: &SessionId, seen_at, lapses_at| {
@@ -119,27 +152,58 @@ pub(super) async fn a_use_is_noted_and_never_moves_backwards((one, other): (Shar
 }
 
 pub(super) async fn whoever_signs_out_ends_the_sessions((one, other): (Shared, Shared)) {
-    let (alice, bob) = (full_row("alice"), full_row("bob"));
-    one.insert(&change(alice.clone())).await.unwrap();
-    one.insert(&change(bob)).await.unwrap();
+    grants(&one, &["alice", "bob"]).await;
     let (here, there) = (user(), of(Whose::User(name("bob"))));
     assert!(insert(&one, &here).await && insert(&one, &there).await);
-    let mut gone = alice.clone();
+    let mut gone = full_row("alice");
     let since = UnixMillis(9);
     gone.status = Status::SignedOut { since };
-    let lost = other.replace(Version(9), &change(gone.clone())).await;
+    let lost = other.replace(Version(9), &change(gone)).await;
     assert_eq!(lost.unwrap(), Written::Conflict);
-    other.replace(Version(1), &change(alice)).await.unwrap();
+    let seen = other.grant(&name("alice")).await.unwrap().unwrap();
+    other
+        .replace(seen.version, &change(seen.value))
+        .await
+        .unwrap();
     assert!(one.session(&here.id).await.unwrap().is_some());
-    other.replace(Version(2), &change(gone)).await.unwrap();
+    sign_out(&other, "alice").await;
     assert_eq!(one.session(&here.id).await.unwrap(), None);
     assert!(one.session(&there.id).await.unwrap().is_some());
 }
 
-pub(super) async fn grants_that_no_session_reaches_are_told((one, other): (Shared, Shared)) {
-    for grant in ["alice", "web", "web-", "web-a", "web-b", "web-c", "weba"] {
-        one.insert(&change(full_row(grant))).await.unwrap();
+pub(super) async fn a_session_begins_beside_a_grant_that_is_there((one, other): (Shared, Shared)) {
+    assert!(!insert(&one, &user()).await, "nobody has consented");
+    grants(&one, &["alice", "bob"]).await;
+    let here = user();
+    assert!(insert(&other, &here).await);
+    sign_out(&one, "alice").await;
+    assert!(!insert(&other, &user()).await, "there is nothing to reach");
+    assert!(insert(&other, &of(Whose::User(name("bob")))).await);
+    assert_eq!(one.session(&here.id).await.unwrap(), None);
+}
+
+pub(super) async fn no_session_outlives_a_logout_that_it_races((one, other): (Shared, Shared)) {
+    for round in 0..60 {
+        let grant = format!("web-{round}");
+        grants(&one, &[&grant]).await;
+        let session = of(Whose::User(name(&grant)));
+        let (leaving, beginning) = (Arc::clone(&one), Arc::clone(&other));
+        let leaves = tokio::spawn(async move { sign_out(&leaving, &grant).await });
+        let begun = session.clone();
+        let begins = tokio::spawn(async move { insert(&beginning, &begun).await });
+        leaves.await.unwrap();
+        begins.await.unwrap();
+        let left = one.session(&session.id).await.unwrap();
+        assert_eq!(left, None, "round {round}");
     }
+}
+
+pub(super) async fn grants_that_no_session_reaches_are_told((one, other): (Shared, Shared)) {
+    grants(
+        &one,
+        &["alice", "web", "web-", "web-a", "web-b", "web-c", "weba"],
+    )
+    .await;
     let mut gone = full_row("web-d");
     let since = UnixMillis(9);
     gone.status = Status::SignedOut { since };
@@ -158,19 +222,29 @@ pub(super) async fn grants_that_no_session_reaches_are_told((one, other): (Share
     assert!(told(Some("web-c"), 50).await.is_empty());
 }
 
-pub(super) async fn all_sessions_end_but_what_says_who_has_signed_out(
+pub(super) async fn with_another_life_of_the_store_all_sessions_are_over(
     (one, other): (Shared, Shared),
 ) {
-    let (user, admin, signed_out) = (user(), of(Whose::Admin), of(Whose::SignedOut));
-    for session in [&user, &admin, &signed_out] {
+    assert_eq!(one.incarnation().await.unwrap(), Incarnation::default());
+    let identity = Identity {
+        deployment: DeploymentId(7),
+        key_check: KeyCheck(Sealed::from_bytes(vec![1, 2, 3])),
+    };
+    one.found(identity).await.unwrap();
+    assert_eq!(other.incarnation().await.unwrap(), Incarnation::default());
+    grants(&one, &["bob"]).await;
+    let (admin, bob) = (of(Whose::Admin), of(Whose::User(name("bob"))));
+    let signed_out = of(Whose::SignedOut);
+    for session in [&admin, &bob, &signed_out] {
         assert!(insert(&one, session).await);
     }
-    other.end_all_sessions().await.unwrap();
-    for gone in [&user, &admin] {
-        assert_eq!(one.session(&gone.id).await.unwrap(), None);
+    for next in [Incarnation(i64::MIN), Incarnation(7)] {
+        other.end_all_sessions(next).await.unwrap();
+        assert_eq!(one.incarnation().await.unwrap(), next);
     }
-    let kept = one.session(&signed_out.id).await.unwrap();
-    assert_eq!(kept, Some(signed_out), "whoever has signed out stays so");
+    for session in [&admin, &bob, &signed_out] {
+        assert_eq!(one.session(&session.id).await.unwrap(), None);
+    }
 }
 
 pub(super) async fn whoever_runs_refrain_is_listed_and_all_end_together(
@@ -182,6 +256,7 @@ pub(super) async fn whoever_runs_refrain_is_listed_and_all_end_together(
         ..of(Whose::Admin)
     };
     let [oldest, over, newest] = [admin(1, 80), admin(2, 40), admin(3, 80)];
+    grants(&one, &["alice"]).await;
     let (user, link) = (user(), of(Whose::SignIn));
     for session in [&oldest, &over, &newest, &user, &link] {
         assert!(insert(&one, session).await);

@@ -23,6 +23,12 @@ pub(super) struct DeliveryRow {
     leased: Option<StoreInstant>,
 }
 
+impl DeliveryRow {
+    pub(super) fn is_about(&self, grant: &GrantName) -> bool {
+        self.delivery.grant.as_ref() == Some(grant)
+    }
+}
+
 impl Tables {
     fn tell(&mut self, telling: &Telling, to: &[Target]) -> bool {
         let held = self.told.get(&telling.grant);

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::{
     id::GrantName,
     lifecycle::Status,
-    session::{SessionId, SessionRecord, Whose},
+    session::{Incarnation, SessionId, SessionRecord, Whose},
     store::{Sessions, StoreError, Version, Written, memory::MemoryStore},
     time::UnixMillis,
 };
@@ -18,7 +18,15 @@ impl Sessions for MemoryStore {
     async fn insert_session(&self, session: &SessionRecord) -> Result<Written, StoreError> {
         let mut tables = self.tables();
         tables.sessions.retain(|_, it| !it.is_over(session.made_at));
-        let free = !tables.sessions.contains_key(&session.id);
+        let signed_in = |name: &GrantName| {
+            let row = tables.grants.get(name).map(|row| &row.value);
+            row.is_some_and(|row| !matches!(row.status, Status::SignedOut { .. }))
+        };
+        let reaches = match &session.whose {
+            Whose::User(name) => signed_in(name),
+            Whose::SignIn | Whose::Admin | Whose::SignedOut => true,
+        };
+        let free = reaches && !tables.sessions.contains_key(&session.id);
         if free {
             tables.sessions.insert(session.id.clone(), session.clone());
         }
@@ -65,13 +73,18 @@ impl Sessions for MemoryStore {
         let before = tables.sessions.len();
         tables
             .sessions
-            .retain(|_, it| matches!(it.whose, Whose::User(_)));
+            .retain(|_, it| !matches!(it.whose, Whose::Admin | Whose::SignIn));
         Ok((before - tables.sessions.len()) as u64)
     }
 
-    async fn end_all_sessions(&self) -> Result<(), StoreError> {
+    async fn incarnation(&self) -> Result<Incarnation, StoreError> {
+        Ok(self.tables().incarnation)
+    }
+
+    async fn end_all_sessions(&self, next: Incarnation) -> Result<(), StoreError> {
         let mut tables = self.tables();
-        tables.sessions.retain(|_, it| it.whose == Whose::SignedOut);
+        tables.sessions.clear();
+        tables.incarnation = next;
         Ok(())
     }
 
@@ -95,10 +108,16 @@ impl Sessions for MemoryStore {
         Ok(names.take(UNREACHED).cloned().collect())
     }
 
-    async fn sessions_of(&self, grant: &GrantName, now: UnixMillis) -> Result<u64, StoreError> {
+    async fn sessions_of(
+        &self,
+        grant: &GrantName,
+        but: Option<&SessionId>,
+        now: UnixMillis,
+    ) -> Result<u64, StoreError> {
         let tables = self.tables();
         let live = tables.sessions.values().filter(|it| !it.is_over(now));
-        Ok(live.filter(|it| reaches(it, grant)).count() as u64)
+        let others = live.filter(|it| reaches(it, grant) && but != Some(&it.id));
+        Ok(others.count() as u64)
     }
 }
 

@@ -17,13 +17,14 @@ use crate::{
 };
 
 /// The layouts, oldest first; an applied one is never edited.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/postgres/0001_initial.sql"),
     include_str!("../../../migrations/postgres/0002_api_keys.sql"),
     include_str!("../../../migrations/postgres/0003_limits.sql"),
     include_str!("../../../migrations/postgres/0004_links.sql"),
     include_str!("../../../migrations/postgres/0005_sessions.sql"),
     include_str!("../../../migrations/postgres/0006_notices.sql"),
+    include_str!("../../../migrations/postgres/0007_incarnation.sql"),
 ];
 /// Held, for the length of a transaction, by whoever changes the layout.
 const LAYOUT_LOCK: i64 = 0x7265_6672_6169_6e00;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::{
     id::GrantName,
-    session::{SessionId, SessionRecord},
+    session::{Incarnation, SessionId, SessionRecord},
     store::{
         Sessions, StoreError, Version, Written,
         postgres::{
@@ -16,11 +16,16 @@ use crate::{
     time::UnixMillis,
 };
 
+/// Whoever begins a session writes the grant: a logout that has read it before reads again, and sees the
+/// session. One that was faster has left nothing to write.
 const INSERT: &str = "WITH gone AS \
-     (DELETE FROM refrain.sessions WHERE least(lapses_at, ends_at) <= $5) \
+     (DELETE FROM refrain.sessions WHERE least(lapses_at, ends_at) <= $5), \
+     reached AS (UPDATE refrain.grants SET version = version + 1 \
+       WHERE name = $4 AND status <> 'signed_out' RETURNING id) \
      INSERT INTO refrain.sessions \
      (id, hash, whose, grant_name, made_at, seen_at, lapses_at, ends_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8 \
+       WHERE $4::text IS NULL OR EXISTS (SELECT 1 FROM reached) ON CONFLICT DO NOTHING";
 
 const NOTE: &str = "UPDATE refrain.sessions SET seen_at = greatest(seen_at, $2), \
      lapses_at = greatest(lapses_at, $3) WHERE id = $1";
@@ -32,7 +37,12 @@ const UNREACHED: &str = "SELECT name FROM refrain.grants AS g WHERE name > $1 AN
      ORDER BY name LIMIT 200";
 
 const COUNT: &str = "SELECT count(*) FROM refrain.sessions \
-     WHERE grant_name = $1 AND lapses_at > $2 AND ends_at > $2";
+     WHERE grant_name = $1 AND id IS DISTINCT FROM $2 AND lapses_at > $3 AND ends_at > $3";
+
+/// What browsers carry under another number is over; whoever reads it before this is done reads it again
+/// within seconds.
+const END_ALL: &str = "WITH ended AS (DELETE FROM refrain.sessions) \
+     UPDATE refrain.store SET incarnation = $1";
 
 const ADMINS: &str = "SELECT * FROM refrain.sessions WHERE grant_name IS NULL AND whose = 'admin' \
      AND lapses_at > $1 AND ends_at > $1 ORDER BY made_at DESC LIMIT $2";
@@ -108,11 +118,19 @@ impl Sessions for PostgresStore {
         Ok(done.await?.rows_affected())
     }
 
-    async fn end_all_sessions(&self) -> Result<(), StoreError> {
-        let query = self
-            .sessions
-            .statement("DELETE FROM refrain.sessions WHERE whose <> 'signed_out'");
-        tell!(self, |c| query.rows().execute(c)).await.map(drop)
+    async fn incarnation(&self) -> Result<Incarnation, StoreError> {
+        let statement = "SELECT incarnation FROM refrain.store";
+        let query = self.sessions.statement(statement);
+        let row = ask!(self, |c| query.rows().fetch_optional(c)).await?;
+        let number = row.map(|row| sqlx::Row::try_get(&row, 0)).transpose();
+        let number = number.map_err(|error| self.error(error))?;
+        Ok(number.map(Incarnation).unwrap_or_default())
+    }
+
+    async fn end_all_sessions(&self, next: Incarnation) -> Result<(), StoreError> {
+        let query = self.sessions.statement(END_ALL);
+        let done = tell!(self, |c| query.rows().bind(next.0).execute(c));
+        done.await.map(drop)
     }
 
     async fn unreached(
@@ -135,10 +153,19 @@ impl Sessions for PostgresStore {
         names.into_iter().map(session_record::name).collect()
     }
 
-    async fn sessions_of(&self, grant: &GrantName, now: UnixMillis) -> Result<u64, StoreError> {
+    async fn sessions_of(
+        &self,
+        grant: &GrantName,
+        but: Option<&SessionId>,
+        now: UnixMillis,
+    ) -> Result<u64, StoreError> {
         let query = self.sessions.statement(COUNT);
         let grant = grant.as_str().to_owned();
-        let row = ask!(self, |c| query.rows().bind(&grant).bind(now.0).fetch_one(c));
+        let but = but.map(|it| it.as_str().to_owned());
+        let row = ask!(self, |c| {
+            let query = query.rows().bind(&grant).bind(&but);
+            query.bind(now.0).fetch_one(c)
+        });
         let count: i64 = sqlx::Row::try_get(&row.await?, 0).map_err(|error| self.error(error))?;
         Ok(count.unsigned_abs())
     }

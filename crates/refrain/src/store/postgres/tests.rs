@@ -149,6 +149,7 @@ async fn a_database_of_the_first_layout_gets_the_rest_and_keeps_what_is_in_it() 
     let first = "DROP TABLE refrain.api_keys, refrain.limits, refrain.links, refrain.sessions, \
          refrain.told, refrain.notices, refrain.notices_refused, \
          refrain.notices_targets, refrain.notices_since; DROP FUNCTION refrain.is_news CASCADE; ALTER TABLE refrain.grants DROP COLUMN look_at; \
+         ALTER TABLE refrain.store DROP COLUMN incarnation; \
          UPDATE refrain.layout SET layout = 1";
     cluster.sql(database(&address), first);
     let store = connect(&address).await.unwrap();

@@ -42,6 +42,8 @@ const STORY: &str = "gone AS (DELETE FROM refrain.events AS e \
        WHERE e.grant_id = past.id AND e.version <= past.upto), \
      ended AS (DELETE FROM refrain.sessions AS s USING input JOIN done USING (id) \
        WHERE s.grant_name = input.name AND input.status = 'signed_out'), \
+     untold AS (DELETE FROM refrain.notices AS n USING input JOIN done USING (id) \
+       WHERE n.grant_name = input.name AND input.status = 'signed_out'), \
      told AS (INSERT INTO refrain.events SELECT event.* \
        FROM unnest($20::text[], $21::bigint[], $22::bigint[], $23::text[]) \
          AS event (id, version, place, event) JOIN done USING (id)) \

@@ -15,13 +15,14 @@ use crate::store::{
 };
 
 /// The layouts, oldest first; an applied one is never edited.
-pub(super) const MIGRATIONS: [&str; 6] = [
+pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_api_keys.sql"),
     include_str!("../../../migrations/sqlite/0003_limits.sql"),
     include_str!("../../../migrations/sqlite/0004_links.sql"),
     include_str!("../../../migrations/sqlite/0005_sessions.sql"),
     include_str!("../../../migrations/sqlite/0006_notices.sql"),
+    include_str!("../../../migrations/sqlite/0007_incarnation.sql"),
 ];
 
 /// Opens the file. Its connections stay: with the last of them log and index go, and where the disk has

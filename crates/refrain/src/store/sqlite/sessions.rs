@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::{
     id::GrantName,
-    session::{SessionId, SessionRecord},
+    session::{Incarnation, SessionId, SessionRecord},
     store::{
         Sessions, StoreError, Version, Written, session_record,
         sqlite::{Bound, SqliteStore},
@@ -16,7 +16,9 @@ const EXPIRED: &str = "DELETE FROM sessions WHERE min(lapses_at, ends_at) <= ?";
 
 const INSERT: &str = "INSERT INTO sessions \
      (id, hash, whose, grant_name, made_at, seen_at, lapses_at, ends_at) \
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE ?4 IS NULL \
+       OR EXISTS (SELECT 1 FROM grants WHERE name = ?4 AND status <> 'signed_out') \
+     ON CONFLICT DO NOTHING";
 
 const NOTE: &str = "UPDATE sessions SET seen_at = max(seen_at, ?), \
      lapses_at = max(lapses_at, ?) WHERE id = ?";
@@ -27,8 +29,8 @@ const UNREACHED: &str = "SELECT name FROM grants AS g WHERE name > ?1 AND name <
        WHERE grant_name = g.name AND lapses_at > ?3 AND ends_at > ?3) \
      ORDER BY name LIMIT 200";
 
-const COUNT: &str =
-    "SELECT count(*) FROM sessions WHERE grant_name = ? AND lapses_at > ? AND ends_at > ?";
+const COUNT: &str = "SELECT count(*) FROM sessions WHERE grant_name = ?1 AND id IS NOT ?2 \
+     AND lapses_at > ?3 AND ends_at > ?3";
 
 const ADMINS: &str = "SELECT * FROM sessions WHERE grant_name IS NULL AND whose = 'admin' \
      AND lapses_at > ?1 AND ends_at > ?1 ORDER BY made_at DESC LIMIT ?2";
@@ -89,9 +91,22 @@ impl Sessions for SqliteStore {
         self.change_sessions(sqlx::query(statement)).await
     }
 
-    async fn end_all_sessions(&self) -> Result<(), StoreError> {
-        let query = sqlx::query("DELETE FROM sessions WHERE whose <> 'signed_out'");
-        self.change_sessions(query).await.map(drop)
+    async fn incarnation(&self) -> Result<Incarnation, StoreError> {
+        let query = sqlx::query_scalar("SELECT incarnation FROM store");
+        let read = |pool| async move { query.fetch_optional(&pool).await };
+        let number: Option<i64> = self.connections.read(read).await?;
+        Ok(number.map(Incarnation).unwrap_or_default())
+    }
+
+    async fn end_all_sessions(&self, next: Incarnation) -> Result<(), StoreError> {
+        let error = |error| self.error(error);
+        let writer = self.connections.writer().await?;
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(error)?;
+        let ended = sqlx::query("DELETE FROM sessions");
+        ended.execute(&mut *transaction).await.map_err(error)?;
+        let begun = sqlx::query("UPDATE store SET incarnation = ?").bind(next.0);
+        begun.execute(&mut *transaction).await.map_err(error)?;
+        transaction.commit().await.map_err(error)
     }
 
     async fn unreached(
@@ -109,9 +124,14 @@ impl Sessions for SqliteStore {
         names.into_iter().map(session_record::name).collect()
     }
 
-    async fn sessions_of(&self, grant: &GrantName, now: UnixMillis) -> Result<u64, StoreError> {
+    async fn sessions_of(
+        &self,
+        grant: &GrantName,
+        but: Option<&SessionId>,
+        now: UnixMillis,
+    ) -> Result<u64, StoreError> {
         let query = sqlx::query_scalar(COUNT).bind(grant.as_str());
-        let query = query.bind(now.0).bind(now.0);
+        let query = query.bind(but.map(SessionId::as_str)).bind(now.0);
         let read = |pool| async move { query.fetch_one(&pool).await };
         let count: i64 = self.connections.read(read).await?;
         Ok(count.unsigned_abs())

@@ -96,6 +96,10 @@ async fn one(
             .bind(&write.record.name)
             .execute(&mut **transaction)
             .await?;
+        sqlx::query("DELETE FROM notices WHERE grant_name = ?")
+            .bind(&write.record.name)
+            .execute(&mut **transaction)
+            .await?;
     }
     for (place, event) in (0_i64..).zip(&write.events) {
         sqlx::query("INSERT INTO events (grant_id, version, place, event) VALUES (?, ?, ?, ?)")
