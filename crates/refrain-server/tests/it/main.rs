@@ -20,6 +20,7 @@ mod connect;
 mod connect_links;
 mod contract;
 mod dashboard;
+mod doors;
 mod lists;
 mod manage;
 mod matrix;
