@@ -15,7 +15,9 @@ mod server;
 mod waiters;
 mod world;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
+
+use self::server::Part;
 
 #[tokio::main]
 async fn main() {
@@ -25,7 +27,18 @@ async fn main() {
         [] => all().await,
         ["million"] => million::run(1_000_000).await,
         ["million", grants] => million::run(number(grants)).await,
-        ["server", binary] => server::run(binary.as_ref()).await,
+        ["server", ref rest @ ..] => {
+            let (parts, binaries): (Vec<_>, Vec<_>) =
+                rest.iter().partition(|it| Part::named(it).is_some());
+            let parts: Vec<_> = parts.into_iter().filter_map(|it| Part::named(it)).collect();
+            let parts = if parts.is_empty() {
+                &Part::ALL[..]
+            } else {
+                &parts
+            };
+            let binaries: Vec<_> = binaries.into_iter().map(PathBuf::from).collect();
+            server::run(parts, &binaries).await;
+        }
         ["axum-child", port, upstream] => {
             server::axum_child(port.parse().expect("a port"), upstream.to_owned()).await;
         }
@@ -33,7 +46,9 @@ async fn main() {
             million::child(what, number(grants), address, key.as_ref()).await;
         }
         _ => {
-            eprintln!("usage: scripts/bench [million [GRANTS] | server]");
+            eprintln!(
+                "usage: scripts/bench [million [GRANTS] | server [plain|tls|tokens|latency]… [OTHER-BUILD]…]"
+            );
             std::process::exit(2);
         }
     }

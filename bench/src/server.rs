@@ -1,90 +1,122 @@
 //! `refrain serve` beside what else could stand in its place: nginx, HAProxy, and a proxy of axum and reqwest.
 //!
 //! All of them put a bearer into the same requests and pass them on to one upstream, an nginx that answers two
-//! kilobytes. One client sends to each in turn. What counts is how many requests a second of the process's own
-//! CPU time is worth, and how long the median request takes.
+//! kilobytes. Each is bound to the last processor, so that none has more threads at work than another; the
+//! client and the upstream share the others.
 
 mod axum;
+mod latency;
 mod load;
+mod processors;
+mod rates;
 mod rivals;
 
-use std::{path::Path, time::Duration};
+use std::path::PathBuf;
 
 use self::{
-    load::{Load, Place},
+    load::Place,
     rivals::{Certificate, Process, Refrain, Upstream},
 };
 
 pub use self::axum::serve as axum_child;
 
-const ROUNDS: usize = 3;
-const ROUND: Duration = Duration::from_millis(1500);
-const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
-
-pub async fn run(binary: &Path) {
-    let certificate = Certificate::new();
-    let refrain = Refrain::signed_in(binary).await;
-    for tls in [false, true] {
-        let upstream = Upstream::start(&certificate, tls);
-        let rivals = [
-            rivals::nginx(&upstream),
-            rivals::haproxy(&upstream),
-            rivals::axum(&upstream).await,
-            refrain.serve(&upstream).await,
-        ];
-        let scheme = if tls { "TLS" } else { "plain" };
-        println!("\nproxied requests, {scheme} upstream, 2 KB answers");
-        compare(&rivals, &CONNECTIONS);
-    }
-    let upstream = Upstream::start(&certificate, false);
-    let process = refrain.serve(&upstream).await;
-    let tokens = [
-        rivals::nginx_alone(),
-        process.elsewhere(
-            "refrain TCP",
-            refrain.token_request(&process.place),
-            process.place.clone(),
-        ),
-        process.elsewhere(
-            "refrain Unix",
-            refrain.token_request(&refrain.socket()),
-            refrain.socket(),
-        ),
-    ];
-    println!("\ntoken reads, beside an nginx that answers by itself");
-    compare(&tokens, &CONNECTIONS);
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Plain,
+    Tls,
+    Tokens,
+    Latency,
 }
 
-/// The first is the baseline. Rounds alternate, so that a busy neighbour slows all alike.
-fn compare(rivals: &[Process], connections: &[usize]) {
-    println!(
-        "{:<16}{:>12}{:>18}{:>8}{:>14}",
-        "", "connections", "per CPU-second", "ratio", "median"
-    );
-    for connections in connections {
-        let mut all: Vec<(Vec<f64>, Vec<Duration>)> = vec![Default::default(); rivals.len()];
-        for _ in 0..ROUNDS {
-            for (rival, (rates, medians)) in rivals.iter().zip(&mut all) {
-                let before = rival.cpu();
-                let Load { requests, median } =
-                    load::run(&rival.place, &rival.request, *connections, ROUND);
-                let used = rival.cpu() - before;
-                rates.push(f64::from(requests) / used.as_secs_f64());
-                medians.push(median);
+impl Part {
+    pub const ALL: [Self; 4] = [Self::Plain, Self::Tls, Self::Tokens, Self::Latency];
+
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "plain" => Some(Self::Plain),
+            "tls" => Some(Self::Tls),
+            "tokens" => Some(Self::Tokens),
+            "latency" => Some(Self::Latency),
+            _ => None,
+        }
+    }
+}
+
+/// The first binary is this build of refrain; others are builds that it is compared with.
+pub async fn run(parts: &[Part], binaries: &[PathBuf]) {
+    let bench = Bench {
+        certificate: Certificate::new(),
+        refrains: signed_in(binaries).await,
+    };
+    for part in parts {
+        match part {
+            Part::Plain => bench.proxied(false).await,
+            Part::Tls => bench.proxied(true).await,
+            Part::Tokens => bench.tokens().await,
+            Part::Latency => bench.latency().await,
+        }
+    }
+}
+
+async fn signed_in(binaries: &[PathBuf]) -> Vec<Refrain> {
+    let mut refrains = Vec::new();
+    for binary in binaries {
+        let name = match refrains.len() {
+            0 => "refrain".to_owned(),
+            other => format!("refrain, build {}", other + 1),
+        };
+        refrains.push(Refrain::signed_in(name, binary).await);
+    }
+    refrains
+}
+
+struct Bench {
+    certificate: Certificate,
+    refrains: Vec<Refrain>,
+}
+
+impl Bench {
+    async fn rivals(&self, upstream: &Upstream) -> Vec<Process> {
+        let mut rivals = vec![
+            rivals::nginx(upstream),
+            rivals::haproxy(upstream),
+            rivals::axum(upstream).await,
+        ];
+        for refrain in &self.refrains {
+            rivals.push(refrain.serve(upstream).await);
+        }
+        rivals
+    }
+
+    async fn proxied(&self, tls: bool) {
+        let upstream = Upstream::start(&self.certificate, tls);
+        let rivals = self.rivals(&upstream).await;
+        let scheme = if tls { "TLS" } else { "plain" };
+        println!("\nproxied requests, {scheme} upstream, 2 KB answers");
+        rates::compare(&rivals);
+    }
+
+    async fn tokens(&self) {
+        let upstream = Upstream::start(&self.certificate, false);
+        let (mut asked, mut servers) = (vec![rivals::nginx_alone()], Vec::new());
+        for refrain in &self.refrains {
+            let process = refrain.serve(&upstream).await;
+            for (kind, place) in [("TCP", process.place.clone()), ("Unix", refrain.socket())] {
+                let name = format!("{} {kind}", process.name);
+                asked.push(process.elsewhere(name, refrain.token_request(&place), place));
             }
+            servers.push(process);
         }
-        let mut baseline = None;
-        for (rival, (mut rates, mut medians)) in rivals.iter().zip(all) {
-            rates.sort_by(f64::total_cmp);
-            medians.sort_unstable();
-            let rate = rates[rates.len() / 2];
-            let ratio = rate / *baseline.get_or_insert(rate);
-            let median = format!("{:.0?}", medians[medians.len() / 2]);
-            println!(
-                "{:<16}{connections:>12}{rate:>18.0}{ratio:>7.2}x{median:>14}",
-                rival.name
-            );
-        }
+        println!("\ntoken reads, beside an nginx that answers by itself");
+        rates::compare(&asked);
+    }
+
+    async fn latency(&self) {
+        let upstream = Upstream::start(&self.certificate, false);
+        let rivals = self.rivals(&upstream).await;
+        println!("\nlatency at a fixed rate over 64 connections, plain upstream, 2 KB answers");
+        latency::compare(&upstream.process, &rivals);
     }
 }
 

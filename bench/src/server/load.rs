@@ -1,5 +1,7 @@
 //! A client that sends one request after the other on each of its connections.
 
+pub mod paced;
+
 use std::{
     net::SocketAddr,
     path::PathBuf,
@@ -11,6 +13,8 @@ use tokio::{
     net::{TcpStream, UnixStream},
     task::JoinSet,
 };
+
+use super::processors;
 
 /// Where to.
 #[derive(Debug, Clone)]
@@ -26,39 +30,11 @@ pub struct Load {
 }
 
 /// Sends for so long, on a thread of its own.
-pub fn run(place: &Place, request: &str, connections: usize, time: Duration) -> Load {
-    let (place, request) = (place.clone(), request.to_owned());
-    let thread = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        runtime
-            .expect("a runtime")
-            .block_on(all(place, request, connections, time))
-    });
-    thread.join().expect("no answer was wrong")
-}
-
-async fn all(place: Place, request: String, connections: usize, time: Duration) -> Load {
-    let mut tasks = JoinSet::new();
+pub fn run(place: &Place, request: &str, connections: u32, time: Duration) -> Load {
     let end = Instant::now() + time;
-    for _ in 0..connections {
-        let (place, request) = (place.clone(), request.clone());
-        tasks.spawn(async move {
-            match place {
-                Place::Tcp(address) => {
-                    let stream = TcpStream::connect(address).await.expect("a connection");
-                    stream.set_nodelay(true).expect("a socket");
-                    one(stream, request.as_bytes(), end).await
-                }
-                Place::Unix(path) => {
-                    let stream = UnixStream::connect(path).await.expect("a connection");
-                    one(stream, request.as_bytes(), end).await
-                }
-            }
-        });
-    }
-    let mut took: Vec<Duration> = tasks.join_all().await.into_iter().flatten().collect();
+    let mut took = on_a_thread(place, request, connections, move |_, exchange| {
+        one(exchange, end)
+    });
     took.sort_unstable();
     let median = took.get(took.len() / 2).copied().unwrap_or_default();
     Load {
@@ -67,18 +43,84 @@ async fn all(place: Place, request: String, connections: usize, time: Duration) 
     }
 }
 
-async fn one(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    request: &[u8],
-    end: Instant,
-) -> Vec<Duration> {
-    let (mut took, mut buffer) = (Vec::new(), vec![0; 16 * 1024]);
+async fn one(mut exchange: Exchange, end: Instant) -> Vec<Duration> {
+    let mut took = Vec::new();
     loop {
         let begin = Instant::now();
         if begin >= end {
             return took;
         }
-        stream.write_all(request).await.expect("a request");
+        exchange.make().await;
+        took.push(begin.elapsed());
+    }
+}
+
+/// What all connections have taken, each served by its number.
+fn on_a_thread<F>(
+    place: &Place,
+    request: &str,
+    connections: u32,
+    serve: impl Fn(u32, Exchange) -> F + Send + 'static,
+) -> Vec<Duration>
+where
+    F: Future<Output = Vec<Duration>> + Send + 'static,
+{
+    let (place, request) = (place.clone(), request.to_owned());
+    let thread = std::thread::spawn(move || {
+        processors::bind_client();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.expect("a runtime").block_on(async {
+            let mut tasks = JoinSet::new();
+            for number in 0..connections {
+                let exchange = Exchange::with(&place, &request).await;
+                tasks.spawn(serve(number, exchange));
+            }
+            tasks.join_all().await.into_iter().flatten().collect()
+        })
+    });
+    thread.join().expect("no answer was wrong")
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// A connection, and what is asked on it.
+struct Exchange {
+    stream: Box<dyn Stream>,
+    request: String,
+    buffer: Vec<u8>,
+}
+
+impl Exchange {
+    async fn with(place: &Place, request: &str) -> Self {
+        let stream: Box<dyn Stream> = match place {
+            Place::Tcp(address) => {
+                let stream = TcpStream::connect(address).await.expect("a connection");
+                stream.set_nodelay(true).expect("a socket");
+                Box::new(stream)
+            }
+            Place::Unix(path) => Box::new(UnixStream::connect(path).await.expect("a connection")),
+        };
+        Self {
+            stream,
+            request: request.to_owned(),
+            buffer: vec![0; 16 * 1024],
+        }
+    }
+
+    /// One request, and the whole answer.
+    async fn make(&mut self) {
+        let Self {
+            stream,
+            request,
+            buffer,
+        } = self;
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("a request");
         let mut have = 0;
         loop {
             let more = stream.read(&mut buffer[have..]).await.expect("an answer");
@@ -88,7 +130,6 @@ async fn one(
                 break;
             }
         }
-        took.push(begin.elapsed());
     }
 }
 

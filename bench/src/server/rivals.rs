@@ -17,7 +17,7 @@ use refrain::{
 use refrain_sim::Sim;
 use tempfile::TempDir;
 
-use super::{Place, at, free_port};
+use super::{Place, at, free_port, processors};
 use crate::world;
 
 pub const BEARER: &str = "Bearer BQDnotasecretbutaslongasoneofspotifysaccesstokens0123456789abcdef\
@@ -27,7 +27,7 @@ const ANSWER: usize = 2048;
 
 /// A process on this machine, and what is asked of it.
 pub struct Process {
-    pub name: &'static str,
+    pub name: String,
     pub place: Place,
     pub request: String,
     pid: u32,
@@ -36,14 +36,14 @@ pub struct Process {
 }
 
 impl Process {
-    fn start(name: &'static str, port: u16, folder: TempDir, command: &mut Command) -> Self {
+    fn start(name: &str, port: u16, folder: TempDir, command: &mut Command) -> Self {
         let log_file = folder.path().join("log");
         let log = fs::File::create(&log_file).expect("a file");
         let child = command.stdout(Stdio::null()).stderr(log).spawn();
         let child = child.unwrap_or_else(|error| panic!("{name}: {error}"));
         let (place, request) = (at(port), proxied(port, "Bearer none"));
         let process = Self {
-            name,
+            name: name.to_owned(),
             place,
             request,
             pid: child.id(),
@@ -60,9 +60,9 @@ impl Process {
     }
 
     /// The same process, asked for something else.
-    pub fn elsewhere(&self, name: &'static str, request: String, place: Place) -> Self {
+    pub fn elsewhere(&self, name: String, request: String, place: Place) -> Self {
         Self {
-            name,
+            name: name.to_owned(),
             place,
             request,
             pid: self.pid,
@@ -133,7 +133,8 @@ pub struct Upstream {
     port: u16,
     scheme: &'static str,
     certificate: PathBuf,
-    _process: Process,
+    /// Asked without a proxy in between.
+    pub process: Process,
 }
 
 impl Upstream {
@@ -159,12 +160,12 @@ impl Upstream {
         let server = format!(
             "server {{ listen 127.0.0.1:{listen}; {ssl} default_type application/json; return 200 \"{body}\"; }}"
         );
-        let process = start_nginx("upstream", port, &server);
+        let process = start_nginx("direct", port, &server, &processors::others());
         Self {
             port,
             scheme,
             certificate: certificate.file("cert.pem"),
-            _process: process,
+            process,
         }
     }
 
@@ -177,7 +178,7 @@ impl Upstream {
     }
 }
 
-fn start_nginx(name: &'static str, port: u16, servers: &str) -> Process {
+fn start_nginx(name: &str, port: u16, servers: &str, processors: &[usize]) -> Process {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().display();
     let text = format!(
@@ -189,7 +190,7 @@ fn start_nginx(name: &'static str, port: u16, servers: &str) -> Process {
     );
     let config = folder.path().join("nginx.conf");
     fs::write(&config, text).expect("a file");
-    let mut command = Command::new(program("nginx"));
+    let mut command = processors::bound(processors, &program("nginx"));
     command.arg("-c").arg(&config).arg("-p").arg(folder.path());
     Process::start(name, port, folder, &mut command)
 }
@@ -212,6 +213,7 @@ pub fn nginx(upstream: &Upstream) -> Process {
              proxy_set_header Connection \"\"; proxy_set_header Authorization \"{BEARER}\"; }} }}",
             upstream.port
         ),
+        &processors::last(),
     )
 }
 
@@ -222,7 +224,7 @@ pub fn nginx_alone() -> Process {
     let server = format!(
         "server {{ listen 127.0.0.1:{port}; default_type application/json; return 200 \"{body}\"; }}"
     );
-    start_nginx("nginx", port, &server)
+    start_nginx("nginx", port, &server, &processors::last())
 }
 
 pub fn haproxy(upstream: &Upstream) -> Process {
@@ -242,7 +244,7 @@ pub fn haproxy(upstream: &Upstream) -> Process {
     );
     let config = folder.path().join("haproxy.cfg");
     fs::write(&config, text).expect("a file");
-    let mut command = Command::new(program("haproxy"));
+    let mut command = processors::bound(&processors::last(), &program("haproxy"));
     command.arg("-db").arg("-f").arg(&config);
     Process::start("HAProxy", port, folder, &mut command)
 }
@@ -250,13 +252,15 @@ pub fn haproxy(upstream: &Upstream) -> Process {
 pub async fn axum(upstream: &Upstream) -> Process {
     let port = free_port();
     let folder = tempfile::tempdir().expect("a folder");
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    let binary = std::env::current_exe().expect("this program");
+    let mut command = processors::bound(&processors::last(), &binary);
     command.args(["axum-child", &port.to_string(), &upstream.origin()]);
     Process::start("axum + reqwest", port, folder, &mut command)
 }
 
 /// A store with a grant and a key, and the simulator that they come from.
 pub struct Refrain {
+    name: String,
     binary: PathBuf,
     folder: TempDir,
     sim: Sim,
@@ -264,7 +268,7 @@ pub struct Refrain {
 }
 
 impl Refrain {
-    pub async fn signed_in(binary: &Path) -> Self {
+    pub async fn signed_in(name: String, binary: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let sim = world::sim().await;
         let path = config(&folder, &sim, &sim.api_url(), free_port());
@@ -285,6 +289,7 @@ impl Refrain {
         let (key, _) = refrain.create_key(new).await.expect("a key");
         let key = key.expose().to_owned();
         Self {
+            name,
             binary: binary.to_owned(),
             folder,
             sim,
@@ -295,14 +300,14 @@ impl Refrain {
     pub async fn serve(&self, upstream: &Upstream) -> Process {
         let port = free_port();
         let path = config(&self.folder, &self.sim, &upstream.origin(), port);
-        let mut command = Command::new(&self.binary);
+        let mut command = processors::bound(&processors::last(), &self.binary);
         command
             .arg("--config")
             .arg(path)
             .arg("serve")
             .env("SSL_CERT_FILE", &upstream.certificate);
         let folder = tempfile::tempdir().expect("a folder");
-        let mut process = Process::start("refrain", port, folder, &mut command);
+        let mut process = Process::start(&self.name, port, folder, &mut command);
         process.request = proxied(port, &self.bearer());
         process
     }

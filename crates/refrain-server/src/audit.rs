@@ -1,8 +1,10 @@
-//! Who has done what: a line in the log, and the last thousand in memory for `GET /refrain/v1/events`.
+//! Who has done what: a line in the log, and the last of it in memory for `GET /refrain/v1/events`.
 //!
 //! Tokens that are given out are noted once for each connection and token. Whoever reads the same token a
 //! thousand times on one connection has learnt it once, and a line each time would be most of the work of
-//! answering; how often tokens were read is counted in the metrics.
+//! answering; how often tokens were read is counted in the metrics. Whoever reads two in turn is noted each
+//! time all the same, so they have a place of their own: no number of them pushes out who signed out whom, or
+//! who made a key.
 
 use std::{
     collections::VecDeque,
@@ -21,7 +23,7 @@ use serde::Serialize;
 
 use crate::{caller::Caller, connection::Connection, request_id::RequestId};
 
-/// So many are kept.
+/// So many are kept of tokens that were given out, and so many of everything else.
 const KEPT: usize = 1000;
 
 /// What was done, or tried.
@@ -153,7 +155,31 @@ pub(crate) struct Audit {
 #[derive(Debug, Default)]
 struct Ring {
     last: u64,
-    events: VecDeque<Event>,
+    /// The newest of those that are no longer kept.
+    dropped: u64,
+    given: VecDeque<Event>,
+    others: VecDeque<Event>,
+}
+
+impl Ring {
+    fn push(&mut self, event: Event) {
+        let events = match event.action {
+            Action::TokenGiven => &mut self.given,
+            _ => &mut self.others,
+        };
+        let oldest = (events.len() >= KEPT).then(|| events.pop_front()).flatten();
+        events.push_back(event);
+        let dropped = oldest.map_or(0, |oldest| oldest.number);
+        self.dropped = self.dropped.max(dropped);
+    }
+
+    /// Those behind a number, oldest first.
+    fn after(&self, number: u64) -> Vec<&Event> {
+        let all = self.given.iter().chain(&self.others);
+        let mut news: Vec<_> = all.filter(|event| event.number > number).collect();
+        news.sort_unstable_by_key(|event| event.number);
+        news
+    }
 }
 
 impl Audit {
@@ -192,10 +218,7 @@ impl Audit {
             result,
             request_id: request_id.to_owned(),
         };
-        if ring.events.len() >= KEPT {
-            ring.events.pop_front();
-        }
-        ring.events.push_back(event);
+        ring.push(event);
     }
 
     /// What a caller may hear of, oldest first, behind a place that an earlier answer named. A place that
@@ -207,16 +230,13 @@ impl Audit {
             (process == self.process).then_some(number)
         });
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        let oldest = ring.events.front().map_or(ring.last, |event| event.number);
         let missed = match (place, seen) {
             (None, _) => false,
             (Some(_), None) => true,
-            (Some(_), Some(seen)) => seen.saturating_add(1) < oldest,
+            (Some(_), Some(seen)) => seen < ring.dropped,
         };
-        let news = ring.events.iter();
-        let news = news.filter(|event| event.number > seen.unwrap_or(0));
         let (mut events, mut next) = (Vec::new(), ring.last);
-        for event in news {
+        for event in ring.after(seen.unwrap_or(0)) {
             if events.len() == most {
                 break;
             }
@@ -302,6 +322,31 @@ mod tests {
         let third = audit.after(Some(&second.next), 3, &PEER);
         assert!(third.events.is_empty() && !third.missed);
         assert_eq!(third.next, second.next);
+    }
+
+    #[test]
+    fn tokens_that_are_read_in_turn_push_nothing_else_out() {
+        let audit = audit(1);
+        for number in 0..3 * KEPT {
+            let name = if number % 2 == 0 { "alice" } else { "bob" };
+            let subject = Subject::Grant(name.parse().unwrap());
+            let told = ("done", "1-1", UnixMillis(0));
+            audit.note(Action::TokenGiven, PEER.name(), subject, told);
+        }
+        audit.note(
+            Action::KeyRevoked,
+            PEER.name(),
+            Subject::Server,
+            ("done", "1-1", UnixMillis(0)),
+        );
+        let all = audit.after(None, usize::MAX, &PEER).events;
+        assert_eq!(all.len(), KEPT + 2);
+        assert_eq!(all.first().unwrap().action, Action::Refresh);
+        assert_eq!(all.last().unwrap().action, Action::KeyRevoked);
+        assert!(all.is_sorted_by_key(|it| {
+            u64::from_str_radix(it.id.split_once('-').unwrap().1, 16).unwrap()
+        }));
+        assert!(audit.after(Some(&audit.id(1)), 1, &PEER).missed);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Who calls: somebody with a key of refrain's, or a process of this machine behind the Unix socket.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, StatusCode, header};
@@ -275,6 +275,13 @@ pub(crate) async fn by_key(
     connection: &Connection,
     shared: &Shared,
 ) -> Result<Caller, Fault> {
+    if !shared.keys().hold(key, shared.refrain())
+        && let Err(wait) = shared
+            .doors()
+            .ask(connection.peer(), shared.clock().uptime())
+    {
+        return Err(too_many(wait));
+    }
     match look_up(key, shared.keys(), shared).await? {
         Ok(known) => {
             connection.remember(key, &known);
@@ -321,18 +328,20 @@ fn refused(connection: &Connection, shared: &Shared, what: &str) -> Fault {
         .failed(connection.peer(), shared.clock().uptime())
     {
         None => Fault::unauthenticated(what),
-        Some(wait) => {
-            let fix = "wait, and use a key that is valid";
-            let what = "too many keys were tried from there";
-            Fault::request(
-                StatusCode::TOO_MANY_REQUESTS,
-                code::TOO_MANY_KEYS,
-                what,
-                fix,
-            )
-            .after(wait)
-        }
+        Some(wait) => too_many(wait),
     }
+}
+
+fn too_many(wait: Duration) -> Fault {
+    let fix = "wait, and use a key that is valid";
+    let what = "too many keys were tried from there";
+    Fault::request(
+        StatusCode::TOO_MANY_REQUESTS,
+        code::TOO_MANY_KEYS,
+        what,
+        fix,
+    )
+    .after(wait)
 }
 
 fn words(error: ApiKeyError) -> String {

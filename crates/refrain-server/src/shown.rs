@@ -186,6 +186,12 @@ impl<S: Shown> Remembered<S> {
         (young && shown.is_of(&known.record, &parts.sealer)).then_some(known)
     }
 
+    /// Whether this very one was good when it was last checked, however long ago.
+    pub(crate) fn hold(&self, shown: &S, refrain: &Refrain) -> bool {
+        let known = self.known(&shown.id());
+        known.is_some_and(|known| shown.is_of(&known.record, &refrain.parts().sealer))
+    }
+
     /// What the store knows about one that somebody shows.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ mod connect_links;
 mod contract;
 mod dashboard;
 mod deploy;
+mod doors;
 mod lists;
 mod manage;
 mod matrix;
