@@ -264,7 +264,10 @@ async fn the_newest_plays_are_remembered_and_the_cursors_lead_through_them() {
     assert_eq!(newer["items"][0], all["items"][0]);
     let older = ask(&format!("?limit=2&before={newest}")).await;
     assert_eq!(older["items"][0], all["items"][1]);
-    assert_ne!(all["items"][0]["track"]["id"], all["items"][1]["track"]["id"]);
+    assert_ne!(
+        all["items"][0]["track"]["id"],
+        all["items"][1]["track"]["id"]
+    );
     let next = older["next"].as_str().unwrap().to_owned();
     let next = ask(&next[next.find('?').unwrap()..]).await;
     assert_eq!(next["items"][0], all["items"][3]);
