@@ -11,6 +11,8 @@ mod api;
 mod custody;
 mod dashboard;
 mod doctor;
+#[path = "../shared/example.rs"]
+mod example;
 mod grants;
 mod home;
 mod init;
@@ -21,5 +23,6 @@ mod login;
 mod plain;
 mod serve;
 mod systemd;
+mod three_nodes;
 mod usage;
 mod web_app;

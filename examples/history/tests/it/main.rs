@@ -7,5 +7,7 @@
 )]
 
 mod days;
+#[path = "../../../../crates/refrain-cli/tests/shared/example.rs"]
+mod example;
 mod processes;
 mod world;

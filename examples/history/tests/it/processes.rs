@@ -13,7 +13,7 @@ use refrain::{Config, Refrain, config::Sources, keeper::login::LoginRequest};
 use refrain_sim::{Profile, Sim};
 use tempfile::TempDir;
 
-use crate::world::Written;
+use crate::{example::Example, world::Written};
 
 /// The listener of this Spotify is a quick one.
 const TRACK: Duration = Duration::from_millis(100);
@@ -146,4 +146,14 @@ async fn a_process_waits_for_the_login_and_one_that_was_killed_leaves_nothing_ou
     let written = Written::of(&home.path("history.db")).await;
     assert!(written.plays.len() > 50);
     assert_eq!(written.jumps(TRACK), written.gaps);
+}
+
+#[test]
+fn the_one_command_of_the_readme_keeps_a_history_until_it_is_interrupted() {
+    let mut example = Example::start("history", env!("CARGO_BIN_EXE_refrain-history"), &[]);
+    example.says("50 new plays");
+    example.says("new plays");
+    example.interrupt();
+    let (status, said) = example.end();
+    assert_ne!(status, Some(0), "interrupted: {said}");
 }

@@ -82,16 +82,28 @@ impl World {
         self.clock.advance(time);
     }
 
-    /// Lets it look and wait for so long; answers how often it looked.
-    pub(crate) async fn live(&self, synchroniser: &mut Synchroniser, time: Duration) -> usize {
-        let (mut lived, mut looks) = (Duration::ZERO, 0);
+    /// Lets it look and wait for so long.
+    pub(crate) async fn live(&self, synchroniser: &mut Synchroniser, time: Duration) {
+        let mut lived = Duration::ZERO;
         while lived < time {
-            let pause = synchroniser.step().await;
-            looks += 1;
+            let pause = self.in_time(synchroniser.step()).await;
             self.pass(pause);
             lived += pause;
         }
-        looks
+    }
+
+    /// Runs something while time passes by itself, so that pauses and deadlines come to their end.
+    async fn in_time<T>(&self, future: impl Future<Output = T>) -> T {
+        let passing = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                self.pass(Duration::from_millis(20));
+            }
+        };
+        tokio::select! {
+            output = future => output,
+            () = passing => unreachable!("time never ends"),
+        }
     }
 }
 
