@@ -7,7 +7,9 @@
 
 use std::{convert::Infallible, fmt, future::Future, sync::Arc, time::Duration};
 
-use refrain::{Grant, Kind, Refrain, id::GrantName, keeper::Problem, secret::AccessToken, time::Clock};
+use refrain::{
+    Grant, Kind, Refrain, id::GrantName, keeper::Problem, secret::AccessToken, time::Clock,
+};
 
 pub mod pretended;
 #[cfg(feature = "librespot")]

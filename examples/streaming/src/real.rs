@@ -38,6 +38,13 @@ impl SpotifyConnection for Librespot {
             ErrorKind::PermissionDenied | ErrorKind::Unauthenticated => Refused::Token(error),
             _ => Refused::Other(error),
         })?;
+        // What plays needs a second login, which says no where the first one has said yes; a new token does
+        // not help against that.
+        session
+            .login5()
+            .auth_token()
+            .await
+            .map_err(Refused::Other)?;
         self.session = Some(session);
         Ok(())
     }

@@ -2,9 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::mpsc, time::Duration};
 
-use refrain::{
-    Config, Refrain, config::Sources, keeper::login::LoginRequest, secret::AccessToken,
-};
+use refrain::{Config, Refrain, config::Sources, keeper::login::LoginRequest, secret::AccessToken};
 use refrain_sim::{Profile, Sim};
 use refrain_streaming::{Feeder, Refused, SpotifyConnection};
 
@@ -41,7 +39,10 @@ async fn open(sim: &Sim, folder: &Path) -> Refrain {
         sim.accounts_url(),
         sim.api_url(),
     );
-    for (name, text) in [("secret", app.client_secret.unwrap()), ("refrain.toml", text)] {
+    for (name, text) in [
+        ("secret", app.client_secret.unwrap()),
+        ("refrain.toml", text),
+    ] {
         let file = folder.join(name);
         fs::write(&file, text).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
@@ -50,7 +51,9 @@ async fn open(sim: &Sim, folder: &Path) -> Refrain {
         file: Some(folder.join("refrain.toml")),
         ..Sources::default()
     };
-    Refrain::open(Config::load_from(&sources).unwrap()).await.unwrap()
+    Refrain::open(Config::load_from(&sources).unwrap())
+        .await
+        .unwrap()
 }
 
 async fn login(sim: &Sim, refrain: &Refrain) {
@@ -76,7 +79,11 @@ async fn a_refused_token_is_renewed_once_and_each_connection_has_one_that_works(
     login(&sim, &refrain).await;
     let (tokens, given) = mpsc::channel();
     let refused = false;
-    let mut feeder = Feeder::new(&refrain, &"alice".parse().unwrap(), Recorded { tokens, refused });
+    let mut feeder = Feeder::new(
+        &refrain,
+        &"alice".parse().unwrap(),
+        Recorded { tokens, refused },
+    );
     let enough = async {
         let mut all: Vec<String> = Vec::new();
         while all.len() < 4 {
@@ -90,7 +97,10 @@ async fn a_refused_token_is_renewed_once_and_each_connection_has_one_that_works(
         all = enough => all,
     };
     assert_ne!(all[0], all[1], "the refused one is not shown again");
-    assert!(all[1..].iter().all(|token| *token == all[1]), "and the new one lives");
+    assert!(
+        all[1..].iter().all(|token| *token == all[1]),
+        "and the new one lives"
+    );
     assert_eq!(sim.counts().refreshes, 1);
     refrain.close(Duration::from_secs(5)).await;
 }
