@@ -33,7 +33,8 @@ impl Example {
         let refrain = binaries.join("refrain");
         assert!(
             refrain.exists(),
-            "build the whole workspace first: {refrain:?}"
+            "build the whole workspace first: there is no {}",
+            refrain.display()
         );
         let mut child = Command::new("timeout")
             .args(["--foreground", LONGEST])
