@@ -2,6 +2,7 @@
 
 mod bearer;
 mod limits;
+mod listening;
 mod player;
 mod routes;
 

@@ -75,6 +75,15 @@ pub(crate) fn six_months_after(at: UnixMs) -> UnixMs {
     days_from_civil(year, month, day) * DAY_MS + at.rem_euclid(DAY_MS)
 }
 
+/// A point in time as the Web API writes it.
+pub(crate) fn rfc3339(at: UnixMs) -> String {
+    let (year, month, day) = civil_from_days(at.div_euclid(DAY_MS));
+    let of_day = at.rem_euclid(DAY_MS);
+    let (seconds, millis) = (of_day / 1000, of_day % 1000);
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
 fn days_in_month(year: i64, month: i64) -> i64 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
@@ -130,6 +139,12 @@ mod tests {
     fn six_months_end_on_the_last_day_of_a_shorter_month() {
         assert_eq!(six_months_after(at(2026, 8, 31)), at(2027, 2, 28));
         assert_eq!(six_months_after(at(2027, 8, 31)), at(2028, 2, 29));
+    }
+
+    #[test]
+    fn a_time_is_written_to_the_millisecond() {
+        assert_eq!(rfc3339(at(2027, 2, 3)), "2027-02-03T00:00:12.345Z");
+        assert_eq!(rfc3339(1_795_428_000_000), "2026-11-23T10:00:00.000Z");
     }
 
     #[test]

@@ -122,6 +122,9 @@ pub struct Profile {
     pub api401: Api401,
     /// Every n-th call to `/v1/me/player…` answers 401 `Access token missing`; 0 is never.
     pub player_flap: u32,
+    /// How often the listeners play a track to its end; `None` is once, long ago.
+    #[serde(with = "optional_seconds")]
+    pub play_every: Option<Duration>,
     /// What the revocation endpoint does.
     pub revoke: RevokeMode,
     /// Web API calls per app in a rolling 30 s window; `None` is no limit.
@@ -169,6 +172,7 @@ impl Default for Profile {
             expiry_text: ExpiryText::default(),
             api401: Api401::default(),
             player_flap: 0,
+            play_every: None,
             revoke: RevokeMode::default(),
             rate_limit: None,
             quota: None,

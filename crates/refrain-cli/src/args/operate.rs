@@ -59,6 +59,9 @@ pub(crate) struct SimArgs {
     /// Begin with this profile; its form is the one that GET /_sim/profile shows
     #[arg(long, value_name = "FILE.json")]
     pub(crate) profile: Option<PathBuf>,
+    /// Write a refrain.toml for it into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) write_config: Option<PathBuf>,
 }
 
 /// The modes by name; grace takes its seconds behind a colon.

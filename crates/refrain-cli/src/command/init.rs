@@ -4,7 +4,7 @@
 //! files. The secret is never an argument, where every process of the machine could read it.
 
 mod ask;
-mod files;
+pub(super) mod files;
 pub(super) mod shape;
 
 use std::{

@@ -1,6 +1,13 @@
 //! `refrain sim`: the Spotify simulator alone, for trying things out and for tests of other programs.
 
-use std::{fs, io, net::SocketAddr, path::Path, time::Duration};
+mod written;
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use refrain_sim::{Profile, Rotation, Sim};
 use serde::Serialize;
@@ -24,6 +31,9 @@ pub(super) struct Place {
     rotation: Rotation,
     access_ttl: u64,
     config: String,
+    /// Where that was written to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config_file: Option<PathBuf>,
 }
 
 /// The names of the files in a configuration; relative, so that they lie beside it.
@@ -43,7 +53,10 @@ pub(super) async fn run(global: &GlobalArgs, args: &SimArgs) -> Result<(), Expla
     let mut stop = Stop::listen()?;
     let sim = Sim::start_on(profile(args)?, args.listen);
     let sim = sim.await.map_err(|error| taken(args.listen, &error))?;
-    let place = Place::of(&sim, &FILES);
+    let mut place = Place::of(&sim, &FILES);
+    if let Some(folder) = &args.write_config {
+        place.config_file = Some(written::write(&place, folder)?);
+    }
     if global.json {
         let line = serde_json::to_string(&place).unwrap_or_default();
         output::text(&(line + "\n"))?;
@@ -81,6 +94,7 @@ impl Place {
             rotation: profile.rotation,
             access_ttl: profile.access_ttl.as_secs(),
             config,
+            config_file: None,
         }
     }
 
@@ -96,13 +110,14 @@ impl Place {
     fn tell(&self) -> String {
         let secret = self.client_secret.as_deref();
         let client_secret = secret.unwrap_or("(none: this app uses PKCE alone)");
-        let write_secret = secret.map_or_else(String::new, |secret| {
-            format!(
-                "The client secret has a file of its own beside it:\n\n  \
-                 (umask 077; printf %s {secret} > {})\n\n",
-                FILES.secret
-            )
-        });
+        let how = match &self.config_file {
+            Some(file) => format!(
+                "A configuration for it is written. In another terminal:\n\n  \
+                 export REFRAIN_CONFIG={}\n  refrain login\n\n",
+                file.display()
+            ),
+            None => self.tell_config(),
+        };
         format!(
             "A simulated Spotify. Its apps, users and tokens are made up.\n\n  \
              Accounts service  {}\n  \
@@ -112,15 +127,29 @@ impl Place {
              client secret     {client_secret}\n  \
              refresh tokens    {}\n  \
              access tokens     live {} s\n\n\
-             A refrain.toml for it, to be used with `refrain --config refrain.toml …`:\n\n{}\n\
-             {write_secret}Ctrl-C ends it.\n",
+             {how}Ctrl-C ends it.\n",
             self.accounts_url,
             self.api_url,
             self.control_url,
             self.client_id,
             crate::args::rotation_name(self.rotation),
             self.access_ttl,
-            self.config,
+        )
+    }
+
+    fn tell_config(&self) -> String {
+        let secret = self.client_secret.as_deref();
+        let write_secret = secret.map_or_else(String::new, |secret| {
+            format!(
+                "The client secret has a file of its own beside it:\n\n  \
+                 (umask 077; printf %s {secret} > {})\n\n",
+                FILES.secret
+            )
+        });
+        format!(
+            "A refrain.toml for it, to be used with `refrain --config refrain.toml …`, and written into \
+             a folder by `refrain sim --write-config FOLDER`:\n\n{}\n{write_secret}",
+            self.config
         )
     }
 }
@@ -225,6 +254,7 @@ mod tests {
             access_ttl: None,
             auto_consent: false,
             profile: profile.map(Path::to_owned),
+            write_config: None,
         }
     }
 
@@ -263,24 +293,5 @@ mod tests {
             (error.code, error.exit),
             ("port_taken", Exit::Configuration)
         );
-    }
-
-    #[tokio::test]
-    async fn the_configuration_it_prints_is_one_that_refrain_reads() {
-        let folder = tempfile::tempdir().unwrap();
-        let sim = Sim::start(Profile::default()).await.unwrap();
-        let place = Place::of(&sim, &FILES);
-        let secret = folder.path().join(FILES.secret);
-        fs::write(&secret, place.client_secret().unwrap()).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        fs::set_permissions(&secret, mode).unwrap();
-        let file = folder.path().join("refrain.toml");
-        fs::write(&file, place.config()).unwrap();
-        let sources = refrain::config::Sources {
-            file: Some(file),
-            ..Default::default()
-        };
-        let config = refrain::Config::load_from(&sources).unwrap();
-        assert_eq!(config.provider.api.to_string(), sim.api_url());
     }
 }

@@ -13,6 +13,9 @@
     reason = "fixtures fail loudly; clippy knows test functions but not their helpers"
 )]
 
+#[path = "../shared/example.rs"]
+mod example;
+mod examples;
 mod place;
 mod program;
 mod proxy;

@@ -105,7 +105,7 @@ impl Drop for Program {
 }
 
 /// Where `scripts/clients` has put them.
-fn installed() -> PathBuf {
+pub fn installed() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let installed = workspace.join("target/clients");
     assert!(

@@ -12,6 +12,8 @@ mod custody;
 mod dashboard;
 mod doctor;
 mod drills;
+#[path = "../shared/example.rs"]
+mod example;
 mod grants;
 mod home;
 mod import;
@@ -24,5 +26,6 @@ mod notices;
 mod plain;
 mod serve;
 mod systemd;
+mod three_nodes;
 mod usage;
 mod web_app;

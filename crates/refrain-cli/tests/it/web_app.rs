@@ -52,16 +52,20 @@ fn block(beginning: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_readme_says_signs_a_user_in_and_shows_what_he_has_listened_to() {
     let home = Home::bare(Profile::default()).await;
-    assert_eq!(block("refrain sim"), "refrain sim\n");
-    let mut spotify = home.start(&["sim", "--json", "--listen", "127.0.0.1:0"]);
-    let place: Value = serde_json::from_str(&spotify.line()).unwrap();
-    let at = |name: &str| place[name].as_str().unwrap();
     // Ports and folders of its own, so that nothing else on this machine is in the way.
     let folder = home.path().join("web-app");
-    let commands = block("export")
-        .replace("http://127.0.0.1:4290", at("accounts_url"))
-        .replace("http://127.0.0.1:4291", at("api_url"))
-        .replace("/tmp/refrain-web-app", folder.to_str().unwrap())
+    let here =
+        |commands: String| commands.replace("/tmp/refrain-web-app", folder.to_str().unwrap());
+    let command = here(block("refrain sim"));
+    let args: Vec<_> = command.split_whitespace().skip(1).collect();
+    let mut spotify = home.start(&[&args[..], &["--json", "--listen", "127.0.0.1:0"]].concat());
+    let place: Value = serde_json::from_str(&spotify.line()).unwrap();
+    let at = |name: &str| place[name].as_str().unwrap();
+    let commands = here(block("export"))
+        .replace(
+            "REFRAIN_SESSIONS_APP=default refrain serve",
+            "export REFRAIN_SESSIONS_APP=default; refrain serve",
+        )
         .replace("refrain serve", "exec refrain serve --listen 127.0.0.1:0");
     let binary = Path::new(env!("CARGO_BIN_EXE_refrain")).parent().unwrap();
     let mut shell = home.program("sh", &["-euc", &commands]);
@@ -96,7 +100,10 @@ async fn what_the_readme_says_signs_a_user_in_and_shows_what_he_has_listened_to(
     let (head, tracks) = ask(&tracks, &format!("GET\nCookie: {session}\n"), "");
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert!(tracks.contains("\"played_at\""), "{tracks}");
-    assert!(folder.join("refrain.db").exists(), "and it is kept there");
+    assert!(
+        folder.join("refrain-sim.db").exists(),
+        "and it is kept there"
+    );
     server.interrupt();
     server.wait().ok();
     spotify.interrupt();

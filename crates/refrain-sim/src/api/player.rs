@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use super::{Caller, routes};
+use super::{Caller, listening, routes};
 use crate::answer::{Answer, Inbound};
 use crate::world::World;
 
@@ -49,14 +49,7 @@ pub(super) fn route(
         }
         (&Method::GET, ["recently-played"]) => {
             caller.needs(&["user-read-recently-played"])?;
-            Ok(routes::ok(&json!({
-                "href": format!("{}/v1/me/player/recently-played", world.api_url),
-                "limit": 20, "next": null, "cursors": null,
-                "items": [{
-                    "track": routes::track(world, routes::A_TRACK),
-                    "played_at": "2026-11-23T10:00:00.000Z", "context": null,
-                }],
-            })))
+            listening::recently_played(world, request)
         }
         (&Method::PUT, [action @ ("play" | "pause")]) => {
             caller.needs(&["user-modify-playback-state"])?;

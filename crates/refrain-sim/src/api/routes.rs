@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Caller, player};
+use super::{Caller, listening, player};
 use crate::answer::{Answer, Inbound};
 use crate::mint;
 use crate::model::{AppMode, User};
@@ -13,6 +13,8 @@ use crate::world::World;
 pub(super) const A_TRACK: &str = "11dFghVXANMlKmJXsNCbNl";
 /// How many playlists every user has before making one.
 const PLAYLISTS: usize = 45;
+/// So many items go into a playlist with one request.
+const MAX_ITEMS: usize = 100;
 /// The most a cover image may have, base64 included.
 const MAX_IMAGE: usize = 256 * 1024;
 
@@ -37,6 +39,10 @@ pub(super) fn route(
             };
             me(world, request, caller, &user, rest)
         }
+        (method @ (&Method::POST | &Method::PUT), ["playlists", id, "items"]) => {
+            caller.needs(&["playlist-modify-public", "playlist-modify-private"])?;
+            items(world, request, id, method)
+        }
         (&Method::PUT, ["playlists", _, "images"]) => {
             caller.needs(&["ugc-image-upload"])?;
             if request.body.len() > MAX_IMAGE {
@@ -60,6 +66,10 @@ fn me(
         // spotipy asks for `/v1/me/`, which Spotify takes for the same.
         (&Method::GET, [] | [""]) => Ok(ok(&profile(world, caller, user))),
         (_, ["player", rest @ ..]) => player::route(world, request, caller, rest),
+        (&Method::GET, ["top", kind]) => {
+            caller.needs(&["user-top-read"])?;
+            listening::top(world, request, kind)
+        }
         (&Method::GET, ["playlists"]) => playlists(world, request, user),
         (&Method::POST, ["playlists"]) => {
             caller.needs(&["playlist-modify-public", "playlist-modify-private"])?;
@@ -67,12 +77,7 @@ fn me(
                 .ok()
                 .and_then(|body| body.get("name")?.as_str().map(str::to_owned))
                 .ok_or_else(|| bad("Missing required field: name"))?;
-            let created = playlist(
-                world,
-                user,
-                &format!("new{:0>19}", world.playlists.len()),
-                &name,
-            );
+            let created = playlist(world, user, &made(world.playlists.len()), &name);
             world.playlists.push((user.id.clone(), name));
             Ok(Answer::json(StatusCode::CREATED, &created))
         }
@@ -119,20 +124,16 @@ fn profile(world: &World, caller: &Caller, user: &User) -> Value {
 fn playlists(world: &World, request: &Inbound, user: &User) -> Result<Answer, Answer> {
     let limit = number(request, "limit", 20, 1, 50)?;
     let offset = number(request, "offset", 0, 0, 100_000)?;
-    let own = world
-        .playlists
+    let own = world.playlists.iter().enumerate();
+    let own = own.filter(|(_, (owner, _))| *owner == user.id);
+    let own = own.map(|(at, (_, name))| (made(at), name.clone()));
+    let there = (1..=PLAYLISTS).map(|n| (format!("pl{n:0>20}"), format!("Playlist {n}")));
+    let all: Vec<(String, String)> = own.chain(there).collect();
+    let items: Vec<Value> = all
         .iter()
-        .filter(|(owner, _)| *owner == user.id);
-    let names: Vec<String> = own
-        .map(|(_, name)| name.clone())
-        .chain((1..=PLAYLISTS).map(|n| format!("Playlist {n}")))
-        .collect();
-    let items: Vec<Value> = names
-        .iter()
-        .enumerate()
         .skip(offset)
         .take(limit)
-        .map(|(at, name)| playlist(world, user, &format!("pl{at:0>20}"), name))
+        .map(|(id, name)| playlist(world, user, id, name))
         .collect();
     let page = |offset: usize| {
         format!(
@@ -140,11 +141,11 @@ fn playlists(world: &World, request: &Inbound, user: &User) -> Result<Answer, An
             world.api_url
         )
     };
-    let next = (offset + limit < names.len()).then(|| page(offset + limit));
+    let next = (offset + limit < all.len()).then(|| page(offset + limit));
     let previous = (offset > 0).then(|| page(offset.saturating_sub(limit)));
     Ok(ok(&json!({
         "href": page(offset), "limit": limit, "next": next, "offset": offset,
-        "previous": previous, "total": names.len(), "items": items,
+        "previous": previous, "total": all.len(), "items": items,
     })))
 }
 
@@ -198,6 +199,34 @@ fn track_by_id(world: &World, request: &Inbound, id: &str) -> Result<Answer, Ans
         .with("cache-control", "public, max-age=60"))
 }
 
+/// The id of the playlist that was made after so many others.
+fn made(after: usize) -> String {
+    format!("new{after:0>19}")
+}
+
+/// Puts items into a playlist that was made: adds them, or replaces what is there.
+fn items(
+    world: &mut World,
+    request: &Inbound,
+    id: &str,
+    method: &Method,
+) -> Result<Answer, Answer> {
+    if !(0..world.playlists.len()).any(|at| made(at) == id) {
+        return Err(not_found());
+    }
+    let body = serde_json::from_slice::<Value>(&request.body).ok();
+    let uris = body.as_ref().and_then(|body| body.get("uris")?.as_array());
+    let uris = uris.ok_or_else(|| bad("No uris provided"))?;
+    if uris.len() > MAX_ITEMS {
+        return Err(bad("Too many uris requested"));
+    }
+    let status = match *method {
+        Method::POST => StatusCode::CREATED,
+        _ => StatusCode::OK,
+    };
+    Ok(Answer::json(status, &json!({ "snapshot_id": "s2" })))
+}
+
 /// A track object with the fields that clients read.
 pub(super) fn track(world: &World, id: &str) -> Value {
     let artist = json!({
@@ -240,7 +269,7 @@ fn playlist(world: &World, user: &User, id: &str, name: &str) -> Value {
     })
 }
 
-fn number(
+pub(super) fn number(
     request: &Inbound,
     name: &str,
     default: usize,
@@ -268,6 +297,6 @@ pub(super) fn not_found() -> Answer {
     Answer::api_error(StatusCode::NOT_FOUND, "Service not found", None)
 }
 
-fn bad(text: &str) -> Answer {
+pub(super) fn bad(text: &str) -> Answer {
     Answer::api_error(StatusCode::BAD_REQUEST, text, None)
 }

@@ -133,6 +133,8 @@ async fn a_missing_scope_is_a_403() {
         ("GET", "/v1/me/player/recently-played"),
         ("PUT", "/v1/me/player/play"),
         ("POST", "/v1/me/playlists"),
+        ("GET", "/v1/me/top/tracks"),
+        ("PUT", "/v1/playlists/p/items"),
         ("PUT", "/v1/me/library?uris=x"),
         ("PUT", "/v1/playlists/p/images"),
     ] {
@@ -235,6 +237,85 @@ async fn the_player_plays_pauses_and_answers_204_when_silent() {
             .status(),
         200
     );
+}
+
+#[tokio::test]
+async fn the_newest_plays_are_remembered_and_the_cursors_lead_through_them() {
+    let sim = start(Profile {
+        play_every: Some(Duration::from_secs(60)),
+        ..Profile::default()
+    })
+    .await;
+    let (access, _) = log_in(&sim, ALL).await;
+    let ask = async |query: &str| {
+        let path = format!("/v1/me/player/recently-played{query}");
+        api(&sim, "GET", &path, &access).await.json()
+    };
+    let cursor = |page: &serde_json::Value, name: &str| -> i64 {
+        page["cursors"][name].as_str().unwrap().parse().unwrap()
+    };
+    let all = ask("?limit=50").await;
+    assert_eq!(all["items"].as_array().unwrap().len(), 50);
+    assert!(all["next"].is_null(), "more is not remembered");
+    let (newest, oldest) = (cursor(&all, "after"), cursor(&all, "before"));
+    assert_eq!(newest - oldest, 49 * 60_000);
+
+    let newer = ask(&format!("?after={}", newest - 60_000)).await;
+    assert_eq!(newer["items"][0], all["items"][0]);
+    let older = ask(&format!("?limit=2&before={newest}")).await;
+    assert_eq!(older["items"][0], all["items"][1]);
+    assert_ne!(
+        all["items"][0]["track"]["id"],
+        all["items"][1]["track"]["id"]
+    );
+    let (_, query) = older["next"].as_str().unwrap().split_once('?').unwrap();
+    let next = ask(&format!("?{query}")).await;
+    assert_eq!(next["items"][0], all["items"][3]);
+
+    assert!(ask(&format!("?after={}", newest + 600_000)).await["cursors"].is_null());
+    let both = api(
+        &sim,
+        "GET",
+        "/v1/me/player/recently-played?after=1&before=2",
+        &access,
+    );
+    assert_eq!(both.await.status(), 400);
+}
+
+#[tokio::test]
+async fn a_playlist_is_made_found_again_and_filled() {
+    let sim = start(Profile::default()).await;
+    let (access, _) = log_in(&sim, ALL).await;
+    let write = async |method: &str, path: &str, body: &str| {
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: sim\r\nconnection: close\r\ncontent-length: {length}\r\n\
+             authorization: Bearer {access}\r\n\r\n{body}"
+        );
+        send(sim.api_url(), request.as_bytes()).await
+    };
+    let made = write("POST", "/v1/me/playlists", r#"{"name":"Mine"}"#).await;
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let list = api(&sim, "GET", "/v1/me/playlists", &access).await.json();
+    assert_eq!(list["items"][0]["id"], id.as_str());
+    let items = format!("/v1/playlists/{id}/items");
+    let uris = r#"{"uris":["spotify:track:11dFghVXANMlKmJXsNCbNl"]}"#;
+    assert_eq!(write("POST", &items, uris).await.status(), 201);
+    assert_eq!(write("PUT", &items, uris).await.status(), 200);
+    assert_eq!(write("PUT", &items, "{}").await.status(), 400);
+    let nowhere = "/v1/playlists/nowhere/items";
+    assert_eq!(write("PUT", nowhere, uris).await.status(), 404);
+}
+
+#[tokio::test]
+async fn a_listener_has_favourites() {
+    let sim = start(Profile::default()).await;
+    let (access, _) = log_in(&sim, "user-top-read").await;
+    for (kind, many) in [("tracks", 3), ("artists", 1)] {
+        let path = format!("/v1/me/top/{kind}");
+        let top = api(&sim, "GET", &path, &access).await.json();
+        assert_eq!(top["items"].as_array().unwrap().len(), many);
+    }
 }
 
 #[tokio::test]

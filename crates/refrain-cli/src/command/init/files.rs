@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Puts a file there, for its owner alone, in a folder for its owner alone.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(in crate::command) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
