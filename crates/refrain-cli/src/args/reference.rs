@@ -33,7 +33,7 @@ fn tell(command: &clap::Command, path: &str, page: &mut String, everywhere: &mut
     let (own, rest) = help.split_once(heading.as_str()).unwrap_or((&help, ""));
     // What follows these options is indented less.
     let place = rest.match_indices('\n').find(|(at, _)| {
-        let next = rest[at + 1..].chars().next();
+        let next = rest.get(at + 1..).and_then(|it| it.chars().next());
         next.is_some_and(|it| it != ' ' && it != '\n')
     });
     let (options, after) = rest.split_at(place.map_or(rest.len(), |(at, _)| at + 1));

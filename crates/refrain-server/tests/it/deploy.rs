@@ -16,7 +16,7 @@ fn series(text: &str) -> BTreeSet<(String, Vec<(String, String)>)> {
     let text = text.replace("\\\"", "\"");
     let mut found = BTreeSet::new();
     for (place, _) in text.match_indices("refrain_") {
-        let rest = &text[place..];
+        let rest = text.get(place..).unwrap();
         let end = rest.find(|it: char| !it.is_ascii_alphanumeric() && it != '_');
         let (name, rest) = rest.split_at(end.unwrap());
         let labels = rest.strip_prefix('{').and_then(|it| it.split_once('}'));
