@@ -83,14 +83,14 @@ pub(super) const TABLE: &[Told] = &[
     ),
     told(
         "config_exists",
-        "`refrain sim --write-config` would overwrite a configuration that is not of a simulator",
+        "`refrain sim --write-config FOLDER` would overwrite a configuration that is not of a simulator",
         "nothing was written, and nothing was started",
         "name another folder, such as one in /tmp that is not there yet",
         Exit::Usage,
     ),
     told(
         "cannot_write",
-        "`refrain sim --write-config` cannot write there",
+        "`refrain sim --write-config FOLDER` cannot write there",
         "nothing was started",
         "name a folder that you may write to",
         Exit::Configuration,

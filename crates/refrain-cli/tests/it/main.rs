@@ -24,6 +24,7 @@ mod log;
 mod login;
 mod notices;
 mod plain;
+mod released;
 mod serve;
 mod systemd;
 mod three_nodes;
