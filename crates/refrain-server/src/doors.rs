@@ -1,7 +1,7 @@
 //! How often each peer may show a key that is not valid.
 //!
 //! Keys are too long to be guessed; the limit is about the work and the log. A valid key is looked at first
-//! and is never held up by what others try. One that this process has not seen yet can be told from an invalid
+//! and, once this process has seen it, never held up by what others try. One that this process has not seen yet can be told from an invalid
 //! one by the store alone, which a peer that has failed too often may ask so many times a second and no more:
 //! enough for the programs that share its address, and no work for whoever floods.
 

@@ -219,6 +219,7 @@ fn imports() -> impl Iterator<Item = ImportError> {
     let kept = || -> GrantName { "alice.imported".parse().unwrap() };
     [
         ImportError::Exists { grant: alice() },
+        ImportError::AlreadyHere { grant: alice() },
         ImportError::OtherClient {
             app: app(),
             theirs: "0123456789abcdef".parse().unwrap(),

@@ -571,6 +571,14 @@ const BESIDE: &[(&str, &str)] = &[
         include_str!("../../src/command/doctor/grants.rs"),
     ),
     (
+        "grant_imported",
+        include_str!("../../src/command/doctor/grants.rs"),
+    ),
+    (
+        "grant_consent_unknown",
+        include_str!("../../src/command/doctor/grants.rs"),
+    ),
+    (
         "grant_restored",
         include_str!("../../src/command/doctor/grants.rs"),
     ),

@@ -87,8 +87,11 @@ async fn without_a_copy_of_the_key_everybody_begins_anew() {
         panic!("one block");
     };
     drill.types_and_consents(lines).ok();
-    let lost = drill.home.database().with_extension("db.lost");
-    assert!(lost.exists(), "what was there is still there");
+    let lost = drill.safe("lost/refrain.db");
+    let mut found = drill.home.command(&["token"]);
+    found.env("REFRAIN_STORE", format!("sqlite:{}", lost.display()));
+    found.env("REFRAIN_SEALING_KEY_FILE", drill.safe("master.key"));
+    Output::of(found.stdin(Stdio::null())).ok();
 }
 
 #[tokio::test(flavor = "multi_thread")]

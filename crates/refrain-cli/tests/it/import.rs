@@ -258,8 +258,10 @@ async fn the_token_of_another_client_is_told_from_a_wrong_secret() {
             headers: BTreeMap::default(),
         },
     ));
-    import(&home, &["spotipy", ".cache", "alice"]).failed(6, "client_refused");
-    assert_eq!(status(&home, "alice")["status"], "signed_out");
+    let error = import(&home, &["spotipy", ".cache", "alice"]).failed(6, "import_unverified");
+    let fix = error["fix"].as_str().unwrap();
+    assert!(fix.contains("client secret"), "{error}");
+    assert_eq!(status(&home, "alice")["status"], "suspect");
     import(&home, &["spotipy", ".cache", "alice"]).ok();
 }
 
@@ -328,6 +330,10 @@ async fn a_second_run_knows_the_token_also_after_it_was_replaced() {
         .json();
     assert_eq!(second["again"], true);
     assert_eq!(second["authorized_at"], first["authorized_at"]);
+    // Under another name it would end it too.
+    let error = import(&home, &["spotipy", ".cache", "bob"]).failed(2, "import_already_here");
+    assert!(error["message"].as_str().unwrap().contains("alice"));
+    assert_eq!(status(&home, "bob"), Value::Null);
     home.run(&["refresh", "alice"]).ok();
     assert_eq!(status(&home, "alice")["status"], "active");
 }

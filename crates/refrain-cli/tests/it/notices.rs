@@ -36,6 +36,7 @@ impl Telling {
             "[notices]\nwebhooks = [\"{url}\"]\nwebhook_secret_file = \"webhook-secret\"\n{more}"
         );
         home.configure(REDIRECT, &notices);
+        home.login("alice");
         let made = home.run(&[
             "key",
             "create",

@@ -616,7 +616,7 @@ fn a_store_of_a_newer_refrain_is_named_and_left_alone() {
         assert_no_login_asked_for(&ran);
         assert_eq!((world.newest(), files(&home)), before, "{command}");
     }
-    sql(&world, &home, "PRAGMA user_version = 6");
+    sql(&world, &home, "PRAGMA user_version = 7");
     assert_nothing_lost(&world, &home, "alice");
 }
 

@@ -101,7 +101,7 @@ codes! {
         "the key may not do this, or does not reach that grant",
         "use another key, or make one that may";
     TOO_MANY_KEYS = "too_many_keys", "429",
-        "too many keys that are not valid came from this address; valid ones are not held up",
+        "too many keys that are not valid came from this address; those that are known are not held up, others may have to come again",
         "wait, and use a key that is valid";
     TOO_MANY_LINKS = "too_many_links", "429",
         "too many links that are not known were tried from this address",

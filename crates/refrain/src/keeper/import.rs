@@ -35,6 +35,9 @@ use crate::{
 /// So much of a grant's story is looked at: as much as any store keeps.
 const STORY: u32 = 1000;
 
+/// So many grants are looked at in one read.
+const PAGE: u32 = 1000;
+
 /// A token to be taken over, and what its holder tells of it.
 #[derive(Debug, Clone)]
 pub struct ImportRequest {
@@ -97,9 +100,17 @@ impl Keeper {
         let origin = self.origin(&request);
         let name = &request.grant;
         if let Some(row) = self.known(name, &origin).await? {
+            // A swap that was broken off may have left the token in two places.
+            if let Ok(aside) = swap::aside(name)
+                && let Some(left) = self.known(&aside, &origin).await?
+            {
+                self.forget(&aside, left.epoch).await?;
+            }
             return self.verify_and_name(&row, true).await;
         }
+        self.not_elsewhere(name, &origin).await?;
         let here = self.parts.store.grant(name).await?;
+        let over = here.as_ref().map(|here| here.value.epoch);
         if !here.is_some_and(|here| is_taken(&here.value)) {
             let row = self.lay_down(app, &request, name, &origin).await?;
             return self.verify_and_name(&row, false).await;
@@ -108,7 +119,7 @@ impl Keeper {
             let grant = name.clone();
             return Err(ImportError::Exists { grant }.into());
         }
-        self.swap(app, &request, &origin).await
+        self.swap(app, &request, &origin, over).await
     }
 
     fn origin(&self, request: &ImportRequest) -> Origin {
@@ -126,16 +137,26 @@ impl Keeper {
         let Some(seen) = self.parts.store.grant(name).await? else {
             return Ok(None);
         };
-        let row = seen.value;
-        if row.tokens.is_none() {
-            return Ok(None);
+        Ok(is_of(&seen.value, origin).then_some(seen.value))
+    }
+
+    /// Refuses a token that goes on here under another name: presented once more it could end both.
+    async fn not_elsewhere(&self, name: &GrantName, origin: &Origin) -> Result<(), Error> {
+        let aside = swap::aside(name).ok();
+        let mut after = None;
+        loop {
+            let rows = self.parts.store.grants(after.as_ref(), PAGE).await?;
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
+            after = Some(last.value.name.clone());
+            let mut others = rows.into_iter().map(|row| row.value);
+            let found = others.find(|row| is_of(row, origin) && Some(&row.name) != aside.as_ref());
+            if let Some(row) = found {
+                let grant = row.name;
+                return Err(ImportError::AlreadyHere { grant }.into());
+            }
         }
-        let story = self.parts.store.story(&row.id, STORY).await?;
-        let began = story.iter().rev().any(|event| {
-            event.epoch == row.epoch
-                && matches!(&event.what, What::Imported { token, .. } if *token == origin.token)
-        });
-        Ok(began.then_some(row))
     }
 
     /// Writes the token down, to be verified; over nothing that was ever accepted.
@@ -241,10 +262,6 @@ impl Keeper {
                 }
                 .into())
             }
-            Problem::Misconfigured { .. } => {
-                self.forget(&row.name, row.epoch).await?;
-                Err(error)
-            }
             _ => {
                 let (grant, cause) = (row.name.clone(), error);
                 Err(ImportError::Unverified { grant, cause }.into())
@@ -323,6 +340,11 @@ impl Keeper {
         }
         Ok(())
     }
+}
+
+/// Whether a grant began with this very token, and still goes on.
+fn is_of(row: &GrantRow, origin: &Origin) -> bool {
+    row.tokens.is_some() && row.imported_from.as_ref() == Some(&origin.token)
 }
 
 /// Whether a row has a token that the provider may accept, or is about to get one: what was imported and

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::{
     config::App,
     hex,
-    id::{AppName, GrantName},
+    id::{AppName, Epoch, GrantName},
     keeper::{Error, Keeper, Problem, sync::spawn},
     lifecycle::{
         Origin, Status,
@@ -107,8 +107,17 @@ pub(super) struct Obtained {
     pub(super) refresh: RefreshToken,
     /// Whose it is, or why nobody knows.
     pub(super) account: Result<Account, String>,
-    /// The consent and where it is from, where the user has not consented just now.
-    pub(super) earlier: Option<(Consent, Origin)>,
+    /// Where the user has not consented just now.
+    pub(super) earlier: Option<Earlier>,
+}
+
+/// A consent that was given to another program.
+#[derive(Debug)]
+pub(super) struct Earlier {
+    pub(super) consent: Consent,
+    pub(super) origin: Origin,
+    /// The login that it takes the place of, and of no other.
+    pub(super) over: Option<Epoch>,
 }
 
 impl Keeper {

@@ -42,6 +42,7 @@ pub struct Consented {
 pub fn consent(row: &GrantRow, consented: Consented) -> Change {
     let epoch = row.epoch.next();
     let at = consented.at;
+    let imported_from = consented.origin.as_ref().map(|it| it.token.clone());
     let what = match consented.origin {
         None => What::Consented {
             reauthorize_by: consented.consent.reauthorize_by,
@@ -61,6 +62,7 @@ pub fn consent(row: &GrantRow, consented: Consented) -> Change {
             refresh: consented.refresh,
             access: Some(consented.access),
         }),
+        imported_from,
         ..GrantRow::blank(id, name, consented.app, consented.client_id, at)
     };
     Change {

@@ -67,6 +67,7 @@ pub fn import(row: &GrantRow, imported: Imported, now: &Moment) -> Change {
             refresh: imported.refresh,
             access: None,
         }),
+        imported_from: Some(imported.origin.token.clone()),
         ..GrantRow::blank(id, name, imported.app, imported.client_id, now.wall)
     };
     let what = What::imported(imported.origin, &imported.consent);

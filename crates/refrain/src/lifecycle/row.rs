@@ -53,6 +53,8 @@ pub struct GrantRow {
     pub trouble: Option<Trouble>,
     /// Until when no 401 may force another refresh.
     pub forced_until: Option<Deadline>,
+    /// What the token that this epoch began with is recognised by, where another program had it: a keyed hash.
+    pub imported_from: Option<String>,
 }
 
 impl GrantRow {
@@ -83,6 +85,7 @@ impl GrantRow {
             unanswered: None,
             trouble: None,
             forced_until: None,
+            imported_from: None,
         }
     }
 }

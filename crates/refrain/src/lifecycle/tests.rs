@@ -69,6 +69,7 @@ fn row() -> GrantRow {
         unanswered: None,
         trouble: None,
         forced_until: None,
+        imported_from: None,
         ..full_row("alice")
     }
 }

@@ -19,7 +19,7 @@ pub enum Standing {
     Connected,
     /// It needs a new consent.
     Reauthorize,
-    /// It has no token.
+    /// It has no token, or none that was accepted here yet.
     SignedOut,
 }
 
@@ -27,6 +27,7 @@ impl Standing {
     /// How a grant of this status stands.
     pub fn of(status: &Status) -> Self {
         match status {
+            Status::Suspect(suspicion) if suspicion.imported => Self::SignedOut,
             Status::Active | Status::Suspect(_) => Self::Connected,
             Status::Reauthorize { .. } => Self::Reauthorize,
             Status::SignedOut { .. } => Self::SignedOut,
@@ -123,6 +124,8 @@ fn turn(row: &GrantRow, told: Option<&Told>, since: UnixMillis) -> Option<Kind> 
     let before = told.map(|told| told.standing);
     let before_in_this_login = before.filter(|_| same_login);
     match Standing::of(&row.status) {
+        // Nobody has left: somebody is about to come.
+        _ if row.status.is_imported() => None,
         Standing::Reauthorize => {
             let news = before_in_this_login != Some(Standing::Reauthorize);
             news.then_some(Kind::Reauthorize)
@@ -131,10 +134,12 @@ fn turn(row: &GrantRow, told: Option<&Told>, since: UnixMillis) -> Option<Kind> 
             let news = before.is_some_and(|before| before != Standing::SignedOut);
             news.then_some(Kind::SignedOut)
         }
-        Standing::Connected if same_login => {
-            let news = before == Some(Standing::Reauthorize);
-            news.then_some(Kind::Recovered)
-        }
+        Standing::Connected if same_login => match before {
+            Some(Standing::Reauthorize) => Some(Kind::Recovered),
+            // Imported, and accepted.
+            Some(Standing::SignedOut) => Some(Kind::Connected),
+            _ => None,
+        },
         Standing::Connected => {
             let young = row
                 .consent

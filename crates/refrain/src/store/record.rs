@@ -71,6 +71,8 @@ struct Rest {
     unanswered: Option<Unanswered>,
     trouble: Option<Trouble>,
     forced_until: Option<Deadline>,
+    #[serde(default)]
+    imported_from: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -108,6 +110,7 @@ impl Record {
             unanswered: row.unanswered.clone(),
             trouble: row.trouble.clone(),
             forced_until: row.forced_until,
+            imported_from: row.imported_from.clone(),
         };
         Self {
             id: row.id.as_str().to_owned(),
@@ -226,6 +229,7 @@ impl Record {
             unanswered: rest.unanswered,
             trouble: rest.trouble,
             forced_until: rest.forced_until,
+            imported_from: rest.imported_from,
         };
         let version = Version(number("version", self.version)?);
         Ok(Versioned { value, version })

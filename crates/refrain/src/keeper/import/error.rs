@@ -17,6 +17,12 @@ pub enum ImportError {
         /// The grant.
         grant: GrantName,
     },
+    /// It was taken over before, under another name.
+    #[error("this very token was taken over before, as grant {grant}")]
+    AlreadyHere {
+        /// The grant.
+        grant: GrantName,
+    },
     /// Its holder says that it was issued to another client.
     #[error(
         "the token was issued to client id {theirs}, and app {app} of the configuration has {ours}"
@@ -84,6 +90,7 @@ impl ImportError {
     pub(in crate::keeper) fn code(&self) -> &'static str {
         match self {
             Self::Exists { .. } => "import_exists",
+            Self::AlreadyHere { .. } => "import_already_here",
             Self::OtherClient { .. } => "import_other_client",
             Self::Refused { .. } => "import_refused",
             Self::Unverified { .. } => "import_unverified",
@@ -95,7 +102,7 @@ impl ImportError {
 
     pub(in crate::keeper) fn kind(&self) -> Kind {
         match self {
-            Self::Exists { .. } => Kind::Usage,
+            Self::Exists { .. } | Self::AlreadyHere { .. } => Kind::Usage,
             Self::OtherClient { .. } => Kind::Configuration,
             Self::Refused { .. } => Kind::Reauthorize,
             Self::Unverified { cause, .. } => cause.kind(),
@@ -106,7 +113,7 @@ impl ImportError {
 
     pub(in crate::keeper) fn safe(&self) -> &'static str {
         match self {
-            Self::Exists { .. } | Self::OtherClient { .. } => {
+            Self::Exists { .. } | Self::AlreadyHere { .. } | Self::OtherClient { .. } => {
                 "nothing was sent and nothing was changed, here or where the token is from"
             }
             Self::Refused { .. } => {
@@ -130,6 +137,10 @@ impl ImportError {
                 "choose another name; or say --replace, which verifies the new token first and takes it only \
                  if it is of the same Spotify account as {grant}"
             ),
+            Self::AlreadyHere { grant } => format!(
+                "use it as {grant}; for another name end that one first: `refrain logout {grant}`, and sign \
+                 in anew"
+            ),
             Self::OtherClient { app, .. } => format!(
                 "a token works with the client it was issued to alone: configure that one, as [apps.{app}] or \
                  as another app, and name it with --app; or run `refrain login`"
@@ -150,10 +161,13 @@ impl ImportError {
                 };
                 format!("{why}; run `refrain login {grant}`")
             }
-            Self::Unverified { grant, .. } => format!(
-                "run the same import again, or `refrain refresh {grant}`; to give it up: `refrain logout \
-                 {grant}`"
+            Self::Unverified { grant, cause } if cause.kind() == Kind::Configuration => format!(
+                "{}; then run the same import again; to give it up: `refrain logout {grant}`",
+                cause.explain().fix
             ),
+            Self::Unverified { grant, .. } => {
+                format!("run the same import again; to give it up: `refrain logout {grant}`")
+            }
             Self::OtherAccount { kept, .. } => {
                 format!("use it as {kept}; to give it up: `refrain logout {kept}`")
             }

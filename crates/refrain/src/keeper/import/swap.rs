@@ -5,8 +5,11 @@ use std::sync::Arc;
 use super::{ImportError, ImportRequest, TakenOver, is_taken};
 use crate::{
     config::App,
-    id::GrantName,
-    keeper::{Error, Keeper, Live, Problem, login::Obtained},
+    id::{Epoch, GrantName},
+    keeper::{
+        Error, Keeper, Live, Problem,
+        login::{Earlier, Obtained},
+    },
     lifecycle::{
         GrantRow, Origin,
         row::{Account, Consent},
@@ -20,15 +23,21 @@ use crate::{
 /// What is put behind the name of the grant while its new token is verified.
 const ASIDE: &str = ".imported";
 
+/// What a grant's new token is called while it is verified.
+pub(super) fn aside(name: &GrantName) -> Result<GrantName, Error> {
+    Ok(format!("{name}{ASIDE}").parse().map_err(Problem::Name)?)
+}
+
 impl Keeper {
     pub(super) async fn swap(
         self: &Arc<Self>,
         app: &App,
         request: &ImportRequest,
         origin: &Origin,
+        over: Option<Epoch>,
     ) -> Result<TakenOver, Error> {
         let name = &request.grant;
-        let aside: GrantName = format!("{name}{ASIDE}").parse().map_err(Problem::Name)?;
+        let aside = aside(name)?;
         let row = match self.known(&aside, origin).await? {
             Some(row) => row,
             None => self.lay_down(app, request, &aside, origin).await?,
@@ -38,8 +47,8 @@ impl Keeper {
         let row = self.name_owner(&row, account.as_ref().ok()).await?;
         let account = self.fits_owner(name, account, &aside).await?;
         let replaced = row.generation.0 > 0;
-        let obtained = self.obtained(&row, &live, &account, origin.clone())?;
-        let consent = obtained.earlier.as_ref().map(|(consent, _)| *consent);
+        let obtained = self.obtained(&row, &live, &account, (origin.clone(), over))?;
+        let consent = obtained.earlier.as_ref().map(|it| it.consent);
         let terms = Terms {
             grant: name.clone(),
             app: app.name.clone(),
@@ -88,7 +97,7 @@ impl Keeper {
         row: &GrantRow,
         live: &Live,
         account: &Account,
-        origin: Origin,
+        (origin, over): (Origin, Option<Epoch>),
     ) -> Result<Obtained, Error> {
         let grant = || row.name.clone();
         let tokens = row.tokens.as_ref();
@@ -111,7 +120,11 @@ impl Keeper {
             sent,
             refresh: RefreshToken::new(opened.as_str()),
             account: Ok(account.clone()),
-            earlier: Some((consent, origin)),
+            earlier: Some(Earlier {
+                consent,
+                origin,
+                over,
+            }),
         })
     }
 }

@@ -9,10 +9,10 @@ use crate::{
         Error, Keeper, Problem,
         contended::Contended,
         links::LinkError,
-        login::{LoggedIn, LoginError, Obtained},
+        login::{Earlier, LoggedIn, LoginError, Obtained},
     },
     lifecycle::{
-        self, Change, Consented, GrantRow, Origin,
+        self, Change, Consented, GrantRow,
         row::{Account, Consent, Status},
         timing,
     },
@@ -41,10 +41,9 @@ impl Keeper {
             earlier,
         } = obtained;
         let at = self.parts.clock.wall();
-        let (consent, origin) = match earlier {
-            Some((consent, origin)) => (consent, Some(origin)),
-            None => (Consent::given(at), None),
-        };
+        let consent = earlier
+            .as_ref()
+            .map_or_else(|| Consent::given(at), |it| it.consent);
         // RFC 6749 §5.1: no scope in the answer means the one that was asked for.
         let scope = granted.scope.clone().unwrap_or_else(|| terms.scope.clone());
         let login = Login {
@@ -57,7 +56,7 @@ impl Keeper {
             scope,
             at,
             consent,
-            origin,
+            earlier: earlier.as_ref(),
         };
         let begin = self.parts.clock.uptime();
         let (mut tried, mut contended) = (Tried::default(), Contended::default());
@@ -106,6 +105,7 @@ impl Keeper {
         }
         login.bound(seen.as_ref().map(|seen| &seen.value))?;
         login.asked(seen.as_ref().map(|seen| &seen.value))?;
+        login.in_place(seen.as_ref().map(|seen| &seen.value))?;
         self.fits(login.app, &login.terms.grant, login.account.as_ref())?;
         if let Some(seen) = &seen {
             pinned(&seen.value, login.account, login.terms.other_account)?;
@@ -169,7 +169,7 @@ impl Keeper {
             client_id: login.app.client.id.clone(),
             at: login.at,
             consent: login.consent,
-            origin: login.origin.clone(),
+            origin: login.earlier.map(|it| it.origin.clone()),
             scope: login.scope.clone(),
             account: login.account.clone().ok(),
             data_key,
@@ -190,7 +190,7 @@ struct Login<'a> {
     scope: Scope,
     at: UnixMillis,
     consent: Consent,
-    origin: Option<Origin>,
+    earlier: Option<&'a Earlier>,
 }
 
 /// The writes of a login whose outcome is unknown.
@@ -237,6 +237,17 @@ impl Login<'_> {
         Err(LinkError::Overtaken {
             grant: self.terms.grant.clone(),
         })
+    }
+
+    /// Refuses what was given to another program where somebody has signed the grant in or out since it was begun
+    /// to be taken over.
+    fn in_place(&self, row: Option<&GrantRow>) -> Result<(), LoginError> {
+        match self.earlier {
+            Some(it) if it.over != row.map(|row| row.epoch) => Err(LoginError::Overtaken {
+                grant: self.terms.grant.clone(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses to sign a user in again who has signed out, in whatever browser, and has not seen since what they

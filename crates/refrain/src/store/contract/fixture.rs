@@ -102,6 +102,7 @@ pub fn full_row(name: &str) -> GrantRow {
             http_status: Some(503),
         }),
         forced_until: Some(deadline()),
+        imported_from: Some("00ff".to_owned()),
     }
 }
 
@@ -120,6 +121,7 @@ pub(super) fn empty_row(name: &str) -> GrantRow {
         unanswered: None,
         trouble: None,
         forced_until: None,
+        imported_from: None,
         ..full_row(name)
     }
 }
