@@ -203,14 +203,19 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     // The arguments were not understood, so this one is looked for by hand.
     let json = std::env::args_os().any(|arg| arg == "--json");
     if asked || !json {
-        drop(error.print());
+        let text = concealed(error.render().ansi().to_string());
+        if asked {
+            drop(error.print());
+        } else {
+            anstream::eprint!("{text}");
+        }
         return if asked {
             ExitCode::SUCCESS
         } else {
             Exit::Usage.into()
         };
     }
-    let text = error.render().to_string();
+    let text = concealed(error.render().to_string());
     let first = text.lines().next().unwrap_or_default();
     let explanation = Explanation {
         code: "usage",
@@ -221,6 +226,25 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         exit: Exit::Usage,
     };
     failure(&explanation, json)
+}
+
+/// What was typed is repeated, but nothing that somebody has pasted in the wrong place.
+fn concealed(text: String) -> String {
+    let arguments = std::env::args_os().map(|it| it.to_string_lossy().into_owned());
+    arguments.fold(text, |text, argument| {
+        let value = argument.rsplit('=').next().unwrap_or_default();
+        if is_like_a_token(value) {
+            text.replace(value, "(not shown: it looks like a token)")
+        } else {
+            text
+        }
+    })
+}
+
+/// Long, and of the letters that tokens and keys have; a path has others.
+fn is_like_a_token(value: &str) -> bool {
+    let letter = |it: u8| it.is_ascii_alphanumeric() || it == b'_' || it == b'-';
+    value.len() >= 32 && value.bytes().all(letter) && !value.starts_with("--")
 }
 
 /// Whether the job was done.

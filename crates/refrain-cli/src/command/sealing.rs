@@ -150,7 +150,8 @@ impl Told<'_> {
         ];
         lines.extend(it.retired.iter().map(|id| {
             format!(
-                "The old key {id} has left {file}. A backup from before needs a copy of it: make a new one."
+                "The old key {id} has left {file}. Copy {file} to where you keep the key: a copy from before \
+                 does not open this store. A backup from before needs such an old copy: make a new one."
             )
         }));
         lines.extend(it.old.iter().map(|id| match it.old_until {

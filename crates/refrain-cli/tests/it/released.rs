@@ -3,7 +3,11 @@
 //! A release adds a folder to `tests/fixtures`: a backup with the grant `alice`, signed in and refreshed once, and
 //! the API key `phone`; and the master key that opens it.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use crate::home::Home;
 
@@ -13,7 +17,7 @@ fn fixtures() -> Vec<PathBuf> {
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
-async fn home_with(fixture: &PathBuf) -> Home {
+async fn home_with(fixture: &Path) -> Home {
     let home = Home::new().await;
     fs::create_dir_all(home.database().parent().unwrap()).unwrap();
     for (from, to) in [

@@ -28,6 +28,23 @@ const COMMANDS: [&[&str]; 20] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_in_the_wrong_place_is_not_repeated() {
+    let home = Home::new().await;
+    let token = "AQDq1xXcanarycanarycanarycanarycanarycanary-_x";
+    let given = format!("--user={token}");
+    for args in [
+        &["import", "stdin", token][..],
+        &["import", "spotipy", ".cache", "alice", token],
+        &["import", "spotipy", &given],
+        &["--json", "import", "stdin", token],
+    ] {
+        let output = home.run(args);
+        assert_eq!(output.code, 2, "{output:?}");
+        assert!(!format!("{output:?}").contains(token), "{output:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_command_has_help() {
     let home = Home::bare(Profile::default()).await;
     for command in COMMANDS {
