@@ -122,6 +122,31 @@ fn check(cases: Vec<Case>) {
     }
 }
 
+/// Taken over from another program, and never accepted here.
+fn in_doubt(epoch: u64) -> GrantRow {
+    let row = suspect(epoch);
+    let status = match row.status {
+        Status::Suspect(suspicion) => Status::Suspect(Suspicion {
+            imported: true,
+            ..suspicion
+        }),
+        status => status,
+    };
+    GrantRow { status, ..row }
+}
+
+#[test]
+fn what_is_imported_is_told_when_it_is_accepted() {
+    use Standing::{Connected, Reauthorize, SignedOut};
+    let early = BEGIN + DAY;
+    check(vec![
+        (in_doubt(2), told(1, Reauthorize, None), early, vec![]),
+        (in_doubt(2), told(1, SignedOut, None), early, vec![]),
+        (in_doubt(2), told(1, Connected, None), early, vec![]),
+        (active(2), told(2, SignedOut, None), early, vec![YES]),
+    ]);
+}
+
 #[test]
 fn what_is_told_is_how_a_grant_stands_otherwise_than_it_was_told_of_last() {
     use Standing::{Connected, Reauthorize, SignedOut};

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::{
     access::Grants,
     id::{Epoch, GrantId, GrantName},
-    lifecycle::GrantRow,
+    lifecycle::{GrantRow, Status},
     notice::{Delivery, Due, Message, Target, TargetId, Told, delivery::Settled},
     store::{StoreError, Unreadable, Version, Versioned},
     time::UnixMillis,
@@ -66,7 +66,7 @@ impl Telling {
             seen: noted.told.as_ref().map(|told| told.version),
             told: due.told,
             next_at: due.next_at,
-            drops: due.told.standing == crate::notice::Standing::SignedOut,
+            drops: matches!(noted.row.status, Status::SignedOut { .. }),
             messages,
         }
     }

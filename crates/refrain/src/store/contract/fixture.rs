@@ -49,7 +49,7 @@ pub fn full_row(name: &str) -> GrantRow {
             refusals: 2,
             next_probe: deadline(),
             restored: true,
-            imported: true,
+            imported: false,
         }),
         consent: Some(Consent {
             authorized_at: UnixMillis(-1),
