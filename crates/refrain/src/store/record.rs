@@ -71,7 +71,7 @@ struct Rest {
     unanswered: Option<Unanswered>,
     trouble: Option<Trouble>,
     forced_until: Option<Deadline>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     imported_from: Option<String>,
 }
 
