@@ -19,6 +19,7 @@ async fn a_link_lets_one_browser_in_once() {
     if browser.has("form").await {
         browser.press("Sign in").await;
     }
+    browser.heading("The login came to nothing").await;
     assert!(browser.text().await.contains("used already"));
     browser.picture("sign-in-used").await;
     // Whoever is in stays in; whoever was late does not get in.
