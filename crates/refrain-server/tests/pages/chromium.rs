@@ -15,7 +15,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use fantoccini::{
     Client, ClientBuilder, Locator,
     elements::Element,
-    wd::{Capabilities, WebDriverCompatibleCommand},
+    wd::{Capabilities, WebDriverCompatibleCommand, WindowHandle},
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -208,6 +208,15 @@ impl Chromium {
         });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics)
             .await;
+    }
+
+    /// Opens another tab and goes there; answers the one before and the new one.
+    pub async fn another_tab(&self) -> (WindowHandle, WindowHandle) {
+        let before = self.client.window().await.unwrap();
+        let other = self.client.new_window(true).await.unwrap().handle;
+        let switched = self.client.switch_to_window(other.clone());
+        switched.await.unwrap();
+        (before, other)
     }
 
     /// Leaves a picture of the whole page, where somebody wants to look at it.

@@ -178,13 +178,7 @@ async fn two_tabs_that_sign_in_at_once_are_both_signed_in(keep: SessionKeep) {
     let browser = Chromium::start().await;
     site.begin(&browser, "bob").await;
     browser.find("button[value=allow]").await;
-    let one = browser.client.window().await.unwrap();
-    let other = browser.client.new_window(true).await.unwrap().handle;
-    browser
-        .client
-        .switch_to_window(other.clone())
-        .await
-        .unwrap();
+    let (one, other) = browser.another_tab().await;
     site.begin(&browser, "bob").await;
     browser.find("button[value=allow]").await;
     // Both are at Spotify; whoever began first comes back last.
@@ -219,13 +213,7 @@ async fn whoever_signs_out_in_one_tab_is_out_in_the_other(keep: SessionKeep) {
     let site = Site::with_app_keeping(keep).await;
     let browser = Chromium::start().await;
     site.enter(&browser).await;
-    let one = browser.client.window().await.unwrap();
-    let other = browser.client.new_window(true).await.unwrap().handle;
-    browser
-        .client
-        .switch_to_window(other.clone())
-        .await
-        .unwrap();
+    let (one, other) = browser.another_tab().await;
     browser.open(&site.url("/")).await;
     browser.find("#tracks li").await;
     assert_eq!(calls(&browser, 1).await, json!([200]));

@@ -51,6 +51,24 @@ fn ask<'a>(now: &'a Moment, app: &'a AppState, instance: InstanceId) -> Ask<'a> 
     }
 }
 
+/// Why nobody but a person may present the token of a row: what holds whoever else would.
+fn holds_of_all_but_a_person(row: &GrantRow, now: &Moment) -> [Hold; 3] {
+    let app = AppState::default();
+    let others = [
+        (Cause::Due, false),
+        (Cause::Due, true),
+        (Cause::Rejected, false),
+    ];
+    others.map(|(cause, canary)| {
+        let ask = Ask {
+            cause,
+            canary,
+            ..ask(now, &app, ONE)
+        };
+        arm(row, &ask).unwrap_err()
+    })
+}
+
 fn sealed(byte: u8) -> Sealed {
     Sealed::from_bytes([byte])
 }

@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use refrain::{
     Refrain,
     id::GrantName,
-    keeper::{logout::LoggedOut, sessions::NewSession},
+    keeper::logout::LoggedOut,
     lifecycle::Status,
-    session::{LocalPath, SessionId, Whose},
+    session::{SessionId, Whose},
     store::{Store, StoreError},
     time::BoxFuture,
 };
@@ -20,6 +20,7 @@ use refrain_sim::{Profile, Sim};
 
 use crate::{
     between::{Between, Call, Watched},
+    sessions::new_session,
     world::World,
 };
 
@@ -62,14 +63,7 @@ struct Coming {
 }
 
 async fn go_to_spotify(refrain: &Refrain, sim: &Sim, asks_anew: bool) -> Coming {
-    let new = NewSession {
-        app: "default".parse().unwrap(),
-        return_to: LocalPath::root(),
-        port: None,
-        asks_anew,
-        carries: false,
-    };
-    let begun = refrain.begin_session(new).await.unwrap();
+    let begun = refrain.begin_session(new_session(asks_anew)).await.unwrap();
     let location = sim.consent(&begun.login.url).unwrap();
     Coming {
         query: location.split_once('?').unwrap().1.to_owned(),

@@ -23,16 +23,24 @@ use crate::{
     world::World,
 };
 
-/// The simulator's present user consents in a browser that asks for a session.
-async fn consent(world: &World, asks_anew: bool) -> Returned {
-    let new = NewSession {
+/// What a browser asks for.
+pub(crate) fn new_session(asks_anew: bool) -> NewSession {
+    NewSession {
         app: "default".parse().unwrap(),
         return_to: LocalPath::root(),
         port: None,
         asks_anew,
         carries: false,
-    };
-    let begun = world.refrain.begin_session(new).await.unwrap();
+    }
+}
+
+/// The simulator's present user consents in a browser that asks for a session.
+async fn consent(world: &World, asks_anew: bool) -> Returned {
+    let begun = world
+        .refrain
+        .begin_session(new_session(asks_anew))
+        .await
+        .unwrap();
     let location = world.sim.consent(&begun.login.url).unwrap();
     let query = location.split_once('?').unwrap().1;
     let returned = world.refrain.finish_link(query, &begun.browser);

@@ -6,6 +6,13 @@
     reason = "fixtures fail loudly; clippy knows test functions but not their helpers"
 )]
 
+#[path = "../../../../crates/refrain/tests/support/assembled.rs"]
+#[expect(
+    unreachable_pub,
+    clippy::expect_used,
+    reason = "shared with tests in other places"
+)]
+mod assembled;
 mod days;
 #[path = "../../../../crates/refrain-cli/tests/shared/example.rs"]
 mod example;

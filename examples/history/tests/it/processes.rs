@@ -9,11 +9,11 @@ use std::{
     time::Duration,
 };
 
-use refrain::{Config, Refrain, config::Sources, keeper::login::LoginRequest};
+use refrain::{Config, Refrain, config::Sources};
 use refrain_sim::{Profile, Sim};
 use tempfile::TempDir;
 
-use crate::{example::Example, world::Written};
+use crate::{assembled, example::Example, world::Written};
 
 /// The listener of this Spotify is a quick one.
 const TRACK: Duration = Duration::from_millis(100);
@@ -68,18 +68,8 @@ impl Home {
         };
         let config = Config::load_from(&sources).unwrap();
         let refrain = Refrain::open(config).await.unwrap();
-        let request = LoginRequest {
-            grant: "alice".parse().unwrap(),
-            app: "default".parse().unwrap(),
-            scope: None,
-            port: None,
-            other_account: false,
-            browser: None,
-        };
-        let begun = refrain.begin_login(request).await.unwrap();
-        let location = self.sim.consent(&begun.url).unwrap();
-        let (_, query) = location.split_once('?').unwrap();
-        refrain.finish_login(query).await.unwrap();
+        let signed_in = assembled::login(&refrain, &self.sim, "alice");
+        signed_in.await.unwrap();
         refrain.close(Duration::from_secs(10)).await;
     }
 

@@ -1,24 +1,18 @@
 //! A listener, who plays a track every three minutes, and a Spotify that is told what to do.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use refrain::{
     Refrain,
-    config::{App, Network},
-    keeper::{Parts, login::LoginRequest},
-    oauth::client::{Client, ClientAuth},
-    provider::{Provider, RevocationEndpoint},
-    random::SystemRandom,
-    seal::{DeploymentId, Keyring, Sealer},
-    secret::ClientSecret,
     store::memory::MemoryStore,
     time::{Clock, ManualClock, UnixMillis},
-    transport::HyperTransport,
 };
 use refrain_history::{History, Synchroniser};
 use refrain_sim::{Profile, Sim};
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
+
+use crate::assembled::{self, Owner};
 
 /// How often the listener plays a track to its end.
 pub(crate) const TRACK: Duration = Duration::from_secs(180);
@@ -41,9 +35,10 @@ impl World {
         };
         let sim = Sim::start(profile).await.unwrap();
         let clock = Arc::new(ManualClock::starting_at(UnixMillis(sim.now_unix_ms())));
-        let parts = parts(&sim, Arc::clone(&clock) as Arc<dyn Clock>);
+        let clock_of_refrain = Arc::clone(&clock) as Arc<dyn Clock>;
+        let store = Arc::new(MemoryStore::new(Arc::clone(&clock_of_refrain)));
         Self {
-            refrain: Refrain::from_parts(parts).unwrap(),
+            refrain: Owner::new().process(&sim, clock_of_refrain, store),
             sim,
             clock,
             folder: TempDir::new().unwrap(),
@@ -52,18 +47,8 @@ impl World {
 
     /// Alice signs in.
     pub(crate) async fn login(&self) {
-        let request = LoginRequest {
-            grant: "alice".parse().unwrap(),
-            app: "default".parse().unwrap(),
-            scope: None,
-            port: None,
-            other_account: false,
-            browser: None,
-        };
-        let begun = self.refrain.begin_login(request).await.unwrap();
-        let location = self.sim.consent(&begun.url).unwrap();
-        let (_, query) = location.split_once('?').unwrap();
-        self.refrain.finish_login(query).await.unwrap();
+        let signed_in = assembled::login(&self.refrain, &self.sim, "alice");
+        signed_in.await.unwrap();
     }
 
     pub(crate) fn file(&self) -> PathBuf {
@@ -104,39 +89,6 @@ impl World {
             output = future => output,
             () = passing => unreachable!("time never ends"),
         }
-    }
-}
-
-fn parts(sim: &Sim, clock: Arc<dyn Clock>) -> Parts {
-    let app = sim.default_app();
-    let deployment = DeploymentId::random(&SystemRandom).unwrap();
-    let keyring = Keyring::random(&SystemRandom).unwrap();
-    let (sealer, _) = Sealer::found(keyring, deployment, &SystemRandom).unwrap();
-    let app = App {
-        name: "default".parse().unwrap(),
-        client: Client {
-            id: app.client_id.parse().unwrap(),
-            auth: ClientAuth::SecretBasic(ClientSecret::new(app.client_secret.unwrap())),
-        },
-        redirect_uri: "http://127.0.0.1:4280/callback".parse().unwrap(),
-        scopes: "user-read-recently-played".parse().unwrap(),
-        developer: "default".parse().unwrap(),
-        refreshes_per_second: App::REFRESHES_PER_SECOND,
-    };
-    let revocation = format!("{}/oauth2/revoke/v1", sim.accounts_url());
-    Parts {
-        store: Arc::new(MemoryStore::new(Arc::clone(&clock))),
-        sealer,
-        transport: Arc::new(HyperTransport::new(Network::default(), Arc::clone(&clock))),
-        clock,
-        random: Arc::new(SystemRandom),
-        provider: Provider {
-            accounts: sim.accounts_url().parse().unwrap(),
-            api: sim.api_url().parse().unwrap(),
-            revocation: RevocationEndpoint::parse(&revocation),
-        },
-        apps: BTreeMap::from([(app.name.clone(), app)]),
-        network: Network::default(),
     }
 }
 

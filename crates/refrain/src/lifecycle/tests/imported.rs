@@ -43,17 +43,7 @@ fn an_imported_token_waits_for_a_person_until_it_is_accepted() {
     let waiting = taken_over();
     assert!(waiting.status.is_imported() && !waiting.status.is_restored());
     let later = at(NOW + 10 * DAY);
-    for (cause, canary) in [
-        (Cause::Due, false),
-        (Cause::Due, true),
-        (Cause::Rejected, false),
-    ] {
-        let ask = Ask {
-            cause,
-            canary,
-            ..ask(&later, &app, ONE)
-        };
-        let hold = arm(&waiting, &ask).unwrap_err();
+    for hold in holds_of_all_but_a_person(&waiting, &later) {
         assert!(matches!(hold, Hold::Imported { .. }), "{hold:?}");
     }
     let now = at(NOW + 1);

@@ -14,17 +14,7 @@ fn a_token_from_a_backup_waits_for_a_person() {
         "somebody was at it"
     );
     let later = at(10_000_000_000);
-    for (cause, canary) in [
-        (Cause::Due, false),
-        (Cause::Due, true),
-        (Cause::Rejected, false),
-    ] {
-        let ask = Ask {
-            cause,
-            canary,
-            ..ask(&later, &app, ONE)
-        };
-        let hold = arm(&waiting, &ask).unwrap_err();
+    for hold in holds_of_all_but_a_person(&waiting, &later) {
         assert!(matches!(hold, Hold::Restored { .. }), "{hold:?}");
     }
     let now = at(3_000);
