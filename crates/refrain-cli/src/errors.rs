@@ -5,9 +5,12 @@ mod command;
 mod library;
 mod scan;
 
-use std::{collections::BTreeSet, fmt::Write as _, fs, path::PathBuf};
+use std::{collections::BTreeSet, fmt::Write as _};
 
-use crate::command::doctor::{Level, complaint};
+use crate::{
+    command::doctor::{Level, complaint},
+    generated,
+};
 
 /// The page, up to its tables.
 const HEAD: &str = include_str!("errors/head.md");
@@ -135,26 +138,9 @@ fn codes() -> BTreeSet<&'static str> {
     tables.iter().flatten().map(|row| row.code).collect()
 }
 
-fn file() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors.md")
-}
-
 #[test]
 fn the_page_is_what_the_code_says() {
-    let page = page();
-    if std::env::var_os("REFRAIN_WRITE_DOCS").is_some() {
-        fs::write(file(), &page).unwrap();
-    }
-    let written = fs::read_to_string(file()).unwrap_or_default();
-    let differs = page
-        .lines()
-        .zip(written.lines())
-        .find(|(now, then)| now != then);
-    assert!(
-        page == written,
-        "docs/errors.md is not what the code says: write it anew (see this module); the first difference: \
-         {differs:?}"
-    );
+    generated::check("errors.md", &page());
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod child;
 mod command;
 #[cfg(test)]
 mod errors;
+#[cfg(test)]
+mod generated;
 mod output;
 mod report;
 mod systemd;

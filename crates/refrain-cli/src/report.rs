@@ -200,20 +200,15 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     );
+    if asked {
+        drop(error.print());
+        return ExitCode::SUCCESS;
+    }
     // The arguments were not understood, so this one is looked for by hand.
     let json = std::env::args_os().any(|arg| arg == "--json");
-    if asked || !json {
-        let text = concealed(error.render().ansi().to_string());
-        if asked {
-            drop(error.print());
-        } else {
-            anstream::eprint!("{text}");
-        }
-        return if asked {
-            ExitCode::SUCCESS
-        } else {
-            Exit::Usage.into()
-        };
+    if !json {
+        anstream::eprint!("{}", concealed(error.render().ansi().to_string()));
+        return Exit::Usage.into();
     }
     let text = concealed(error.render().to_string());
     let first = text.lines().next().unwrap_or_default();

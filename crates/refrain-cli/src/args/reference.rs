@@ -1,11 +1,12 @@
 //! `docs/commands.md`, made from the definition: what `--help` says of every command.
 //! `REFRAIN_WRITE_DOCS=1 cargo test -p refrain-cli --bin refrain reference` writes it anew.
 
-use std::{fmt::Write as _, fs, path::PathBuf};
+use std::fmt::Write as _;
 
 use clap::CommandFactory as _;
 
 use super::{Args, EVERYWHERE};
+use crate::generated;
 
 const HEAD: &str = "\
 # Every command
@@ -55,17 +56,5 @@ fn tell(command: &clap::Command, path: &str, page: &mut String, everywhere: &mut
 
 #[test]
 fn the_page_is_what_the_definition_says() {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/commands.md");
-    let page = page();
-    if std::env::var_os("REFRAIN_WRITE_DOCS").is_some() {
-        fs::write(&file, &page).unwrap();
-    }
-    let written = fs::read_to_string(&file).unwrap_or_default();
-    let mut lines = page.lines().zip(written.lines());
-    let differs = lines.find(|(now, then)| now != then);
-    assert!(
-        page == written,
-        "docs/commands.md is not what the code says: write it anew (see this module); the first difference: \
-         {differs:?}"
-    );
+    generated::check("commands.md", &page());
 }

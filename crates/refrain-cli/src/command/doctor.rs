@@ -27,7 +27,8 @@ use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 use refrain::{
-    config::{Config, Sources},
+    config::{App, Config, Sources},
+    provider::spotify,
     time::{Clock, SystemClock},
     transport::HyperTransport,
 };
@@ -73,6 +74,15 @@ struct Patient {
     whole: bool,
     clock: Arc<dyn Clock>,
     transport: Arc<HyperTransport>,
+}
+
+impl Patient {
+    /// The apps whose redirect URI is legal by the rules. An illegal one has been told, and there is no use in
+    /// looking further.
+    fn apps_with_legal_redirect(&self) -> impl Iterator<Item = &App> {
+        let apps = self.config.apps.values();
+        apps.filter(|app| spotify::check_redirect(&app.redirect_uri).is_ok())
+    }
 }
 
 pub(super) async fn run(global: &GlobalArgs) -> Result<(), Explanation> {

@@ -1,12 +1,14 @@
 //! One of each error that the library reports, and that keeps the server from starting.
 
+mod configuration;
+mod custody;
+mod start;
+
 use std::{io, path::PathBuf, sync::Arc};
 
 use refrain::{
     Error, Explanation, Kind,
     access::{ApiKeyId, Refused},
-    config::{ConfigError, SecretFileError, Source},
-    custody::CustodyError,
     id::{ApiKeyName, AppName, GrantName},
     keeper::{
         Problem, import::ImportError, keys::KeyError, links::LinkError, login::LoginError,
@@ -20,10 +22,11 @@ use refrain::{
     store::{StoreError, cause},
     time::UnixMillis,
 };
-use refrain_server::{AppError, StartError, status};
+use refrain_server::status;
 
+pub(super) use self::{custody::custody, start::start};
 use super::Row;
-use crate::{command, report};
+use crate::report;
 
 const AT: UnixMillis = UnixMillis(1_795_000_000_000);
 
@@ -65,15 +68,7 @@ pub(super) fn refrain() -> Vec<Row> {
     errors.extend(access().map(Error::from));
     errors.extend(links().map(Error::from));
     errors.extend([SessionError::Unknown, SessionError::SignInUnknown].map(Error::from));
-    errors.extend(config().map(Error::from));
-    errors.extend(secret_files().map(|source| {
-        Error::from(ConfigError::SecretFile {
-            at: at(),
-            key: "apps.default.client_secret_file".to_owned(),
-            path: path("client-secret"),
-            source,
-        })
-    }));
+    errors.extend(configuration::all().map(Error::from));
     errors.iter().map(row).collect()
 }
 
@@ -400,178 +395,4 @@ fn links() -> impl Iterator<Item = LinkError> {
         LinkError::Lifetime,
     ]
     .into_iter()
-}
-
-fn at() -> Source {
-    Source::File {
-        path: path("refrain.toml"),
-        line: 4,
-    }
-}
-
-fn config() -> impl Iterator<Item = ConfigError> {
-    let text = str::to_owned;
-    [
-        ConfigError::NotFound {
-            path: path("refrain.toml"),
-        },
-        ConfigError::Unreadable {
-            path: path("refrain.toml"),
-            source: broken(),
-        },
-        ConfigError::Syntax {
-            at: at(),
-            message: text("expected `=`"),
-        },
-        ConfigError::UnknownField {
-            at: at(),
-            field: text("client_idd"),
-            nearest: Some(text("client_id")),
-            known: Vec::new(),
-        },
-        ConfigError::UnknownVariable {
-            variable: text("REFRAIN_STOER"),
-            nearest: Some(text("REFRAIN_STORE")),
-        },
-        ConfigError::AmbiguousApp {
-            variable: text("REFRAIN_APPS_A_B_CLIENT_ID"),
-            first: text("a-b"),
-            second: text("a_b"),
-        },
-        ConfigError::WrongType {
-            at: at(),
-            key: text("apps.default.scopes"),
-            expected: "an array of strings",
-        },
-        ConfigError::InlineSecret {
-            at: at(),
-            key: text("apps.default.client_secret"),
-        },
-        ConfigError::Invalid {
-            at: at(),
-            key: text("server.listen"),
-            example: text("127.0.0.1:4280"),
-            source: "invalid socket address syntax".into(),
-        },
-        ConfigError::UnknownPathVariable {
-            at: at(),
-            key: text("store"),
-            variable: text("FOO"),
-        },
-        ConfigError::NoHome {
-            at: at(),
-            key: text("store"),
-            variable: text("XDG_DATA_HOME"),
-        },
-        ConfigError::Conflict {
-            first: text("client_secret_file"),
-            first_at: at(),
-            second: text("client_secret_credential"),
-            second_at: at(),
-        },
-        ConfigError::NoClientId {
-            at: at(),
-            app: text("default"),
-        },
-        ConfigError::Incomplete {
-            at: at(),
-            given: text("server.tls_key_file"),
-            missing: text("server.tls_certificate_file"),
-        },
-        ConfigError::PlainHttp {
-            at: at(),
-            listen: ([0, 0, 0, 0], 4280).into(),
-        },
-        ConfigError::NoCredentials {
-            at: at(),
-            key: text("apps.default.client_secret_credential"),
-        },
-    ]
-    .into_iter()
-}
-
-fn secret_files() -> impl Iterator<Item = SecretFileError> {
-    [
-        SecretFileError::Missing,
-        SecretFileError::Unreadable(broken()),
-        SecretFileError::Permissions { mode: 0o644 },
-        SecretFileError::Owner { owner: 1001 },
-        SecretFileError::Empty,
-        SecretFileError::NotOneLine,
-    ]
-    .into_iter()
-}
-
-/// What changes store or key as a whole.
-pub(super) fn custody() -> Vec<Row> {
-    let file = || PathBuf::from("/backup/refrain.db");
-    let errors = [
-        CustodyError::Busy,
-        CustodyError::Credential,
-        CustodyError::Unfinished,
-        CustodyError::Unprepared,
-        CustodyError::Exists { path: file() },
-        CustodyError::Missing { path: file() },
-        CustodyError::NoFolder {
-            path: "/backup".into(),
-        },
-        CustodyError::Empty { path: file() },
-        CustodyError::NoBackup {
-            path: file(),
-            why: "it is the store itself",
-        },
-        CustodyError::BadCopy {
-            path: file(),
-            why: "a grant is missing",
-        },
-        CustodyError::Damaged {
-            path: file(),
-            grants: vec![(alice(), SealError::Forged.to_string())],
-        },
-        CustodyError::InUse { path: file() },
-        CustodyError::File {
-            path: file(),
-            done: "written",
-            source: broken(),
-        },
-    ];
-    let rows = errors
-        .iter()
-        .map(|error| explained(error.explain(), error.kind()));
-    rows.collect()
-}
-
-/// Why the server does not start.
-pub(super) fn start() -> Vec<Row> {
-    let place = || "127.0.0.1:4280".to_owned();
-    let errors = [
-        StartError::InUse { place: place() },
-        StartError::Listen {
-            place: place(),
-            source: io::ErrorKind::PermissionDenied.into(),
-        },
-        StartError::NotListening { place: place() },
-        StartError::PlainHttp {
-            address: ([0, 0, 0, 0], 4280).into(),
-        },
-        StartError::App(AppError::NoIndex {
-            folder: "/srv/app".into(),
-        }),
-        StartError::AppWithoutSessions,
-        StartError::Nowhere,
-        StartError::Certificate {
-            path: "/etc/refrain/cert.pem".into(),
-            source: "no certificate in it".into(),
-        },
-        StartError::Dialer("no certificates".into()),
-        StartError::Worker(broken()),
-    ];
-    let rows = errors.iter().map(|error| {
-        let told = command::serve_failed(error);
-        Row {
-            code: told.code,
-            cells: vec![told.what, told.fix, (told.exit as u8).to_string()],
-        }
-    });
-    rows.collect()
 }

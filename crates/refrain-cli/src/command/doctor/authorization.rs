@@ -11,7 +11,7 @@ use refrain::{
         pkce,
         transport::{Answer, Request, Transport as _},
     },
-    provider::{AUTHORIZE_PATH, spotify},
+    provider::AUTHORIZE_PATH,
     random::SystemRandom,
 };
 use zeroize::Zeroizing;
@@ -43,11 +43,8 @@ const SAYINGS: [(&str, Complaint); 8] = [
 
 pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for app in patient.config.apps.values() {
-        // What is illegal by the rules has been told; there is no use in asking.
-        if spotify::check_redirect(&app.redirect_uri).is_ok() {
-            findings.push(of(patient, app).await);
-        }
+    for app in patient.apps_with_legal_redirect() {
+        findings.push(of(patient, app).await);
     }
     findings
 }

@@ -1,6 +1,6 @@
 //! Where a consent comes back to: whether somebody can wait there, or does.
 
-use refrain::{config::App, oauth::authorization::RedirectUri, provider::spotify};
+use refrain::{config::App, oauth::authorization::RedirectUri};
 
 use super::{
     Finding, Patient,
@@ -19,10 +19,8 @@ const CALLBACK: &str = "callback";
 
 pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for app in patient.config.apps.values() {
-        if spotify::check_redirect(&app.redirect_uri).is_ok() {
-            findings.push(of(patient, app).await);
-        }
+    for app in patient.apps_with_legal_redirect() {
+        findings.push(of(patient, app).await);
     }
     findings
 }

@@ -208,13 +208,20 @@ mod tests {
         found(row).iter().map(|finding| finding.code).collect()
     }
 
-    fn later() -> Deadline {
+    /// Refused once.
+    fn suspicion() -> Suspicion {
         let now = Moment {
             wall: NOW,
             uptime: Uptime(0),
             boot: BootId(1),
         };
-        Deadline::after(&now, Duration::from_secs(900))
+        Suspicion {
+            since: NOW,
+            refusals: 1,
+            next_probe: Deadline::after(&now, Duration::from_secs(900)),
+            restored: false,
+            imported: false,
+        }
     }
 
     #[test]
@@ -279,13 +286,7 @@ mod tests {
     #[test]
     fn another_owner_of_the_token_is_suspected_where_it_rotates_and_nothing_else_explains_it() {
         let mut row = row("alice");
-        row.status = Status::Suspect(Suspicion {
-            since: NOW,
-            refusals: 1,
-            next_probe: later(),
-            restored: false,
-            imported: false,
-        });
+        row.status = Status::Suspect(suspicion());
         assert_eq!(codes(&row), ["grant_suspect"]);
         row.generation = Generation(3);
         assert_eq!(codes(&row), ["grant_suspect", "token_two_owners"]);
@@ -300,20 +301,14 @@ mod tests {
     fn a_token_from_elsewhere_waits_for_a_person() {
         let mut row = row("alice");
         row.status = Status::Suspect(Suspicion {
-            since: NOW,
-            refusals: 0,
-            next_probe: later(),
             restored: true,
-            imported: false,
+            ..suspicion()
         });
         row.generation = Generation(3);
         assert_eq!(codes(&row), ["grant_restored"]);
         row.status = Status::Suspect(Suspicion {
-            since: NOW,
-            refusals: 0,
-            next_probe: later(),
-            restored: false,
             imported: true,
+            ..suspicion()
         });
         assert_eq!(codes(&row), ["grant_imported"]);
     }
@@ -324,7 +319,7 @@ mod tests {
         row.trouble = Some(Trouble {
             since: NOW,
             failures: 2,
-            retry: later(),
+            retry: suspicion().next_probe,
             http_status: Some(503),
         });
         let told = found(&row);
