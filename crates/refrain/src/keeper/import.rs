@@ -99,19 +99,19 @@ impl Keeper {
         self.follow_key().await?;
         let origin = self.origin(&request);
         let name = &request.grant;
-        if let Some(row) = self.known(name, &origin).await? {
+        let here = self.parts.store.grant(name).await?.map(|it| it.value);
+        if let Some(row) = here.as_ref().filter(|row| is_of(row, &origin)) {
             // A swap that was broken off may have left the token in two places.
             if let Ok(aside) = swap::aside(name)
                 && let Some(left) = self.known(&aside, &origin).await?
             {
                 self.forget(&aside, left.epoch).await?;
             }
-            return self.verify_and_name(&row, true).await;
+            return self.verify_and_name(row, true).await;
         }
         self.not_elsewhere(name, &origin).await?;
-        let here = self.parts.store.grant(name).await?;
-        let over = here.as_ref().map(|here| here.value.epoch);
-        if !here.is_some_and(|here| is_taken(&here.value)) {
+        let over = here.as_ref().map(|row| row.epoch);
+        if !here.as_ref().is_some_and(is_taken) {
             let row = self.lay_down(app, &request, name, &origin).await?;
             return self.verify_and_name(&row, false).await;
         }
@@ -219,9 +219,7 @@ impl Keeper {
         row: &GrantRow,
         again: bool,
     ) -> Result<TakenOver, Error> {
-        let live = self.verify(row).await?;
-        let account = self.whose(&live).await;
-        let row = self.name_owner(row, account.as_ref().ok()).await?;
+        let (_, account, row) = self.verified(row).await?;
         let consent = row.consent.unwrap_or_else(|| {
             // Signed out meanwhile: what is told then is what was true when it was verified.
             Consent::between(Bounds::default(), self.parts.clock.wall())
@@ -234,6 +232,17 @@ impl Keeper {
             replaced: row.generation.0 > 0,
             again,
         })
+    }
+
+    /// Presents the token of a row, finds out whose it is, and writes that down; with the row as it is then.
+    async fn verified(
+        self: &Arc<Self>,
+        row: &GrantRow,
+    ) -> Result<(Arc<Live>, Result<Account, String>, GrantRow), Error> {
+        let live = self.verify(row).await?;
+        let account = self.whose(&live).await;
+        let row = self.name_owner(row, account.as_ref().ok()).await?;
+        Ok((live, account, row))
     }
 
     /// Presents the token of a row as a person would have it done.

@@ -42,12 +42,12 @@ pub struct Consented {
 pub fn consent(row: &GrantRow, consented: Consented) -> Change {
     let epoch = row.epoch.next();
     let at = consented.at;
-    let imported_from = consented.origin.as_ref().map(|it| it.token.clone());
-    let what = match consented.origin {
-        None => What::Consented {
-            reauthorize_by: consented.consent.reauthorize_by,
-        },
-        Some(origin) => What::imported(origin, &consented.consent),
+    let (imported_from, what) = match consented.origin {
+        None => {
+            let reauthorize_by = consented.consent.reauthorize_by;
+            (None, What::Consented { reauthorize_by })
+        }
+        Some(Origin { source, token }) => (Some(token), What::imported(source, &consented.consent)),
     };
     let (id, name) = (row.id.clone(), row.name.clone());
     let row = GrantRow {

@@ -5,10 +5,7 @@ use serde_json::Value;
 
 use crate::{
     id::{Epoch, Fence, Generation, InstanceId},
-    lifecycle::{
-        Origin,
-        row::{Consent, Reason},
-    },
+    lifecycle::row::{Consent, Reason},
     time::UnixMillis,
 };
 
@@ -62,8 +59,6 @@ pub enum What {
     Imported {
         /// Where it was.
         source: String,
-        /// What its text is recognised by, and cannot be told from.
-        token: String,
         /// From when on the provider may stop honouring it.
         reauthorize_by: UnixMillis,
         /// When it does so at the latest.
@@ -137,10 +132,9 @@ pub enum What {
 
 impl What {
     /// The import of a token with what is known of its consent.
-    pub(super) fn imported(origin: Origin, consent: &Consent) -> Self {
+    pub(super) fn imported(source: String, consent: &Consent) -> Self {
         Self::Imported {
-            source: origin.source,
-            token: origin.token,
+            source,
             reauthorize_by: consent.reauthorize_by,
             reauthorize_by_latest: consent.end(),
         }

@@ -50,6 +50,7 @@ pub struct Imported {
 pub fn import(row: &GrantRow, imported: Imported, now: &Moment) -> Change {
     let epoch = row.epoch.next();
     let (id, name) = (row.id.clone(), row.name.clone());
+    let Origin { source, token } = imported.origin;
     let row = GrantRow {
         epoch,
         fence: row.fence.next(),
@@ -67,10 +68,10 @@ pub fn import(row: &GrantRow, imported: Imported, now: &Moment) -> Change {
             refresh: imported.refresh,
             access: None,
         }),
-        imported_from: Some(imported.origin.token.clone()),
+        imported_from: Some(token),
         ..GrantRow::blank(id, name, imported.app, imported.client_id, now.wall)
     };
-    let what = What::imported(imported.origin, &imported.consent);
+    let what = What::imported(source, &imported.consent);
     Change {
         row,
         events: vec![Event {

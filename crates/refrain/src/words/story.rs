@@ -80,7 +80,6 @@ pub fn sentence(what: &What) -> String {
             source,
             reauthorize_by,
             reauthorize_by_latest,
-            ..
         } => format!(
             "imported from {source}; when the user consented is not known, and Spotify honours it until some \
              instant between {reauthorize_by} and {reauthorize_by_latest}"

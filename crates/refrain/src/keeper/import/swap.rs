@@ -42,9 +42,7 @@ impl Keeper {
             Some(row) => row,
             None => self.lay_down(app, request, &aside, origin).await?,
         };
-        let live = self.verify(&row).await?;
-        let account = self.whose(&live).await;
-        let row = self.name_owner(&row, account.as_ref().ok()).await?;
+        let (live, account, row) = self.verified(&row).await?;
         let account = self.fits_owner(name, account, &aside).await?;
         let replaced = row.generation.0 > 0;
         let obtained = self.obtained(&row, &live, &account, (origin.clone(), over))?;
