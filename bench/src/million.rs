@@ -187,6 +187,7 @@ fn row(refrain: &Refrain, number: u32) -> GrantRow {
         consent: Some(Consent {
             authorized_at: now.wall,
             reauthorize_by: UnixMillis(now.wall.0 + 15_552_000_000),
+            latest: None,
         }),
         scope: "user-read-private user-read-recently-played"
             .parse()
